@@ -1,0 +1,39 @@
+//! Policy text as it came, and places in it.
+
+use serde::Serialize;
+
+/// One file of a policy set.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SourceFile {
+    /// Relative to the policy folder, with `/`.
+    pub path: String,
+    /// As they are on disk.
+    pub bytes: Vec<u8>,
+}
+
+/// Bytes of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub struct Span {
+    /// From 0.
+    pub offset: usize,
+    /// How many.
+    pub len: usize,
+}
+
+/// A place as a person counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Pos {
+    /// From 1.
+    pub(crate) line: u32,
+    /// In characters, from 1.
+    pub(crate) column: u32,
+}
+
+/// A file and a line, for reasons that point back at the text.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    /// Relative to the policy folder.
+    pub file: std::sync::Arc<str>,
+    /// From 1.
+    pub line: u32,
+}
