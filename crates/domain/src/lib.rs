@@ -1,0 +1,32 @@
+//! Curfew's nouns, their states, and the pure functions that move them.
+//!
+//! Everything else in the tree either decides when to call these functions or carries out what they say.
+//!
+//! **Invariant:** there is no I/O, no async, no clock and no randomness in this crate. Time, ids and
+//! keys arrive as arguments, so every state of the system can be written down in a test.
+
+pub mod audit;
+pub mod connector;
+pub mod decision;
+pub mod grant;
+pub mod id;
+pub mod lease;
+pub mod limits;
+pub mod names;
+pub mod request;
+pub mod scope;
+pub mod subject;
+pub mod text;
+pub mod time;
+pub mod transition;
+
+pub use decision::{Decision, Outcome, Reason, ReasonCode, Stage};
+pub use grant::{EndCause, Grant, GrantState};
+pub use id::Id;
+pub use lease::{Lease, LeaseState};
+pub use names::{ActionName, GroupName, ResourceName, RoleName};
+pub use request::{Approval, Request, RequestState};
+pub use scope::{Pair, Scope};
+pub use subject::{Email, Identity, Subject, SubjectId, SubjectKind};
+pub use time::{Seconds, Timestamp};
+pub use transition::{Transition, Version};

@@ -1,0 +1,38 @@
+//! Every bound Curfew puts on what it takes in, in one place.
+
+use crate::time::Seconds;
+
+/// Characters of a reason a person types (justification, denial, revocation).
+pub const REASON_CHARS: usize = 2_000;
+/// Characters of a ticket reference.
+pub const TICKET_CHARS: usize = 128;
+/// Bytes of an e-mail address (RFC 5321 allows 254 in a path).
+pub const EMAIL_BYTES: usize = 254;
+/// Characters of a display name taken from a sign-in.
+pub const DISPLAY_NAME_CHARS: usize = 128;
+/// Bytes of the name of a role, group, bundle, stage or input.
+pub const NAME_BYTES: usize = 64;
+/// Bytes of a resource name.
+pub const RESOURCE_NAME_BYTES: usize = 256;
+/// Pairs a request may name.
+pub const SCOPE_PAIRS: usize = 1_024;
+/// Groups one identity may carry.
+pub const IDENTITY_GROUPS: usize = 1_000;
+/// The longest access there is.
+pub const LONGEST_GRANT: Seconds = Seconds::new(30 * 86_400);
+/// How long an approved request may wait for its subject unless the policy says otherwise.
+pub const CLAIM_WITHIN: Seconds = Seconds::new(24 * 3_600);
+/// How long a request may wait for a decision unless the policy says otherwise.
+pub const LAPSES_AFTER: Seconds = Seconds::new(24 * 3_600);
+/// Bytes of one policy file.
+pub const POLICY_FILE_BYTES: usize = 1 << 20;
+/// How deep a policy document may nest.
+pub const POLICY_NESTING: usize = 32;
+/// Problems reported for one policy set.
+pub const POLICY_PROBLEMS: usize = 1_000;
+/// Bytes of an HTTP request body.
+pub const BODY_BYTES: usize = 64 * 1024;
+/// Bytes of a name we make in a target: PostgreSQL keeps 63.
+pub const TARGET_NAME_BYTES: usize = 63;
+/// Bytes of the public half a client sends for one lease.
+pub const PUBLIC_HALF_BYTES: usize = 1_024;

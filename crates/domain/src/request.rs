@@ -1,0 +1,380 @@
+//! The ask, and the verdicts of people on it.
+
+use crate::audit::{AuditAction, AuditEvent};
+use crate::decision::Decision;
+use crate::grant::Grant;
+use crate::id::{Id, Identified};
+use crate::limits;
+use crate::names::{ActionName, RoleName};
+use crate::scope::Scope;
+use crate::subject::{Subject, SubjectKind};
+use crate::time::{Seconds, Timestamp};
+use crate::transition::{Noun, Transition, Version};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use std::collections::BTreeSet;
+
+/// What one person said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// Yes.
+    Approve,
+    /// No.
+    Deny,
+}
+
+/// What an approver took away. Nothing can be added.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Narrowed {
+    /// At most this long.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub duration_seconds: Option<Seconds>,
+    /// These actions only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub actions: Option<BTreeSet<ActionName>>,
+}
+
+/// One person's verdict on one request digest.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Approval {
+    /// Who.
+    pub approver: Subject,
+    /// Yes or no.
+    pub verdict: Verdict,
+    /// When.
+    pub at: Timestamp,
+    /// Why, as typed.
+    #[serde(default)]
+    pub reason: String,
+    /// The stage it counts in.
+    pub stage: String,
+    /// What was taken away.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub narrowed: Option<Narrowed>,
+    /// The digest of the request that was seen.
+    pub digest: String,
+}
+
+/// How a request came to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Origin {
+    /// Somebody asked.
+    Asked,
+    /// A pipeline's run opened it.
+    Trigger,
+    /// An emergency, reviewed afterwards.
+    BreakGlass,
+    /// A part of a bundle.
+    Bundle,
+}
+
+/// A request's states. All but `Pending` are final.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum RequestState {
+    /// Waiting for people.
+    Pending,
+    /// It became this grant.
+    Approved {
+        /// When.
+        at: Timestamp,
+        /// The grant.
+        grant_id: Id<Grant>,
+    },
+    /// Somebody said no.
+    Denied {
+        /// When.
+        at: Timestamp,
+    },
+    /// The subject took it back.
+    Withdrawn {
+        /// When.
+        at: Timestamp,
+    },
+    /// Nobody decided in time.
+    Lapsed {
+        /// When.
+        at: Timestamp,
+    },
+}
+
+/// The ask: role, chosen resources and actions, duration, justification, ticket.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Request {
+    /// Its id.
+    pub id: Id<Request>,
+    /// How often it has changed.
+    pub version: Version,
+    /// Who asks.
+    pub subject: Subject,
+    /// What for.
+    pub role: RoleName,
+    /// The pairs asked for.
+    pub scope: Scope,
+    /// How long.
+    #[serde(rename = "duration_seconds")]
+    pub duration: Seconds,
+    /// Why, as typed.
+    pub reason: String,
+    /// The ticket, as typed.
+    pub ticket: String,
+    /// What policy said to it.
+    pub decision: Decision,
+    /// Content hash of what the pairs mean in the targets: settings, definitions of actions, addresses.
+    pub meaning: String,
+    /// How it came to be.
+    pub origin: Origin,
+    /// When it was asked.
+    pub created_at: Timestamp,
+    /// When it lapses undecided.
+    pub lapses_at: Timestamp,
+    /// How long an approval of it may wait to be claimed.
+    #[serde(rename = "claim_within_seconds")]
+    pub claim_within: Seconds,
+    /// Verdicts so far, oldest first.
+    pub approvals: Vec<Approval>,
+    /// Where it stands.
+    #[serde(flatten)]
+    pub state: RequestState,
+}
+
+impl Identified for Request {
+    const PREFIX: &'static str = "req";
+}
+
+impl Noun for Request {
+    fn version(&self) -> Version {
+        self.version
+    }
+    fn set_version(&mut self, version: Version) {
+        self.version = version;
+    }
+}
+
+/// Why a verdict does not count.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum VerdictError {
+    /// It is decided, withdrawn or lapsed.
+    #[error("the request is already {0}")]
+    AlreadyFinal(&'static str),
+    /// Nobody decides their own request.
+    #[error("nobody decides their own request")]
+    OwnRequest,
+    /// Only people decide.
+    #[error("only a person may approve or deny")]
+    NotAPerson,
+    /// What the approver saw is not what is asked.
+    #[error("the request is not the one that was shown: its digest differs")]
+    OtherDigest,
+    /// The person counted before.
+    #[error("this person has already approved the request")]
+    AlreadyCounted,
+    /// An approver may narrow, never widen.
+    #[error("{0}")]
+    Widens(String),
+    /// The stage is not one of this request.
+    #[error("the request has no stage `{0}`")]
+    NoSuchStage(String),
+}
+
+impl Request {
+    /// A new request, with evidence.
+    pub fn created(request: Request) -> Transition<Request> {
+        let request =
+            Request { version: Version::NONE, approvals: Vec::new(), state: RequestState::Pending, ..request };
+        let event = request.event(AuditAction::RequestCreated, &request.subject, request.created_at);
+        let event = event.because(request.reason.clone());
+        Transition::new(request, event)
+    }
+
+    /// What an approval is bound to: SHA-256, in hex, over everything that is asked and what it means.
+    pub fn digest(&self) -> String {
+        let scope = serde_json::to_string(&self.scope).expect("INVARIANT: a scope serializes");
+        let parts = [
+            self.id.to_string(),
+            self.subject.id.to_string(),
+            self.role.to_string(),
+            scope,
+            self.duration.as_secs().to_string(),
+            self.reason.clone(),
+            self.ticket.clone(),
+            self.meaning.clone(),
+            self.decision.policy_version.clone(),
+        ];
+        let mut hash = Sha256::new();
+        hash.update(b"curfew request digest v1\n");
+        for part in &parts {
+            hash.update((part.len() as u64).to_be_bytes());
+            hash.update(part.as_bytes());
+        }
+        hex::encode(hash.finalize())
+    }
+
+    /// Counts one person's yes. Whether the person may decide this stage is policy's to say, before.
+    ///
+    /// # Errors
+    /// When it does not count; see [`VerdictError`].
+    pub fn approve(self, approval: Approval) -> Result<Transition<Self>, VerdictError> {
+        self.check_verdict(&approval)?;
+        if self.approvals.iter().any(|a| a.approver.is_same_as(&approval.approver)) {
+            return Err(VerdictError::AlreadyCounted);
+        }
+        if !self.decision.stages.iter().any(|s| s.name == approval.stage) {
+            return Err(VerdictError::NoSuchStage(approval.stage));
+        }
+        if let Some(narrowed) = &approval.narrowed {
+            self.check_narrowing(narrowed)?;
+        }
+        let event = self.event(AuditAction::ApprovalGiven, &approval.approver, approval.at);
+        let event = event.because(approval.reason.clone()).with("stage", approval.stage.clone());
+        let mut next = self;
+        next.approvals.push(approval);
+        Ok(Transition::new(next, event))
+    }
+
+    /// Becomes `Approved` when every stage has its approvals; `None` while some are missing.
+    ///
+    /// # Errors
+    /// When it is final.
+    pub fn settle(self, grant_id: Id<Grant>, now: Timestamp) -> Result<Option<Transition<Self>>, VerdictError> {
+        self.check_pending()?;
+        let complete = |stage: &crate::Stage| {
+            let given = self.approvals.iter().filter(|a| a.stage == stage.name && a.verdict == Verdict::Approve);
+            given.count() >= stage.require as usize
+        };
+        if !self.decision.stages.iter().all(complete) {
+            return Ok(None);
+        }
+        let mut event = self.event(AuditAction::RequestApproved, &Subject::system(), now);
+        event.grant_id = Some(grant_id);
+        let state = RequestState::Approved { at: now, grant_id };
+        Ok(Some(Transition::new(Self { state, ..self }, event)))
+    }
+
+    /// Ends it with one person's no.
+    ///
+    /// # Errors
+    /// When it does not count; see [`VerdictError`].
+    pub fn deny(self, denial: Approval) -> Result<Transition<Self>, VerdictError> {
+        self.check_verdict(&denial)?;
+        let event = self.event(AuditAction::RequestDenied, &denial.approver, denial.at).because(denial.reason.clone());
+        let state = RequestState::Denied { at: denial.at };
+        let mut next = Self { state, ..self };
+        next.approvals.push(denial);
+        Ok(Transition::new(next, event))
+    }
+
+    /// Takes it back. Whether `actor` may is for the caller.
+    ///
+    /// # Errors
+    /// When it is final.
+    pub fn withdraw(self, actor: &Subject, now: Timestamp) -> Result<Transition<Self>, VerdictError> {
+        self.check_pending()?;
+        let event = self.event(AuditAction::RequestWithdrawn, actor, now);
+        Ok(Transition::new(Self { state: RequestState::Withdrawn { at: now }, ..self }, event))
+    }
+
+    /// Ends it because nobody decided in time.
+    ///
+    /// # Errors
+    /// When it is final.
+    pub fn lapse(self, now: Timestamp) -> Result<Transition<Self>, VerdictError> {
+        self.check_pending()?;
+        let event = self.event(AuditAction::RequestLapsed, &Subject::system(), now);
+        Ok(Transition::new(Self { state: RequestState::Lapsed { at: now }, ..self }, event))
+    }
+
+    /// What is left of the ask after every approver's narrowing: caps intersect.
+    ///
+    /// # Errors
+    /// When no action is left.
+    pub fn narrowed(&self) -> Result<(Scope, Seconds), crate::scope::NotAScope> {
+        let mut scope = self.scope.clone();
+        let mut duration = self.duration;
+        for narrowed in self.approvals.iter().filter_map(|a| a.narrowed.as_ref()) {
+            duration = narrowed.duration_seconds.map_or(duration, |cap| cap.min(duration));
+            if let Some(actions) = &narrowed.actions {
+                scope = scope.only_actions(actions)?;
+            }
+        }
+        Ok((scope, duration))
+    }
+
+    /// The word of the state.
+    pub fn state_word(&self) -> &'static str {
+        match self.state {
+            RequestState::Pending => "pending",
+            RequestState::Approved { .. } => "approved",
+            RequestState::Denied { .. } => "denied",
+            RequestState::Withdrawn { .. } => "withdrawn",
+            RequestState::Lapsed { .. } => "lapsed",
+        }
+    }
+
+    /// The grant it became.
+    pub fn grant_id(&self) -> Option<Id<Grant>> {
+        match self.state {
+            RequestState::Approved { grant_id, .. } => Some(grant_id),
+            RequestState::Pending
+            | RequestState::Denied { .. }
+            | RequestState::Withdrawn { .. }
+            | RequestState::Lapsed { .. } => None,
+        }
+    }
+
+    /// An event about this request.
+    pub fn event(&self, action: AuditAction, actor: &Subject, now: Timestamp) -> AuditEvent {
+        let mut event = AuditEvent::new(now, actor.clone(), action);
+        event.subject = Some(self.subject.clone());
+        event.request_id = Some(self.id);
+        event.policy_version = Some(self.decision.policy_version.clone());
+        event
+    }
+
+    fn check_pending(&self) -> Result<(), VerdictError> {
+        match self.state {
+            RequestState::Pending => Ok(()),
+            RequestState::Approved { .. }
+            | RequestState::Denied { .. }
+            | RequestState::Withdrawn { .. }
+            | RequestState::Lapsed { .. } => Err(VerdictError::AlreadyFinal(self.state_word())),
+        }
+    }
+
+    fn check_verdict(&self, verdict: &Approval) -> Result<(), VerdictError> {
+        self.check_pending()?;
+        if verdict.approver.kind != SubjectKind::Person {
+            return Err(VerdictError::NotAPerson);
+        }
+        if verdict.approver.is_same_as(&self.subject) {
+            return Err(VerdictError::OwnRequest);
+        }
+        if verdict.digest != self.digest() {
+            return Err(VerdictError::OtherDigest);
+        }
+        Ok(())
+    }
+
+    fn check_narrowing(&self, narrowed: &Narrowed) -> Result<(), VerdictError> {
+        if let Some(cap) = narrowed.duration_seconds {
+            if cap > self.duration {
+                return Err(VerdictError::Widens(format!("{cap} is longer than the {} asked for", self.duration)));
+            }
+            if cap.as_secs() == 0 || cap > limits::LONGEST_GRANT {
+                return Err(VerdictError::Widens("a duration of zero approves nothing: deny instead".to_owned()));
+            }
+        }
+        let Some(actions) = &narrowed.actions else { return Ok(()) };
+        let (scope, _) = self.narrowed().map_err(|e| VerdictError::Widens(e.to_string()))?;
+        if let Some(extra) = actions.difference(&self.scope.actions()).next() {
+            return Err(VerdictError::Widens(format!("`{extra}` is not among the actions asked for")));
+        }
+        if scope.only_actions(actions).is_err() {
+            return Err(VerdictError::Widens("no action would be left: deny instead".to_owned()));
+        }
+        Ok(())
+    }
+}

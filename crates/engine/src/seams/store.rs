@@ -1,0 +1,245 @@
+//! The ledger: state, evidence, and what is to be sent, changed together or not at all.
+
+use super::BoxFuture;
+use curfew_domain::audit::{AuditEvent, SealedEvent};
+use curfew_domain::{Grant, Id, Lease, Request, Subject, Timestamp, Transition};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Everything that can be written. A commit takes a list of these; all of it becomes durable, or nothing.
+#[derive(Debug, Clone)]
+pub enum Change {
+    /// A step of a request.
+    Request(Box<Transition<Request>>),
+    /// A step of a grant.
+    Grant(Box<Transition<Grant>>),
+    /// A step of a lease.
+    Lease(Box<Transition<Lease>>),
+    /// Evidence without a state of its own: refusals, sign-ins, policy versions.
+    Event(Box<AuditEvent>),
+    /// Something to send: stays until it was sent.
+    Notice(Notice),
+    /// A notice was handed over; it leaves the outbox.
+    NoticeSent(String),
+    /// A notice could not be handed over; try again then.
+    NoticeLater {
+        /// Which.
+        id: String,
+        /// How often it was tried.
+        attempts: u32,
+        /// When to try again.
+        next_at: Timestamp,
+    },
+    /// An Idempotency-Key was used for this request. A second commit with the same key is refused with
+    /// [`CommitError::KeyUsed`].
+    RequestKey {
+        /// SHA-256 over subject and key, in hex.
+        key: String,
+        /// What it made.
+        request: Id<Request>,
+    },
+    /// Somebody signed in.
+    Session(Box<Session>),
+    /// A sign-in was given up.
+    SessionEnded {
+        /// SHA-256 of the token, in hex.
+        token_hash: String,
+    },
+    /// A signing key, sealed. Written once per name and number.
+    Key(SealedKey),
+    /// A named fact about the installation itself, replaced whole: `installation`, `policy`, `host_token/...`.
+    Fact {
+        /// Its name.
+        name: String,
+        /// Its value; none removes it.
+        value: Option<String>,
+    },
+}
+
+/// Something to send, in the outbox until it was sent. At least once, with a stable id.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Notice {
+    /// Stable id, also the webhook's and the mail's message id.
+    pub id: String,
+    /// `email` or `webhook`.
+    pub channel: String,
+    /// An address, or a webhook's name.
+    pub to: String,
+    /// What happened: `requested`, `approved`, `denied`, `activated`, `ending_soon`, `ended`, `overdue`, ...
+    pub about: String,
+    /// The facts to tell, rendered when sent. No secret.
+    pub data: serde_json::Value,
+    /// When it was written.
+    pub created_at: Timestamp,
+    /// When to try next.
+    pub next_at: Timestamp,
+    /// How often it was tried.
+    pub attempts: u32,
+}
+
+/// A sign-in. The token itself is not kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Session {
+    /// SHA-256 of the token, in hex.
+    pub token_hash: String,
+    /// Who.
+    pub subject: Subject,
+    /// The groups the issuer asserted.
+    pub groups: std::collections::BTreeSet<curfew_domain::GroupName>,
+    /// When.
+    pub created_at: Timestamp,
+    /// Until when.
+    pub expires_at: Timestamp,
+}
+
+/// A signing key, sealed with a key that is not in the ledger.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SealedKey {
+    /// What it is for: `checkpoint`, `ssh/hosts/web`.
+    pub name: String,
+    /// Which of that name, from 1; a rotation adds one.
+    pub number: u32,
+    /// The ed25519 public key, in hex.
+    pub public: String,
+    /// The sealed seed, in hex.
+    pub sealed: String,
+    /// When it was made.
+    pub created_at: Timestamp,
+}
+
+/// What a commit came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Committed {
+    /// The events of the commit with their places, in the order of the changes.
+    pub events: Vec<SealedEvent>,
+}
+
+/// Why nothing was written.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CommitError {
+    /// Somebody else changed it first: load again and decide again.
+    #[error("{0} was changed by somebody else at the same moment")]
+    Conflict(String),
+    /// The Idempotency-Key made this request before.
+    #[error("the idempotency key was used for {0}")]
+    KeyUsed(Id<Request>),
+    /// The ledger cannot be written: disk full, broken, stopping.
+    #[error("the ledger cannot be written: {0}")]
+    Unavailable(String),
+}
+
+/// Why nothing could be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the ledger cannot be read: {0}")]
+pub struct ReadError(pub String);
+
+/// A page of a listing, newest first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page {
+    /// Begin after this id (128 bits); from the newest when absent.
+    pub before: Option<u128>,
+    /// At most this many.
+    pub limit: usize,
+}
+
+/// Which requests.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RequestFilter {
+    /// Only this subject's.
+    pub subject: Option<curfew_domain::SubjectId>,
+    /// Only in this state (`pending`, ...).
+    pub state: Option<&'static str>,
+}
+
+/// Which grants.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct GrantFilter {
+    /// Only this subject's.
+    pub subject: Option<curfew_domain::SubjectId>,
+    /// Only those with this resource in scope.
+    pub resource: Option<curfew_domain::ResourceName>,
+    /// Only those of this role.
+    pub role: Option<curfew_domain::RoleName>,
+    /// Whether ended ones are listed too.
+    pub ended: Ended,
+}
+
+/// Whether ended grants are listed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Ended {
+    /// Only what may still give access, or could.
+    #[default]
+    Left,
+    /// Everything.
+    Listed,
+}
+
+/// What is due at a time.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Due {
+    /// Pending requests whose time is over.
+    pub requests: Vec<Request>,
+    /// Grants whose time to be claimed, or whose access, is over.
+    pub grants: Vec<Grant>,
+    /// When the next thing falls due after that, if any.
+    pub next_at: Option<Timestamp>,
+}
+
+/// The ledger. [`Store::commit`] is the only writer.
+pub trait Store: Send + Sync {
+    /// Writes all changes in one durable transaction with their audit leaves, in order, each transition only
+    /// if the ledger holds its `from`. Callers that commit at the same moment share one sync; a commit
+    /// that denies or ends goes before the others of its batch. The future may be dropped: the commit
+    /// then happens, or not, as a whole.
+    fn commit(&self, changes: Vec<Change>) -> BoxFuture<'_, Result<Committed, CommitError>>;
+
+    /// One request.
+    fn request(&self, id: Id<Request>) -> BoxFuture<'_, Result<Option<Request>, ReadError>>;
+    /// One grant.
+    fn grant(&self, id: Id<Grant>) -> BoxFuture<'_, Result<Option<Grant>, ReadError>>;
+    /// One lease.
+    fn lease(&self, id: Id<Lease>) -> BoxFuture<'_, Result<Option<Lease>, ReadError>>;
+    /// These leases, in this order; unknown ones are left out.
+    fn leases<'a>(&'a self, ids: &'a [Id<Lease>]) -> BoxFuture<'a, Result<Vec<Lease>, ReadError>>;
+    /// Requests, newest first.
+    fn requests<'a>(&'a self, filter: &'a RequestFilter, page: Page) -> BoxFuture<'a, Result<Vec<Request>, ReadError>>;
+    /// Grants, newest first.
+    fn grants<'a>(&'a self, filter: &'a GrantFilter, page: Page) -> BoxFuture<'a, Result<Vec<Grant>, ReadError>>;
+    /// Every grant that is not `Ended`.
+    fn open_grants(&self) -> BoxFuture<'_, Result<Vec<Grant>, ReadError>>;
+    /// Every lease that is not `Revoked`.
+    fn open_leases(&self) -> BoxFuture<'_, Result<Vec<Lease>, ReadError>>;
+    /// What is due now, at most `limit` of each kind, the longest overdue first.
+    fn due(&self, now: Timestamp, limit: usize) -> BoxFuture<'_, Result<Due, ReadError>>;
+
+    /// Notices to send now, at most `limit`, oldest first.
+    fn notices(&self, now: Timestamp, limit: usize) -> BoxFuture<'_, Result<Vec<Notice>, ReadError>>;
+    /// The sign-in of a token's hash, expired or not.
+    fn session<'a>(&'a self, token_hash: &'a str) -> BoxFuture<'a, Result<Option<Session>, ReadError>>;
+    /// The sealed keys of a name, by number.
+    fn keys<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Vec<SealedKey>, ReadError>>;
+    /// A named fact.
+    fn fact<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Option<String>, ReadError>>;
+    /// Every named fact that begins so.
+    fn facts<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<BTreeMap<String, String>, ReadError>>;
+
+    /// Events from `from`, at most `limit`, in order.
+    fn events(&self, from: u64, limit: usize) -> BoxFuture<'_, Result<Vec<SealedEvent>, ReadError>>;
+    /// Events about a request, grant or lease (any printed id), in order.
+    fn events_about<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<Vec<SealedEvent>, ReadError>>;
+    /// Size and RFC 6962 root of the audit log.
+    fn tree_head(&self) -> BoxFuture<'_, Result<TreeHead, ReadError>>;
+    /// The RFC 6962 inclusion proof of an event in the tree of a size; none when there is no such.
+    fn inclusion_proof(&self, seq: u64, size: u64) -> BoxFuture<'_, Result<Option<Vec<[u8; 32]>>, ReadError>>;
+    /// The RFC 6962 consistency proof between two sizes; none when there is no such.
+    fn consistency_proof(&self, old: u64, new: u64) -> BoxFuture<'_, Result<Option<Vec<[u8; 32]>>, ReadError>>;
+}
+
+/// The audit log's size and root.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TreeHead {
+    /// How many events.
+    pub size: u64,
+    /// The RFC 6962 root hash.
+    pub root: [u8; 32],
+}
