@@ -128,7 +128,9 @@ mod tests {
             tree.append(leaf);
         }
         let bytes = tree.to_bytes();
-        for bad in [&bytes[..7], &bytes[..bytes.len() - 1], &bytes[..bytes.len() - 32], &[bytes.as_slice(), &[0; 32]].concat()] {
+        for bad in
+            [&bytes[..7], &bytes[..bytes.len() - 1], &bytes[..bytes.len() - 32], &[bytes.as_slice(), &[0; 32]].concat()]
+        {
             assert_eq!(Frontier::from_bytes(bad), Err(BadFrontier));
         }
     }

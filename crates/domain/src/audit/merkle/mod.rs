@@ -181,9 +181,8 @@ mod tests {
     /// The inputs and roots that Certificate Transparency's own tests use.
     #[test]
     fn known_roots() {
-        let inputs = [
-            "", "00", "10", "2021", "3031", "40414243", "5051525354555657", "606162636465666768696a6b6c6d6e6f",
-        ];
+        let inputs =
+            ["", "00", "10", "2021", "3031", "40414243", "5051525354555657", "606162636465666768696a6b6c6d6e6f"];
         let roots = [
             "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d",
             "fac54203e7cc696cf0dfcb42c92a1d9dbaf70ad9e621f4bd8d98662f00e3c125",
@@ -195,10 +194,7 @@ mod tests {
             "5dc9da79a70659a9ad559cb701ded9a2ab9d823aad2f4960cfe370eff4604328",
         ];
         let mut tree = Frontier::new();
-        assert_eq!(
-            tree.root().to_string(),
-            "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
-        );
+        assert_eq!(tree.root().to_string(), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
         for (input, root) in inputs.iter().zip(roots) {
             tree.append(TreeHash::of_leaf(&hex::decode(input).expect("hex")));
             assert_eq!(tree.root().to_string(), root);
@@ -209,7 +205,9 @@ mod tests {
     fn hashes_print_and_read_back() {
         let hash = TreeHash::of_leaf(b"x");
         assert_eq!(hash.to_string().parse(), Ok(hash));
-        for bad in [hash.to_string().to_uppercase(), hash.to_string()[1..].to_owned(), format!("{hash}0"), String::new()] {
+        for bad in
+            [hash.to_string().to_uppercase(), hash.to_string()[1..].to_owned(), format!("{hash}0"), String::new()]
+        {
             assert_eq!(bad.parse::<TreeHash>(), Err(NotAHash), "{bad}");
         }
     }

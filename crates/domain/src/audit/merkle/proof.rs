@@ -188,7 +188,9 @@ mod tests {
         let mut stored = BTreeMap::new();
         let mut tree = Frontier::new();
         for leaf in &leaves {
-            tree.append_with(*leaf, |node| drop(stored.insert(node.id, node.hash)));
+            tree.append_with(*leaf, |node| {
+                stored.insert(node.id, node.hash);
+            });
         }
         for seq in 0..100 {
             let place = Place { seq, size: 100 };
