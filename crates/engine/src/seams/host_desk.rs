@@ -42,6 +42,9 @@ pub struct HostSession {
     pub pid: u32,
     /// The account it runs as.
     pub account: String,
+    /// The key id of the certificate, which begins with the marker; empty when the host does not know it.
+    #[serde(default)]
+    pub key_id: String,
 }
 
 /// What a host saw.
