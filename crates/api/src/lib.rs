@@ -1,1 +1,40 @@
+//! What goes over the wire, and the client that sends it.
 //!
+//! The server and the command line agree here and nowhere else: both compile against these types, and the
+//! OpenAPI document is generated from them.
+//!
+//! **Invariant:** nothing here decides anything. A view is made from a domain value and holds what a script may
+//! rely on; a body is bounded and refuses what it does not know.
+
+pub mod bodies;
+pub mod client;
+pub mod error;
+pub mod queries;
+pub mod views;
+
+mod serde_seconds;
+
+pub use bodies::{
+    ActivateBody, ApproveBody, AskBody, Bounded, DenyBody, ExtendBody, NarrowBody, OutOfBounds, PublicHalfBody,
+    RevocationBody, RevokeBody, SignInBody,
+};
+pub use client::{Client, ClientError, Download, EventStream, IdempotencyKey};
+pub use error::{ErrorBody, ErrorCode, ErrorView};
+pub use queries::{
+    AboutResource, AuditFrom, AuditSearch, ConsistencyOf, GrantsQuery, OfResource, ProofOf, RequestsQuery, WhichGrants,
+    WhichRequests,
+};
+pub use views::{
+    ActionView, ActivationView, ApprovalView, AuditEventView, AuditKeyView, AuthoritiesView, AuthorityView,
+    CheckpointView, ConnectionView, ConnectorView, ConsistencyView, DecisionView, DoctorView, FindingView, GrantView,
+    JustificationView, LeaseView, LeftoverView, Listing, NarrowedView, Powers, PrivilegeView, ProofView, ReasonView,
+    RequestView, ResourceActionsView, RevocationListView, RoleScopeView, RoleView, RunView, SettingView, SignedInView,
+    StageView, StandingView, SubjectView, WhoAmIView,
+};
+
+/// The path under which everything here is served.
+pub const PREFIX: &str = "/api/v1";
+/// Items of a page when nothing is said.
+pub const PAGE_DEFAULT: u32 = 100;
+/// Items of a page at most.
+pub const PAGE_MOST: u32 = 1_000;

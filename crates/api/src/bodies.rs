@@ -1,0 +1,258 @@
+//! The bodies of all POSTs. Unknown fields are refused, and [`Bounded`] says whether the rest is small enough.
+
+use crate::serde_seconds;
+use curfew_domain::{ActionName, GroupName, ResourceName, RoleName, Seconds, limits};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// A text or list is longer than Curfew takes.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{field}` may hold at most {most} {unit}")]
+pub struct OutOfBounds {
+    /// Which field.
+    pub field: &'static str,
+    /// How much it may hold.
+    pub most: usize,
+    /// Of what.
+    pub unit: &'static str,
+}
+
+/// A body whose size can be judged.
+pub trait Bounded {
+    /// Whether every text and list in it is within Curfew's limits.
+    ///
+    /// # Errors
+    /// Names the first that is not.
+    fn check(&self) -> Result<(), OutOfBounds>;
+}
+
+/// Asks for a role; also what a dry run is made of.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AskBody {
+    /// The role.
+    pub role: String,
+    /// Only these resources of it; all when absent.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(value_type = Vec<String>)]
+    pub resources: Vec<ResourceName>,
+    /// Only these actions of it; all when absent.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(value_type = Vec<String>)]
+    pub actions: Vec<ActionName>,
+    /// Seconds, or a text such as `30m`; the role's default when absent.
+    #[serde(default, deserialize_with = "serde_seconds::optional", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<u32>)]
+    pub duration_seconds: Option<Seconds>,
+    /// Why, at most 2,000 characters.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub reason: String,
+    /// A reference into a ticket system, at most 128 characters.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub ticket: String,
+}
+
+impl Bounded for AskBody {
+    fn check(&self) -> Result<(), OutOfBounds> {
+        at_most("role", self.role.len(), limits::NAME_BYTES, "bytes")?;
+        at_most("resources", self.resources.len(), limits::SCOPE_PAIRS, "entries")?;
+        at_most("actions", self.actions.len(), limits::SCOPE_PAIRS, "entries")?;
+        at_most("reason", self.reason.chars().count(), limits::REASON_CHARS, "characters")?;
+        at_most("ticket", self.ticket.chars().count(), limits::TICKET_CHARS, "characters")
+    }
+}
+
+/// What an approver takes away.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NarrowBody {
+    /// At most this long: seconds, or a text such as `15m`.
+    #[serde(default, deserialize_with = "serde_seconds::optional", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<u32>)]
+    pub duration_seconds: Option<Seconds>,
+    /// These actions only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Vec<String>>)]
+    pub actions: Option<Vec<ActionName>>,
+}
+
+/// One person's yes.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ApproveBody {
+    /// The digest of the request that was seen.
+    pub digest: String,
+    /// Why, at most 2,000 characters.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub reason: String,
+    /// What is taken away.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub narrowed: Option<NarrowBody>,
+}
+
+impl Bounded for ApproveBody {
+    fn check(&self) -> Result<(), OutOfBounds> {
+        at_most("digest", self.digest.len(), DIGEST_BYTES, "bytes")?;
+        let actions = self.narrowed.as_ref().and_then(|n| n.actions.as_ref()).map_or(0, Vec::len);
+        at_most("actions", actions, limits::SCOPE_PAIRS, "entries")?;
+        at_most("reason", self.reason.chars().count(), limits::REASON_CHARS, "characters")
+    }
+}
+
+/// One person's no.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DenyBody {
+    /// The digest of the request that was seen.
+    pub digest: String,
+    /// Why, at most 2,000 characters.
+    pub reason: String,
+}
+
+impl Bounded for DenyBody {
+    fn check(&self) -> Result<(), OutOfBounds> {
+        at_most("digest", self.digest.len(), DIGEST_BYTES, "bytes")?;
+        at_most("reason", self.reason.chars().count(), limits::REASON_CHARS, "characters")
+    }
+}
+
+/// The public half of a secret that the client made and keeps.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PublicHalfBody {
+    /// For which resource.
+    #[schema(value_type = String)]
+    pub resource: ResourceName,
+    /// `scram_sha_256`, `ssh_public_key`, ...: what the resource's connector asks for.
+    pub kind: String,
+    /// The half itself, at most 1,024 bytes.
+    pub value: String,
+}
+
+/// Claims an approved grant.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ActivateBody {
+    /// One for each resource of the grant.
+    pub public_halves: Vec<PublicHalfBody>,
+}
+
+impl Bounded for ActivateBody {
+    fn check(&self) -> Result<(), OutOfBounds> {
+        at_most("public_halves", self.public_halves.len(), limits::SCOPE_PAIRS, "entries")?;
+        self.public_halves.iter().try_for_each(|half| {
+            at_most("kind", half.kind.len(), limits::NAME_BYTES, "bytes")?;
+            at_most("value", half.value.len(), limits::PUBLIC_HALF_BYTES, "bytes")
+        })
+    }
+}
+
+/// Orders the end of one grant.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RevokeBody {
+    /// Why, at most 2,000 characters.
+    pub reason: String,
+}
+
+impl Bounded for RevokeBody {
+    fn check(&self) -> Result<(), OutOfBounds> {
+        at_most("reason", self.reason.chars().count(), limits::REASON_CHARS, "characters")
+    }
+}
+
+/// Asks for more time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ExtendBody {
+    /// How much more: seconds, or a text such as `30m`.
+    #[serde(deserialize_with = "serde_seconds::required")]
+    #[schema(value_type = u32)]
+    pub duration_seconds: Seconds,
+}
+
+impl Bounded for ExtendBody {
+    fn check(&self) -> Result<(), OutOfBounds> {
+        Ok(())
+    }
+}
+
+/// Orders the end of every grant of one subject, of one role, or on one resource: exactly one of the three.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RevocationBody {
+    /// Why, at most 2,000 characters.
+    pub reason: String,
+    /// Of whom: an e-mail.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
+    /// Of which role.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub role: Option<RoleName>,
+    /// On which resource.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub resource: Option<ResourceName>,
+}
+
+impl Bounded for RevocationBody {
+    fn check(&self) -> Result<(), OutOfBounds> {
+        at_most("reason", self.reason.chars().count(), limits::REASON_CHARS, "characters")?;
+        at_most("subject", self.subject.as_ref().map_or(0, String::len), limits::EMAIL_BYTES, "bytes")
+    }
+}
+
+/// Signs in on a server that trusts whoever reaches its loopback port.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SignInBody {
+    /// As whom.
+    pub email: String,
+    /// The groups an identity provider would have asserted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(value_type = Vec<String>)]
+    pub groups: Vec<GroupName>,
+}
+
+impl Bounded for SignInBody {
+    fn check(&self) -> Result<(), OutOfBounds> {
+        at_most("email", self.email.len(), limits::EMAIL_BYTES, "bytes")?;
+        at_most("groups", self.groups.len(), limits::IDENTITY_GROUPS, "entries")
+    }
+}
+
+/// Bytes of a digest: SHA-256 in hex.
+const DIGEST_BYTES: usize = 64;
+
+fn at_most(field: &'static str, found: usize, most: usize, unit: &'static str) -> Result<(), OutOfBounds> {
+    if found > most { Err(OutOfBounds { field, most, unit }) } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lengths_are_seconds_or_text() {
+        for (json, seconds) in
+            [(r#"{"role":"r","duration_seconds":90}"#, 90), (r#"{"role":"r","duration_seconds":"2m"}"#, 120)]
+        {
+            let body: AskBody = serde_json::from_str(json).expect("a body");
+            assert_eq!(body.duration_seconds, Some(Seconds::new(seconds)));
+        }
+        for json in
+            [r#"{"role":"r","duration_seconds":-1}"#, r#"{"role":"r","duration_seconds":"2"}"#, r#"{"role":"r","x":1}"#]
+        {
+            assert!(serde_json::from_str::<AskBody>(json).is_err(), "{json}");
+        }
+    }
+
+    #[test]
+    fn texts_are_bounded_in_characters() {
+        let body = |n| AskBody { role: "r".to_owned(), reason: "ä".repeat(n), ..AskBody::default() };
+        assert_eq!(body(2_000).check(), Ok(()));
+        let error = body(2_001).check().expect_err("too long");
+        assert_eq!(error.to_string(), "`reason` may hold at most 2000 characters");
+    }
+}

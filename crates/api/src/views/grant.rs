@@ -1,0 +1,166 @@
+//! Time-bound authority, on the wire.
+
+use super::request::scope_view;
+use super::{LeaseView, ResourceActionsView, SubjectView};
+use curfew_domain::lease::Evidence;
+use curfew_domain::{
+    EndCause, Grant, GrantState, Id, Lease, LeaseState, Request, ResourceName, RoleName, Seconds, Timestamp,
+};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use utoipa::ToSchema;
+
+/// A grant as it stands, with every lease ever made under it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct GrantView {
+    /// `grt_...`.
+    #[schema(value_type = String)]
+    pub id: Id<Grant>,
+    /// The request it came from.
+    #[schema(value_type = String)]
+    pub request_id: Id<Request>,
+    /// The pipeline's run it lives with; null for people.
+    pub run: Option<RunView>,
+    /// `approved`, `activating`, `active`, `ending` or `ended`.
+    pub state: String,
+    /// The role.
+    #[schema(value_type = String)]
+    pub role: RoleName,
+    /// Whose it is.
+    pub subject: SubjectView,
+    /// What it gives, after every approver's narrowing.
+    pub scope: Vec<ResourceActionsView>,
+    /// How long, from activation.
+    #[schema(value_type = u32)]
+    pub duration_seconds: Seconds,
+    /// Until when it may be claimed; null once it is.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub claim_until: Option<Timestamp>,
+    /// When it was claimed.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub activated_at: Option<Timestamp>,
+    /// When access ends by itself; null until it is claimed.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub expires_at: Option<Timestamp>,
+    /// When access had ended.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub ended_at: Option<Timestamp>,
+    /// Why it ends or ended.
+    #[schema(value_type = Option<String>)]
+    pub end_cause: Option<EndCause>,
+    /// Whether every target was read after the end and shows no access.
+    pub verified: bool,
+    /// Why the end could not be verified, and what may still be open.
+    pub unverified_because: Option<String>,
+    /// What was made in targets, oldest first.
+    pub leases: Vec<LeaseView>,
+}
+
+/// A pipeline's run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct RunView {
+    /// `github`, `gitlab`, ...
+    pub provider: String,
+    /// The provider's id of the run.
+    pub id: String,
+}
+
+/// What a client needs to connect, besides the secret that it made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ConnectionView {
+    /// To what.
+    #[schema(value_type = String)]
+    pub resource: ResourceName,
+    /// The kind of target.
+    pub connector: String,
+    /// `host`, `port`, `user`, `certificate`, ...: none of it secret.
+    pub connection: BTreeMap<String, String>,
+}
+
+/// An activated grant, and how to connect.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ActivationView {
+    /// The grant.
+    pub grant: GrantView,
+    /// One for each live lease.
+    pub connections: Vec<ConnectionView>,
+}
+
+/// The facts of a state, laid side by side.
+struct Facts {
+    claim_until: Option<Timestamp>,
+    activated_at: Option<Timestamp>,
+    expires_at: Option<Timestamp>,
+    end_cause: Option<EndCause>,
+    evidence: Option<Evidence>,
+}
+
+impl Facts {
+    fn of(state: &GrantState) -> Self {
+        let none = Self { claim_until: None, activated_at: None, expires_at: None, end_cause: None, evidence: None };
+        match state.clone() {
+            GrantState::Approved { claim_until } => Self { claim_until: Some(claim_until), ..none },
+            GrantState::Activating { activated_at, until, .. } | GrantState::Active { activated_at, until } => {
+                Self { activated_at: Some(activated_at), expires_at: Some(until), ..none }
+            }
+            GrantState::Ending { cause, activated_at, until, .. } => {
+                Self { activated_at, expires_at: until, end_cause: Some(cause), ..none }
+            }
+            GrantState::Ended { cause, activated_at, until, evidence } => {
+                Self { activated_at, expires_at: until, end_cause: Some(cause), evidence: Some(evidence), ..none }
+            }
+        }
+    }
+}
+
+impl GrantView {
+    /// Of a grant and its leases; leases of other grants are left out.
+    pub fn new(grant: &Grant, leases: &[Lease]) -> Self {
+        let facts = Facts::of(&grant.state);
+        let unverified_because = match &facts.evidence {
+            Some(Evidence::Unread { because, .. }) => Some(because.clone()),
+            Some(Evidence::Read { .. }) | None => None,
+        };
+        Self {
+            id: grant.id,
+            request_id: grant.request_id,
+            run: None,
+            state: grant.state_word().to_owned(),
+            role: grant.role.clone(),
+            subject: SubjectView::from(&grant.subject),
+            scope: scope_view(&grant.scope),
+            duration_seconds: grant.duration,
+            claim_until: facts.claim_until,
+            activated_at: facts.activated_at,
+            expires_at: facts.expires_at,
+            ended_at: facts.evidence.as_ref().map(Evidence::at),
+            end_cause: facts.end_cause,
+            verified: matches!(facts.evidence, Some(Evidence::Read { .. })),
+            unverified_because,
+            leases: leases.iter().filter(|l| l.grant_id == grant.id).map(LeaseView::from).collect(),
+        }
+    }
+}
+
+impl ActivationView {
+    /// Of an activated grant and its leases.
+    pub fn new(grant: &Grant, leases: &[Lease]) -> Self {
+        let connections = leases.iter().filter(|l| l.grant_id == grant.id).filter_map(connection).collect();
+        Self { grant: GrantView::new(grant, leases), connections }
+    }
+}
+
+fn connection(lease: &Lease) -> Option<ConnectionView> {
+    match &lease.state {
+        LeaseState::Live { connection, .. } => Some(ConnectionView {
+            resource: lease.resource.clone(),
+            connector: lease.connector.clone(),
+            connection: connection.clone(),
+        }),
+        LeaseState::Wanted
+        | LeaseState::Issuing { .. }
+        | LeaseState::Revoking { .. }
+        | LeaseState::LockedOut { .. }
+        | LeaseState::Revoked { .. } => None,
+    }
+}

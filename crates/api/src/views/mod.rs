@@ -1,0 +1,25 @@
+//! What a script may rely on: each noun as it is printed. Optional facts that are missing are printed as null.
+
+mod audit;
+mod connector;
+mod decision;
+mod doctor;
+mod grant;
+mod lease;
+mod listing;
+mod request;
+mod role;
+mod ssh;
+mod subject;
+
+pub use audit::{AuditEventView, AuditKeyView, CheckpointView, ConsistencyView, ProofView};
+pub use connector::{ActionView, ConnectorView, PrivilegeView, SettingView};
+pub use decision::{DecisionView, ReasonView, StageView};
+pub use doctor::{DoctorView, FindingView, StandingView};
+pub use grant::{ActivationView, ConnectionView, GrantView, RunView};
+pub use lease::{LeaseView, LeftoverView};
+pub use listing::Listing;
+pub use request::{ApprovalView, NarrowedView, RequestView, ResourceActionsView};
+pub use role::{JustificationView, RoleScopeView, RoleView};
+pub use ssh::{AuthoritiesView, AuthorityView, RevocationListView};
+pub use subject::{Powers, SignedInView, SubjectView, WhoAmIView};

@@ -1,0 +1,207 @@
+//! The ask, on the wire.
+
+use super::{DecisionView, SubjectView};
+use curfew_domain::request::{Narrowed, Origin, Verdict};
+use curfew_domain::scope::ResourceActions;
+use curfew_domain::{ActionName, Approval, Grant, Id, Request, ResourceName, RoleName, Scope, Seconds, Timestamp};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// A request as it stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct RequestView {
+    /// `req_...`.
+    #[schema(value_type = String)]
+    pub id: Id<Request>,
+    /// `pending`, `approved`, `denied`, `withdrawn` or `lapsed`.
+    pub state: String,
+    /// The role.
+    #[schema(value_type = String)]
+    pub role: RoleName,
+    /// Who asks.
+    pub subject: SubjectView,
+    /// What for.
+    pub scope: Vec<ResourceActionsView>,
+    /// How long, from activation.
+    #[schema(value_type = u32)]
+    pub duration_seconds: Seconds,
+    /// Why, as typed.
+    pub reason: String,
+    /// The ticket, as typed.
+    pub ticket: String,
+    /// What an approval is bound to; approving and denying send it back.
+    pub digest: String,
+    /// The content hash of the policy set it was decided under.
+    pub policy_version: String,
+    /// What policy said.
+    pub decision: DecisionView,
+    /// Verdicts, oldest first.
+    pub approvals: Vec<ApprovalView>,
+    /// `asked`, `trigger`, `break_glass` or `bundle`.
+    #[schema(value_type = String)]
+    pub origin: Origin,
+    /// The grant it became.
+    #[schema(value_type = Option<String>)]
+    pub grant_id: Option<Id<Grant>>,
+    /// When it was asked.
+    #[schema(value_type = String, format = DateTime)]
+    pub created_at: Timestamp,
+    /// When it lapses undecided.
+    #[schema(value_type = String, format = DateTime)]
+    pub lapses_at: Timestamp,
+}
+
+/// A resource with its actions.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ResourceActionsView {
+    /// The resource.
+    #[schema(value_type = String)]
+    pub resource: ResourceName,
+    /// What may be done there, sorted.
+    #[schema(value_type = Vec<String>)]
+    pub actions: Vec<ActionName>,
+}
+
+/// One person's verdict.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ApprovalView {
+    /// Who.
+    pub approver: SubjectView,
+    /// `approve` or `deny`.
+    #[schema(value_type = String)]
+    pub verdict: Verdict,
+    /// When.
+    #[schema(value_type = String, format = DateTime)]
+    pub at: Timestamp,
+    /// Why, as typed.
+    pub reason: String,
+    /// The stage it counts in.
+    pub stage: String,
+    /// What was taken away, if anything.
+    pub narrowed: Option<NarrowedView>,
+}
+
+/// What an approver took away.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct NarrowedView {
+    /// At most this long.
+    #[schema(value_type = Option<u32>)]
+    pub duration_seconds: Option<Seconds>,
+    /// These actions only.
+    #[schema(value_type = Option<Vec<String>>)]
+    pub actions: Option<Vec<ActionName>>,
+}
+
+impl From<&Request> for RequestView {
+    fn from(r: &Request) -> Self {
+        Self {
+            id: r.id,
+            state: r.state_word().to_owned(),
+            role: r.role.clone(),
+            subject: SubjectView::from(&r.subject),
+            scope: scope_view(&r.scope),
+            duration_seconds: r.duration,
+            reason: r.reason.clone(),
+            ticket: r.ticket.clone(),
+            digest: r.digest(),
+            policy_version: r.decision.policy_version.clone(),
+            decision: DecisionView::from(&r.decision),
+            approvals: r.approvals.iter().map(ApprovalView::from).collect(),
+            origin: r.origin,
+            grant_id: r.grant_id(),
+            created_at: r.created_at,
+            lapses_at: r.lapses_at,
+        }
+    }
+}
+
+impl From<&Approval> for ApprovalView {
+    fn from(a: &Approval) -> Self {
+        Self {
+            approver: SubjectView::from(&a.approver),
+            verdict: a.verdict,
+            at: a.at,
+            reason: a.reason.clone(),
+            stage: a.stage.clone(),
+            narrowed: a.narrowed.as_ref().map(NarrowedView::from),
+        }
+    }
+}
+
+impl From<&Narrowed> for NarrowedView {
+    fn from(n: &Narrowed) -> Self {
+        let actions = n.actions.as_ref().map(|a| a.iter().cloned().collect());
+        Self { duration_seconds: n.duration_seconds, actions }
+    }
+}
+
+impl From<ResourceActions> for ResourceActionsView {
+    fn from(r: ResourceActions) -> Self {
+        Self { resource: r.resource, actions: r.actions }
+    }
+}
+
+/// A scope as it is printed.
+pub(super) fn scope_view(scope: &Scope) -> Vec<ResourceActionsView> {
+    Vec::<ResourceActions>::from(scope.clone()).into_iter().map(ResourceActionsView::from).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use curfew_domain::{Decision, Outcome, Pair, RequestState, Subject, Version};
+
+    fn request() -> Request {
+        let now = Timestamp::from_millis(1_772_445_600_000);
+        let role = RoleName::new("db-debug").expect("a role");
+        let pair = Pair {
+            resource: ResourceName::new("services/db").expect("a resource"),
+            action: ActionName::new("read").expect("an action"),
+        };
+        let decision = Decision {
+            outcome: Outcome::NeedsApproval,
+            role: role.clone(),
+            policy_version: "00".to_owned(),
+            satisfied: Vec::new(),
+            unsatisfied: Vec::new(),
+            failed: Vec::new(),
+            stages: Vec::new(),
+            approvers: Vec::new(),
+            max_until: None,
+            residual_exposure: Vec::new(),
+        };
+        Request {
+            id: Id::new(now, [1; 10]),
+            version: Version::NONE,
+            subject: Subject::system(),
+            role,
+            scope: Scope::new([pair]).expect("a scope"),
+            duration: Seconds::new(60),
+            reason: String::new(),
+            ticket: String::new(),
+            decision,
+            meaning: String::new(),
+            origin: Origin::Asked,
+            created_at: now,
+            lapses_at: now,
+            claim_within: Seconds::new(60),
+            approvals: Vec::new(),
+            state: RequestState::Pending,
+        }
+    }
+
+    #[test]
+    fn every_field_is_printed_and_what_is_missing_is_null() {
+        let view = RequestView::from(&request());
+        let json = serde_json::to_value(&view).expect("JSON");
+        let fields: Vec<&str> = json.as_object().expect("an object").keys().map(String::as_str).collect();
+        let expected = "approvals created_at decision digest duration_seconds grant_id id lapses_at origin \
+                        policy_version reason role scope state subject ticket";
+        assert_eq!(fields, expected.split_whitespace().collect::<Vec<_>>());
+        assert_eq!(json["grant_id"], serde_json::Value::Null);
+        assert_eq!(json["subject"]["email"], serde_json::Value::Null);
+        assert_eq!(json["decision"]["max_until"], serde_json::Value::Null);
+        assert_eq!(json["scope"], serde_json::json!([{"resource": "services/db", "actions": ["read"]}]));
+        assert_eq!(serde_json::from_value::<RequestView>(json).expect("reads back"), view);
+    }
+}
