@@ -165,7 +165,7 @@ mod tests {
     use super::*;
     use std::collections::BTreeMap;
 
-    const SIZES: usize = 130;
+    const SIZES: usize = 67;
 
     #[test]
     fn proofs_are_those_of_the_definition() {
