@@ -1,7 +1,7 @@
 //! The bodies of all POSTs. Unknown fields are refused, and [`Bounded`] says whether the rest is small enough.
 
 use crate::serde_seconds;
-use curfew_domain::{ActionName, GroupName, ResourceName, RoleName, Seconds, limits};
+use curfew_domain::{ActionName, GroupName, ResourceName, RoleName, Seconds, Timestamp, limits};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -222,8 +222,83 @@ impl Bounded for SignInBody {
     }
 }
 
+/// Names one SSH host of a resource.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct HostBody {
+    /// The resource.
+    #[schema(value_type = String)]
+    pub resource: ResourceName,
+    /// The host, as the resource's settings name it: 1 to 255 of `A-Z a-z 0-9 . : _ [ ] -`.
+    pub host: String,
+}
+
+impl Bounded for HostBody {
+    fn check(&self) -> Result<(), OutOfBounds> {
+        at_most("host", self.host.len(), HOST_BYTES, "bytes")
+    }
+}
+
+/// Names the resource whose SSH authority is replaced.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RotateBody {
+    /// The resource.
+    #[schema(value_type = String)]
+    pub resource: ResourceName,
+}
+
+impl Bounded for RotateBody {
+    fn check(&self) -> Result<(), OutOfBounds> {
+        Ok(())
+    }
+}
+
+/// What an SSH host saw.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct HostReportBody {
+    /// SHA-256, in hex, of the revocation list that sshd reads there now; empty when there is none.
+    pub revocation_list_sha256: String,
+    /// When it looked, by its own clock.
+    #[schema(value_type = String, format = DateTime)]
+    pub at: Timestamp,
+    /// Every open session of ours.
+    pub sessions: Vec<HostSessionBody>,
+}
+
+/// One session on an SSH host.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct HostSessionBody {
+    /// The serial of the certificate it was opened with.
+    pub serial: u64,
+    /// The host's process id of the sshd that serves it.
+    pub pid: u32,
+    /// The account it runs as.
+    pub account: String,
+    /// The certificate's key id; empty when the host does not know it.
+    #[serde(default)]
+    pub key_id: String,
+}
+
+impl Bounded for HostReportBody {
+    fn check(&self) -> Result<(), OutOfBounds> {
+        at_most("revocation_list_sha256", self.revocation_list_sha256.len(), DIGEST_BYTES, "bytes")?;
+        at_most("sessions", self.sessions.len(), HOST_SESSIONS, "entries")?;
+        self.sessions.iter().try_for_each(|session| {
+            at_most("account", session.account.len(), HOST_BYTES, "bytes")?;
+            at_most("key_id", session.key_id.len(), limits::PUBLIC_HALF_BYTES, "bytes")
+        })
+    }
+}
+
 /// Bytes of a digest: SHA-256 in hex.
 const DIGEST_BYTES: usize = 64;
+/// Bytes of a host's name or of an account on it.
+const HOST_BYTES: usize = 255;
+/// Sessions one host may report.
+const HOST_SESSIONS: usize = 10_000;
 
 fn at_most(field: &'static str, found: usize, most: usize, unit: &'static str) -> Result<(), OutOfBounds> {
     if found > most { Err(OutOfBounds { field, most, unit }) } else { Ok(()) }

@@ -15,8 +15,8 @@ pub mod views;
 mod serde_seconds;
 
 pub use bodies::{
-    ActivateBody, ApproveBody, AskBody, Bounded, DenyBody, ExtendBody, NarrowBody, OutOfBounds, PublicHalfBody,
-    RevocationBody, RevokeBody, SignInBody,
+    ActivateBody, ApproveBody, AskBody, Bounded, DenyBody, ExtendBody, HostBody, HostReportBody, HostSessionBody,
+    NarrowBody, OutOfBounds, PublicHalfBody, RevocationBody, RevokeBody, RotateBody, SignInBody,
 };
 pub use client::{Client, ClientError, Download, EventStream, IdempotencyKey};
 pub use error::{ErrorBody, ErrorCode, ErrorView};
@@ -27,9 +27,9 @@ pub use queries::{
 pub use views::{
     ActionView, ActivationView, ApprovalView, AuditEventView, AuditKeyView, AuthoritiesView, AuthorityView,
     CheckpointView, ConnectionView, ConnectorView, ConsistencyView, DecisionView, DoctorView, FindingView, GrantView,
-    JustificationView, LeaseView, LeftoverView, Listing, NarrowedView, Powers, PrivilegeView, ProofView, ReasonView,
-    RequestView, ResourceActionsView, RevocationListView, RoleScopeView, RoleView, RunView, SettingView, SignedInView,
-    StageView, StandingView, SubjectView, WhoAmIView,
+    HostDutiesView, HostTokenView, JustificationView, LeaseView, LeftoverView, Listing, NarrowedView, Powers,
+    PrivilegeView, ProofView, ReasonView, RequestView, ResourceActionsView, RoleScopeView, RoleView, RunView,
+    SettingView, SignedInView, StageView, StandingView, SubjectView, WantedHalfView, WhoAmIView,
 };
 
 /// The path under which everything here is served.

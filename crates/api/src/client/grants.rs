@@ -4,7 +4,7 @@ use super::session::empty;
 use super::{Client, ClientError};
 use crate::bodies::{ActivateBody, ExtendBody, RevocationBody, RevokeBody};
 use crate::queries::{AboutResource, GrantsQuery};
-use crate::views::{ActivationView, GrantView, Listing};
+use crate::views::{ActivationView, GrantView, Listing, WantedHalfView};
 
 impl Client {
     /// One page of grants, newest first.
@@ -21,6 +21,14 @@ impl Client {
     /// `not_found`, also when the caller may not see it.
     pub async fn show_grant(&self, id: &str) -> Result<GrantView, ClientError> {
         self.get(&["grants", id], &()).await
+    }
+
+    /// What activating it takes: the kind of public half for each resource of its scope.
+    ///
+    /// # Errors
+    /// `not_found`, also when the grant is somebody else's.
+    pub async fn wanted_halves(&self, id: &str) -> Result<Listing<WantedHalfView>, ClientError> {
+        self.get(&["grants", id, "public-halves"], &()).await
     }
 
     /// Claims it. The same public halves again are the same activation.

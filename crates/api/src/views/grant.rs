@@ -77,6 +77,18 @@ pub struct ConnectionView {
     pub connection: BTreeMap<String, String>,
 }
 
+/// What activating a grant takes for one resource: a public half of this kind. The client makes the secret.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct WantedHalfView {
+    /// For which resource.
+    #[schema(value_type = String)]
+    pub resource: ResourceName,
+    /// The kind of target.
+    pub connector: String,
+    /// What the connector asks for: `scram_sha_256`, `ssh_public_key`, ...
+    pub kind: String,
+}
+
 /// An activated grant, and how to connect.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ActivationView {

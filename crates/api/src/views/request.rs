@@ -174,6 +174,7 @@ mod tests {
             id: Id::new(now, [1; 10]),
             version: Version::NONE,
             subject: Subject::system(),
+            groups: Default::default(),
             role,
             scope: Scope::new([pair]).expect("a scope"),
             duration: Seconds::new(60),

@@ -1,7 +1,9 @@
-//! What SSH hosts must trust and refuse, on the wire.
+//! What SSH hosts must trust, refuse and do, on the wire.
 
 use curfew_domain::ResourceName;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::fmt;
 use utoipa::ToSchema;
 
 /// One certificate authority that the hosts of a resource must trust.
@@ -23,9 +25,36 @@ pub struct AuthoritiesView {
     pub authorities: Vec<AuthorityView>,
 }
 
-/// An OpenSSH key revocation list.
+/// A host that may report, with the token it does so with. The token is shown once and never printed by `Debug`.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct HostTokenView {
+    /// The resource whose host it is.
+    #[schema(value_type = String)]
+    pub resource: ResourceName,
+    /// The host, as the resource's settings name it.
+    pub host: String,
+    /// What it sends as `Authorization: Bearer`.
+    pub token: String,
+}
+
+impl fmt::Debug for HostTokenView {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("HostTokenView");
+        shown.field("resource", &self.resource).field("host", &self.host).field("token", &"[not shown]").finish()
+    }
+}
+
+/// What a host has to do now.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct RevocationListView {
-    /// Its bytes, base 64 with padding.
-    pub krl: String,
+pub struct HostDutiesView {
+    /// The lines for `TrustedUserCAKeys`.
+    pub authorities: Vec<AuthorityView>,
+    /// The OpenSSH key revocation list, base 64.
+    pub revocation_list: String,
+    /// Certificate serials whose sessions must end.
+    pub end_serials: Vec<u64>,
+    /// Principal to the accounts of the host that it may enter.
+    pub principals: BTreeMap<String, Vec<String>>,
+    /// Seconds until the host should ask again at the latest.
+    pub poll_seconds: u32,
 }
