@@ -1,0 +1,112 @@
+//! What a ledger has to know about a change or a noun: what ends access and goes first, what is due, what
+//! is open. Both backends ask here, so that they cannot differ.
+
+use curfew_domain::{Grant, GrantState, Lease, LeaseState, Request, RequestState, Timestamp, Version};
+use curfew_engine::seams::Change;
+
+/// Which commits of a batch are applied first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Urgency {
+    /// It denies a request or orders an end: it wins against what arrives at the same moment.
+    First,
+    /// Anything else.
+    Usual,
+}
+
+impl Urgency {
+    /// Of a whole commit.
+    pub(crate) fn of(changes: &[Change]) -> Self {
+        let goes_first = changes.iter().any(|change| match change {
+            Change::Request(step) => matches!(step.next.state, RequestState::Denied { .. }),
+            Change::Grant(step) => matches!(step.next.state, GrantState::Ending { .. }),
+            Change::Lease(step) => matches!(step.next.state, LeaseState::Revoking { .. }),
+            Change::Event(_)
+            | Change::Notice(_)
+            | Change::NoticeSent(_)
+            | Change::NoticeLater { .. }
+            | Change::RequestKey { .. }
+            | Change::Session(_)
+            | Change::SessionEnded { .. }
+            | Change::Key(_)
+            | Change::Fact { .. } => false,
+        });
+        if goes_first { Self::First } else { Self::Usual }
+    }
+}
+
+/// What a change does to the access there is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Bearing {
+    /// There is, or may come to be, more of it.
+    Gives,
+    /// There is less of it, or evidence that it is gone.
+    Ends,
+    /// A record beside another change. Alone it is no reason to use the reserve: refusals would fill it.
+    Accompanies,
+    /// Replaces or removes a row, and so needs no room of its own for long.
+    Tidies,
+}
+
+fn bearing(change: &Change) -> Bearing {
+    match change {
+        Change::Request(step) => match step.next.state {
+            RequestState::Pending | RequestState::Approved { .. } => Bearing::Gives,
+            RequestState::Denied { .. } | RequestState::Withdrawn { .. } | RequestState::Lapsed { .. } => Bearing::Ends,
+        },
+        Change::Grant(step) => match step.next.state {
+            // Back to `Approved` after a failed activation goes together with the end of its leases.
+            GrantState::Approved { .. } if step.from != Version::NONE => Bearing::Accompanies,
+            GrantState::Approved { .. } | GrantState::Activating { .. } | GrantState::Active { .. } => Bearing::Gives,
+            GrantState::Ending { .. } | GrantState::Ended { .. } => Bearing::Ends,
+        },
+        Change::Lease(step) => match step.next.state {
+            LeaseState::Wanted | LeaseState::Issuing { .. } | LeaseState::Live { .. } => Bearing::Gives,
+            LeaseState::Revoking { .. } | LeaseState::LockedOut { .. } | LeaseState::Revoked { .. } => Bearing::Ends,
+        },
+        Change::SessionEnded { .. } => Bearing::Ends,
+        Change::Event(_) | Change::Notice(_) => Bearing::Accompanies,
+        Change::NoticeSent(_) | Change::NoticeLater { .. } | Change::Fact { value: None, .. } => Bearing::Tidies,
+        Change::RequestKey { .. } | Change::Session(_) | Change::Key(_) | Change::Fact { value: Some(_), .. } => {
+            Bearing::Gives
+        }
+    }
+}
+
+/// Whether a commit may be written on the space that is kept for ending access: nothing in it gives any,
+/// and something in it ends some or only tidies up.
+pub(crate) fn may_use_reserve(changes: &[Change]) -> bool {
+    let bearings = || changes.iter().map(bearing);
+    let ends = bearings().any(|b| b == Bearing::Ends);
+    let only_tidies = bearings().all(|b| b == Bearing::Tidies);
+    (ends || only_tidies) && !bearings().any(|b| b == Bearing::Gives)
+}
+
+/// When a request lapses, while it can.
+pub(crate) fn request_due_at(request: &Request) -> Option<Timestamp> {
+    match request.state {
+        RequestState::Pending => Some(request.lapses_at),
+        RequestState::Approved { .. }
+        | RequestState::Denied { .. }
+        | RequestState::Withdrawn { .. }
+        | RequestState::Lapsed { .. } => None,
+    }
+}
+
+/// When a grant's time to be claimed, or its access, is over; none once its end was ordered.
+pub(crate) fn grant_due_at(grant: &Grant) -> Option<Timestamp> {
+    match grant.state {
+        GrantState::Approved { claim_until } => Some(claim_until),
+        GrantState::Activating { until, .. } | GrantState::Active { until, .. } => Some(until),
+        GrantState::Ending { .. } | GrantState::Ended { .. } => None,
+    }
+}
+
+/// Whether a grant may still give access, or could.
+pub(crate) fn grant_is_open(grant: &Grant) -> bool {
+    !matches!(grant.state, GrantState::Ended { .. })
+}
+
+/// Whether something of a lease may be left in its target.
+pub(crate) fn lease_is_open(lease: &Lease) -> bool {
+    !matches!(lease.state, LeaseState::Revoked { .. })
+}

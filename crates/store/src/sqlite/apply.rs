@@ -1,0 +1,228 @@
+//! One commit inside the writer's transaction: every change, or the reason why none.
+//!
+//! Each noun is written by one statement that names the version it expects, so there is no moment between
+//! looking and writing.
+
+use crate::nature;
+use curfew_domain::audit::merkle::Node;
+use curfew_domain::audit::{AuditEvent, Frontier, SealedEvent};
+use curfew_domain::id::Identified;
+use curfew_domain::transition::Noun;
+use curfew_domain::{Grant, Id, Lease, Request, Timestamp, Transition, Version};
+use curfew_engine::seams::store::{Change, CommitError, Notice, SealedKey, Session};
+use rusqlite::{Connection, OptionalExtension, Params, params};
+use serde::Serialize;
+
+/// Why a commit is not written.
+#[derive(Debug)]
+pub(super) enum Refusal {
+    /// It does not fit what the ledger holds.
+    Commit(CommitError),
+    /// SQLite said no.
+    Sql(rusqlite::Error),
+}
+
+impl From<rusqlite::Error> for Refusal {
+    fn from(why: rusqlite::Error) -> Self {
+        Self::Sql(why)
+    }
+}
+
+type Applied<T = ()> = Result<T, Refusal>;
+
+/// Applies the changes in order and gives the events their places.
+pub(super) fn apply(conn: &Connection, tree: &mut Frontier, changes: &[Change]) -> Applied<Vec<SealedEvent>> {
+    let mut events = Vec::with_capacity(changes.len());
+    for change in changes {
+        let event = match change {
+            Change::Request(step) => request(conn, step)?,
+            Change::Grant(step) => grant(conn, step)?,
+            Change::Lease(step) => lease(conn, step)?,
+            Change::Event(event) => event,
+            Change::Notice(_)
+            | Change::NoticeSent(_)
+            | Change::NoticeLater { .. }
+            | Change::RequestKey { .. }
+            | Change::Session(_)
+            | Change::SessionEnded { .. }
+            | Change::Key(_)
+            | Change::Fact { .. } => {
+                record(conn, change)?;
+                continue;
+            }
+        };
+        events.push(append(conn, tree, event)?);
+    }
+    Ok(events)
+}
+
+/// A change that has no event of its own.
+fn record(conn: &Connection, change: &Change) -> Applied {
+    match change {
+        Change::Request(_) | Change::Grant(_) | Change::Lease(_) | Change::Event(_) => {
+            unreachable!("INVARIANT: changes with an event are not recorded without it")
+        }
+        Change::Notice(notice) => self::notice(conn, notice),
+        Change::NoticeSent(id) => run(conn, "DELETE FROM outbox WHERE id = ?1", [id]).map(drop),
+        Change::NoticeLater { id, attempts, next_at } => {
+            let sql = "UPDATE outbox SET attempts = ?2, next_at = ?3 WHERE id = ?1";
+            run(conn, sql, params![id, attempts, next_at.as_millis()]).map(drop)
+        }
+        Change::RequestKey { key, request } => request_key(conn, key, *request),
+        Change::Session(session) => self::session(conn, session),
+        Change::SessionEnded { token_hash } => {
+            run(conn, "DELETE FROM sessions WHERE token_hash = ?1", [token_hash]).map(drop)
+        }
+        Change::Key(key) => self::key(conn, key),
+        Change::Fact { name, value: Some(value) } => {
+            let sql =
+                "INSERT INTO facts (name, value) VALUES (?1, ?2) ON CONFLICT DO UPDATE SET value = excluded.value";
+            run(conn, sql, [name, value]).map(drop)
+        }
+        Change::Fact { name, value: None } => run(conn, "DELETE FROM facts WHERE name = ?1", [name]).map(drop),
+    }
+}
+
+fn request<'a>(conn: &Connection, step: &'a Transition<Request>) -> Applied<&'a AuditEvent> {
+    let next = &step.next;
+    let versions = Versions::of(next.id, step)?;
+    let (state, due_at) = (next.state_word(), millis(nature::request_due_at(next)));
+    let rows = if step.from == Version::NONE {
+        let sql = "INSERT INTO requests (id, version, state, subject, due_at, body)
+                   VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING";
+        run(conn, sql, params![key_of(next.id), versions.to, state, next.subject.id.to_string(), due_at, text(next)])?
+    } else {
+        let sql = "UPDATE requests SET version = ?2, state = ?3, due_at = ?4, body = ?5 WHERE id = ?1 AND version = ?6";
+        run(conn, sql, params![key_of(next.id), versions.to, state, due_at, text(next), versions.from])?
+    };
+    written(rows, || next.id.to_string())?;
+    Ok(&step.event)
+}
+
+fn grant<'a>(conn: &Connection, step: &'a Transition<Grant>) -> Applied<&'a AuditEvent> {
+    let next = &step.next;
+    let versions = Versions::of(next.id, step)?;
+    let (state, open, due_at) = (next.state_word(), nature::grant_is_open(next), millis(nature::grant_due_at(next)));
+    if step.from != Version::NONE {
+        let sql = "UPDATE grants SET version = ?2, state = ?3, open = ?4, due_at = ?5, body = ?6
+                   WHERE id = ?1 AND version = ?7";
+        let rows =
+            run(conn, sql, params![key_of(next.id), versions.to, state, open, due_at, text(next), versions.from])?;
+        written(rows, || next.id.to_string())?;
+        return Ok(&step.event);
+    }
+    let sql = "INSERT INTO grants (id, version, state, subject, role, open, due_at, body)
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT DO NOTHING";
+    let (subject, role) = (next.subject.id.to_string(), next.role.as_str());
+    let rows = run(conn, sql, params![key_of(next.id), versions.to, state, subject, role, open, due_at, text(next)])?;
+    written(rows, || next.id.to_string())?;
+    // The scope of a grant never changes, so this is written once.
+    for resource in next.scope.by_resource().keys() {
+        let sql = "INSERT INTO grant_resources (resource, grant_id) VALUES (?1, ?2)";
+        run(conn, sql, params![resource.as_str(), key_of(next.id)])?;
+    }
+    Ok(&step.event)
+}
+
+fn lease<'a>(conn: &Connection, step: &'a Transition<Lease>) -> Applied<&'a AuditEvent> {
+    let next = &step.next;
+    let versions = Versions::of(next.id, step)?;
+    let (state, open) = (next.state.word(), nature::lease_is_open(next));
+    let rows = if step.from == Version::NONE {
+        let sql = "INSERT INTO leases (id, version, state, open, body) VALUES (?1, ?2, ?3, ?4, ?5)
+                   ON CONFLICT DO NOTHING";
+        run(conn, sql, params![key_of(next.id), versions.to, state, open, text(next)])?
+    } else {
+        let sql = "UPDATE leases SET version = ?2, state = ?3, open = ?4, body = ?5 WHERE id = ?1 AND version = ?6";
+        run(conn, sql, params![key_of(next.id), versions.to, state, open, text(next), versions.from])?
+    };
+    written(rows, || next.id.to_string())?;
+    Ok(&step.event)
+}
+
+fn append(conn: &Connection, tree: &mut Frontier, event: &AuditEvent) -> Applied<SealedEvent> {
+    let sealed = event.clone().seal(tree.size());
+    let leaf = sealed.leaf().expect("INVARIANT: sealing writes the leaf hash");
+    let line = String::from_utf8(sealed.to_line()).expect("INVARIANT: JSON is UTF-8");
+    let sql = "INSERT INTO events (seq, leaf, request_id, grant_id, lease_id, line) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+    let (request, grant, lease) =
+        (event.request_id.map(key_of), event.grant_id.map(key_of), event.lease_id.map(key_of));
+    run(conn, sql, params![sealed.seq as i64, leaf.as_bytes(), request, grant, lease, line])?;
+    let mut nodes: Vec<Node> = Vec::new();
+    // A leaf stands with its event already.
+    tree.append_with(leaf, |node| nodes.extend((node.id.level > 0).then_some(node)));
+    for node in nodes {
+        let sql = "INSERT INTO tree_nodes (level, place, hash) VALUES (?1, ?2, ?3)";
+        run(conn, sql, params![node.id.level, node.id.index as i64, node.hash.as_bytes()])?;
+    }
+    Ok(sealed)
+}
+
+/// A notice that waits already is left as it is: telling somebody twice must never hold up an end.
+fn notice(conn: &Connection, notice: &Notice) -> Applied {
+    let sql = "INSERT INTO outbox (id, created_at, next_at, attempts, body) VALUES (?1, ?2, ?3, ?4, ?5)
+               ON CONFLICT DO NOTHING";
+    let times = (notice.created_at.as_millis(), notice.next_at.as_millis());
+    run(conn, sql, params![notice.id, times.0, times.1, notice.attempts, text(notice)]).map(drop)
+}
+
+fn request_key(conn: &Connection, key: &str, request: Id<Request>) -> Applied {
+    let sql = "INSERT INTO request_keys (key, request_id) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
+    if run(conn, sql, params![key, key_of(request)])? == 1 {
+        return Ok(());
+    }
+    let mut used = conn.prepare_cached("SELECT request_id FROM request_keys WHERE key = ?1")?;
+    let made = used.query_row([key], |row| row.get(0)).optional()?.map(u128::from_be_bytes);
+    Err(Refusal::Commit(match made {
+        Some(made) => CommitError::KeyUsed(Id::from_u128(made)),
+        None => CommitError::Conflict("the idempotency key".to_owned()),
+    }))
+}
+
+fn session(conn: &Connection, session: &Session) -> Applied {
+    let sql = "INSERT INTO sessions (token_hash, body) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
+    let rows = run(conn, sql, params![session.token_hash, text(session)])?;
+    written(rows, || "the sign-in".to_owned())
+}
+
+fn key(conn: &Connection, key: &SealedKey) -> Applied {
+    let sql = "INSERT INTO keys (name, number, body) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING";
+    let rows = run(conn, sql, params![key.name, key.number, text(key)])?;
+    written(rows, || format!("key {} of `{}`", key.number, key.name))
+}
+
+/// A step's versions as the ledger keeps them.
+struct Versions {
+    from: i64,
+    to: i64,
+}
+
+impl Versions {
+    fn of<T: Noun + Identified>(id: Id<T>, step: &Transition<T>) -> Applied<Self> {
+        if step.next.version() != step.from.next() {
+            return Err(Refusal::Commit(CommitError::Conflict(id.to_string())));
+        }
+        Ok(Self { from: step.from.get() as i64, to: step.next.version().get() as i64 })
+    }
+}
+
+fn run(conn: &Connection, sql: &str, values: impl Params) -> Applied<usize> {
+    Ok(conn.prepare_cached(sql)?.execute(values)?)
+}
+
+fn written(rows: usize, what: impl FnOnce() -> String) -> Applied {
+    if rows == 1 { Ok(()) } else { Err(Refusal::Commit(CommitError::Conflict(what()))) }
+}
+
+/// An id as the tables hold it.
+pub(super) fn key_of<T>(id: Id<T>) -> [u8; 16] {
+    id.as_u128().to_be_bytes()
+}
+
+fn millis(at: Option<Timestamp>) -> Option<i64> {
+    at.map(Timestamp::as_millis)
+}
+
+fn text(noun: &impl Serialize) -> String {
+    serde_json::to_string(noun).expect("INVARIANT: what a ledger keeps serializes to JSON")
+}

@@ -1,0 +1,101 @@
+//! The tables, and how an older ledger becomes a newer one.
+
+use super::error::{NewerLedger, NotALedger, OpenError};
+use super::file::Place;
+use rusqlite::{Connection, Transaction, TransactionBehavior};
+
+/// `CFLD`: what tells a ledger from any other SQLite file.
+const APPLICATION_ID: i64 = 0x4346_4C44;
+
+/// Step n makes schema n + 1 of schema n. Steps are only ever added: what a ledger went through stays.
+const STEPS: &[&str] = &[FIRST];
+
+/// Each noun's row holds its text and, beside it, only what a query looks for. Ids are 16 bytes, big-endian,
+/// and begin with a time, so their order is the order of time; times are milliseconds since 1970.
+const FIRST: &str = "
+CREATE TABLE requests (
+    id BLOB NOT NULL PRIMARY KEY, version INTEGER NOT NULL, state TEXT NOT NULL, subject TEXT NOT NULL,
+    due_at INTEGER, body TEXT NOT NULL
+) STRICT;
+CREATE INDEX requests_due ON requests (due_at, id) WHERE due_at IS NOT NULL;
+CREATE INDEX requests_of_subject ON requests (subject, id);
+CREATE INDEX requests_in_state ON requests (state, id);
+
+CREATE TABLE grants (
+    id BLOB NOT NULL PRIMARY KEY, version INTEGER NOT NULL, state TEXT NOT NULL, subject TEXT NOT NULL,
+    role TEXT NOT NULL, open INTEGER NOT NULL, due_at INTEGER, body TEXT NOT NULL
+) STRICT;
+CREATE INDEX grants_due ON grants (due_at, id) WHERE due_at IS NOT NULL;
+CREATE INDEX grants_open ON grants (id, subject, role) WHERE open = 1;
+CREATE INDEX grants_of_subject ON grants (subject, id);
+CREATE INDEX grants_of_role ON grants (role, id);
+CREATE TABLE grant_resources (
+    resource TEXT NOT NULL, grant_id BLOB NOT NULL, PRIMARY KEY (resource, grant_id)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE leases (
+    id BLOB NOT NULL PRIMARY KEY, version INTEGER NOT NULL, state TEXT NOT NULL, open INTEGER NOT NULL,
+    body TEXT NOT NULL
+) STRICT;
+CREATE INDEX leases_open ON leases (id) WHERE open = 1;
+
+CREATE TABLE events (
+    seq INTEGER PRIMARY KEY, leaf BLOB NOT NULL, request_id BLOB, grant_id BLOB, lease_id BLOB,
+    line TEXT NOT NULL
+) STRICT;
+CREATE INDEX events_of_request ON events (request_id, seq) WHERE request_id IS NOT NULL;
+CREATE INDEX events_of_grant ON events (grant_id, seq) WHERE grant_id IS NOT NULL;
+CREATE INDEX events_of_lease ON events (lease_id, seq) WHERE lease_id IS NOT NULL;
+-- Complete nodes above the leaves, each written once, when its last leaf is.
+CREATE TABLE tree_nodes (
+    level INTEGER NOT NULL, place INTEGER NOT NULL, hash BLOB NOT NULL, PRIMARY KEY (level, place)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE outbox (
+    id TEXT NOT NULL PRIMARY KEY, created_at INTEGER NOT NULL, next_at INTEGER NOT NULL,
+    attempts INTEGER NOT NULL, body TEXT NOT NULL
+) STRICT;
+CREATE INDEX outbox_ready ON outbox (next_at, created_at, id);
+CREATE TABLE request_keys (key TEXT NOT NULL PRIMARY KEY, request_id BLOB NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE sessions (token_hash TEXT NOT NULL PRIMARY KEY, body TEXT NOT NULL) STRICT;
+CREATE TABLE keys (
+    name TEXT NOT NULL, number INTEGER NOT NULL, body TEXT NOT NULL, PRIMARY KEY (name, number)
+) STRICT;
+CREATE TABLE facts (name TEXT NOT NULL PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+";
+
+/// Brings the ledger to the newest schema, in one transaction.
+pub(super) fn migrate(conn: &mut Connection, place: &Place) -> Result<(), OpenError> {
+    let found = check(conn, place)?;
+    let missing = STEPS.get(usize::try_from(found).unwrap_or(usize::MAX)..).unwrap_or_default();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    run(conn, missing).map_err(|e| place.refused(e))
+}
+
+/// The schema of the file; 0 when it is new.
+fn check(conn: &Connection, place: &Place) -> Result<i64, OpenError> {
+    let read = |sql| conn.query_row(sql, (), |row| row.get::<_, i64>(0)).map_err(|e| place.refused(e));
+    let (application, found) = (read("PRAGMA application_id")?, read("PRAGMA user_version")?);
+    let tables = read("SELECT count(*) FROM sqlite_schema")?;
+    let is_new = application == 0 && found == 0 && tables == 0;
+    if application != APPLICATION_ID && !is_new || found < 0 {
+        return Err(NotALedger { ledger: place.ledger().to_owned() }.into());
+    }
+    let known = STEPS.len() as i64;
+    if found > known {
+        return Err(NewerLedger { ledger: place.ledger().to_owned(), found, known }.into());
+    }
+    Ok(found)
+}
+
+fn run(conn: &mut Connection, missing: &[&str]) -> rusqlite::Result<()> {
+    let tx = Transaction::new(conn, TransactionBehavior::Immediate)?;
+    for step in missing {
+        tx.execute_batch(step)?;
+    }
+    tx.pragma_update(None, "application_id", APPLICATION_ID)?;
+    tx.pragma_update(None, "user_version", STEPS.len() as i64)?;
+    tx.commit()
+}

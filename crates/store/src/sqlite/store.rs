@@ -1,0 +1,111 @@
+//! The seam: each call is handed to the writer, or to a reader.
+
+use super::writer::Job;
+use super::{SqliteStore, proofs, query};
+use crate::nature::Urgency;
+use curfew_domain::audit::merkle::Place;
+use curfew_domain::audit::{Growth, SealedEvent};
+use curfew_domain::{Grant, Id, Lease, Request, Timestamp};
+use curfew_engine::seams::BoxFuture;
+use curfew_engine::seams::store::{
+    Change, CommitError, Committed, Due, GrantFilter, Notice, Page, ReadError, RequestFilter, SealedKey, Session,
+    Store, TreeHead,
+};
+use futures::channel::oneshot;
+use std::collections::BTreeMap;
+
+impl Store for SqliteStore {
+    fn commit(&self, changes: Vec<Change>) -> BoxFuture<'_, Result<Committed, CommitError>> {
+        Box::pin(async move {
+            let unavailable = |why: String| CommitError::Unavailable(why);
+            let (reply, answer) = oneshot::channel();
+            let urgency = Urgency::of(&changes);
+            self.queue.push(urgency, Job { changes, reply }).map_err(|e| unavailable(e.to_string()))?;
+            answer.await.unwrap_or_else(|_| Err(unavailable("its writer is gone".to_owned())))
+        })
+    }
+
+    fn request(&self, id: Id<Request>) -> BoxFuture<'_, Result<Option<Request>, ReadError>> {
+        self.readers.ask(move |conn| query::request(conn, id))
+    }
+
+    fn grant(&self, id: Id<Grant>) -> BoxFuture<'_, Result<Option<Grant>, ReadError>> {
+        self.readers.ask(move |conn| query::grant(conn, id))
+    }
+
+    fn lease(&self, id: Id<Lease>) -> BoxFuture<'_, Result<Option<Lease>, ReadError>> {
+        self.readers.ask(move |conn| query::lease(conn, id))
+    }
+
+    fn leases<'a>(&'a self, ids: &'a [Id<Lease>]) -> BoxFuture<'a, Result<Vec<Lease>, ReadError>> {
+        let ids = ids.to_vec();
+        self.readers.ask(move |conn| query::leases(conn, &ids))
+    }
+
+    fn requests<'a>(&'a self, filter: &'a RequestFilter, page: Page) -> BoxFuture<'a, Result<Vec<Request>, ReadError>> {
+        let filter = filter.clone();
+        self.readers.ask(move |conn| query::requests(conn, &filter, &page))
+    }
+
+    fn grants<'a>(&'a self, filter: &'a GrantFilter, page: Page) -> BoxFuture<'a, Result<Vec<Grant>, ReadError>> {
+        let filter = filter.clone();
+        self.readers.ask(move |conn| query::grants(conn, &filter, &page))
+    }
+
+    fn open_grants(&self) -> BoxFuture<'_, Result<Vec<Grant>, ReadError>> {
+        self.readers.ask(query::open_grants)
+    }
+
+    fn open_leases(&self) -> BoxFuture<'_, Result<Vec<Lease>, ReadError>> {
+        self.readers.ask(query::open_leases)
+    }
+
+    fn due(&self, now: Timestamp, limit: usize) -> BoxFuture<'_, Result<Due, ReadError>> {
+        self.readers.ask(move |conn| query::due(conn, now, limit))
+    }
+
+    fn notices(&self, now: Timestamp, limit: usize) -> BoxFuture<'_, Result<Vec<Notice>, ReadError>> {
+        self.readers.ask(move |conn| query::notices(conn, now, limit))
+    }
+
+    fn session<'a>(&'a self, token_hash: &'a str) -> BoxFuture<'a, Result<Option<Session>, ReadError>> {
+        let token_hash = token_hash.to_owned();
+        self.readers.ask(move |conn| query::session(conn, &token_hash))
+    }
+
+    fn keys<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Vec<SealedKey>, ReadError>> {
+        let name = name.to_owned();
+        self.readers.ask(move |conn| query::keys(conn, &name))
+    }
+
+    fn fact<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Option<String>, ReadError>> {
+        let name = name.to_owned();
+        self.readers.ask(move |conn| query::fact(conn, &name))
+    }
+
+    fn facts<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<BTreeMap<String, String>, ReadError>> {
+        let prefix = prefix.to_owned();
+        self.readers.ask(move |conn| query::facts(conn, &prefix))
+    }
+
+    fn events(&self, from: u64, limit: usize) -> BoxFuture<'_, Result<Vec<SealedEvent>, ReadError>> {
+        self.readers.ask(move |conn| query::events(conn, from, limit))
+    }
+
+    fn events_about<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<Vec<SealedEvent>, ReadError>> {
+        let id = id.to_owned();
+        self.readers.ask(move |conn| query::events_about(conn, &id))
+    }
+
+    fn tree_head(&self) -> BoxFuture<'_, Result<TreeHead, ReadError>> {
+        Box::pin(std::future::ready(Ok(self.head())))
+    }
+
+    fn inclusion_proof(&self, seq: u64, size: u64) -> BoxFuture<'_, Result<Option<Vec<[u8; 32]>>, ReadError>> {
+        self.readers.ask(move |conn| proofs::inclusion(conn, Place { seq, size }))
+    }
+
+    fn consistency_proof(&self, old: u64, new: u64) -> BoxFuture<'_, Result<Option<Vec<[u8; 32]>>, ReadError>> {
+        self.readers.ask(move |conn| proofs::consistency(conn, Growth { from: old, to: new }))
+    }
+}

@@ -1,0 +1,308 @@
+//! The one thread that writes: it takes everything that waits, writes it in one transaction with a
+//! savepoint for each commit, syncs once, and answers everybody.
+
+use super::apply::{Refusal, apply};
+use super::error::{Damaged, OpenError};
+use super::file::Place;
+use super::proofs;
+use super::queue::{AbandonOnDrop, Bounds, Queue};
+use super::reserve::{Options, Reserve, Space};
+use super::schema;
+use crate::nature;
+use curfew_domain::audit::Frontier;
+use curfew_engine::seams::store::{Change, CommitError, Committed, TreeHead};
+use futures::channel::oneshot;
+use rusqlite::{Connection, ErrorCode};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+
+/// How many commits may wait.
+pub(super) const WAITING: Bounds = Bounds { first: 65_536, usual: 16_384 };
+/// Commits of each lane that share a transaction at most, so that nobody waits for a very long one.
+const BATCH: usize = 512;
+const FULL: &str = "disk full: only revocation proceeds";
+
+/// One caller's commit.
+pub(super) struct Job {
+    pub(super) changes: Vec<Change>,
+    pub(super) reply: oneshot::Sender<Result<Committed, CommitError>>,
+}
+
+impl Job {
+    fn answer(self, outcome: Result<Committed, CommitError>) {
+        // Who dropped the future does not want to know.
+        drop(self.reply.send(outcome));
+    }
+}
+
+/// How much has been written since the ledger was opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Counts {
+    /// Commits that were written.
+    pub commits: u64,
+    /// Transactions they were written in, each with one sync.
+    pub transactions: u64,
+    /// Whether there is room for anything but ends.
+    pub space: Space,
+}
+
+/// What others may see of the writer.
+pub(super) struct Progress {
+    commits: AtomicU64,
+    transactions: AtomicU64,
+    seen: Mutex<(TreeHead, Space)>,
+}
+
+impl Progress {
+    pub(super) fn counts(&self) -> Counts {
+        let commits = self.commits.load(Ordering::Relaxed);
+        let transactions = self.transactions.load(Ordering::Relaxed);
+        Counts { commits, transactions, space: self.seen().1 }
+    }
+
+    pub(super) fn head(&self) -> TreeHead {
+        self.seen().0
+    }
+
+    fn seen(&self) -> std::sync::MutexGuard<'_, (TreeHead, Space)> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+pub(super) struct Writer {
+    conn: Connection,
+    tree: Frontier,
+    reserve: Reserve,
+    space: Space,
+    progress: Arc<Progress>,
+}
+
+type Outcomes = Vec<Result<Committed, CommitError>>;
+
+impl Writer {
+    /// Opens the ledger to write, and brings it to the newest schema.
+    pub(super) fn open(place: &Place, options: Options) -> Result<Self, OpenError> {
+        let reserve = Reserve::of(place, options);
+        let opened = open(place).or_else(|why| match why {
+            OpenError::Sqlite(_) if reserve.release().is_ok() => open(place),
+            OpenError::Sqlite(_)
+            | OpenError::InUse(_)
+            | OpenError::File(_)
+            | OpenError::NotALedger(_)
+            | OpenError::Newer(_)
+            | OpenError::Damaged(_) => Err(why),
+        });
+        let (conn, tree) = opened?;
+        let progress = Arc::new(Progress {
+            commits: AtomicU64::new(0),
+            transactions: AtomicU64::new(0),
+            seen: Mutex::new((head_of(&tree), Space::Roomy)),
+        });
+        let mut writer = Self { conn, tree, reserve, space: Space::RevocationOnly, progress };
+        writer.regain_space();
+        Ok(writer)
+    }
+
+    pub(super) fn progress(&self) -> Arc<Progress> {
+        Arc::clone(&self.progress)
+    }
+
+    /// Starts the thread. It ends when the queue is closed and empty.
+    pub(super) fn start(mut self, queue: Arc<Queue<Job>>) -> std::io::Result<JoinHandle<()>> {
+        std::thread::Builder::new().name("ledger-writer".to_owned()).spawn(move || {
+            let _abandon = AbandonOnDrop(&queue);
+            while let Some(jobs) = queue.take(BATCH) {
+                self.serve(jobs);
+            }
+        })
+    }
+
+    /// Writes a batch, in its order, and answers each of its callers.
+    fn serve(&mut self, jobs: Vec<Job>) {
+        let jobs = self.admit(jobs);
+        match self.attempt(&jobs) {
+            Ok(outcomes) => answer(jobs, outcomes),
+            Err(why) if is_full(&why) => self.serve_on_reserve(jobs),
+            Err(why) => {
+                tracing::error!(error = %why, commits = jobs.len(), "the ledger could not be written");
+                refuse(jobs, &why.to_string());
+            }
+        }
+    }
+
+    /// Writes what only ends access on the space kept for it, and refuses the rest.
+    fn serve_on_reserve(&mut self, jobs: Vec<Job>) {
+        self.spend_reserve();
+        let jobs = refuse_what_gives(jobs);
+        match self.attempt(&jobs) {
+            Ok(outcomes) => answer(jobs, outcomes),
+            Err(why) => {
+                tracing::error!(error = %why, commits = jobs.len(), "the ledger could not be written on its reserve");
+                refuse(jobs, &format!("disk full, and the space kept for revocation is used up: {why}"));
+            }
+        }
+    }
+
+    /// Refuses what there is no room for; before that, looks whether there is room again.
+    fn admit(&mut self, jobs: Vec<Job>) -> Vec<Job> {
+        match self.space {
+            Space::Roomy => return jobs,
+            Space::RevocationOnly if jobs.iter().all(|job| nature::may_use_reserve(&job.changes)) => return jobs,
+            Space::RevocationOnly => self.regain_space(),
+        }
+        match self.space {
+            Space::Roomy => jobs,
+            Space::RevocationOnly => refuse_what_gives(jobs),
+        }
+    }
+
+    fn spend_reserve(&mut self) {
+        if self.space == Space::Roomy {
+            tracing::error!("the disk is full: the ledger takes nothing but revocations until there is room");
+        }
+        self.enter(Space::RevocationOnly);
+        let spent = self.reserve.release();
+        // Room in the write-ahead log is room too.
+        let emptied = self.conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", (), |_| Ok(()));
+        if let (Err(why), _) = (&spent, &emptied) {
+            tracing::error!(error = %why, "the ledger's reserve could not be released");
+        }
+        if let Err(why) = emptied {
+            tracing::warn!(error = %why, "the write-ahead log could not be emptied");
+        }
+    }
+
+    fn regain_space(&mut self) {
+        match self.reserve.build(&self.conn) {
+            Ok(()) => self.enter(Space::Roomy),
+            Err(why) => {
+                tracing::error!(error = %why, "no space can be kept for revocation: the ledger takes nothing else");
+                self.enter(Space::RevocationOnly);
+            }
+        }
+    }
+
+    fn enter(&mut self, space: Space) {
+        self.space = space;
+        self.progress.seen().1 = space;
+        if let Err(why) = self.reserve.limit(&self.conn, space) {
+            tracing::error!(error = %why, "the ledger's bounds could not be set");
+        }
+    }
+
+    /// Writes all of it durably, each commit for itself, or none of it.
+    fn attempt(&mut self, jobs: &[Job]) -> rusqlite::Result<Outcomes> {
+        if jobs.is_empty() {
+            return Ok(Vec::new());
+        }
+        match self.transaction(jobs) {
+            Ok(outcomes) => {
+                let written = outcomes.iter().filter(|outcome| outcome.is_ok()).count();
+                self.progress.commits.fetch_add(written as u64, Ordering::Relaxed);
+                self.progress.transactions.fetch_add(1, Ordering::Relaxed);
+                self.progress.seen().0 = head_of(&self.tree);
+                Ok(outcomes)
+            }
+            Err(why) => {
+                self.roll_back();
+                Err(why)
+            }
+        }
+    }
+
+    fn transaction(&mut self, jobs: &[Job]) -> rusqlite::Result<Outcomes> {
+        self.run("BEGIN IMMEDIATE")?;
+        let outcomes = jobs.iter().map(|job| self.one(&job.changes)).collect::<rusqlite::Result<_>>()?;
+        self.run("COMMIT")?;
+        Ok(outcomes)
+    }
+
+    fn one(&mut self, changes: &[Change]) -> rusqlite::Result<Result<Committed, CommitError>> {
+        self.run("SAVEPOINT one")?;
+        let tree = self.tree.clone();
+        let refused = match apply(&self.conn, &mut self.tree, changes) {
+            Ok(events) => {
+                self.run("RELEASE one")?;
+                return Ok(Ok(Committed { events }));
+            }
+            Err(Refusal::Commit(refused)) => refused,
+            Err(Refusal::Sql(why)) if concerns_one_commit(&why) => CommitError::Unavailable(why.to_string()),
+            Err(Refusal::Sql(why)) => return Err(why),
+        };
+        self.run("ROLLBACK TO one")?;
+        self.run("RELEASE one")?;
+        self.tree = tree;
+        Ok(Err(refused))
+    }
+
+    /// After a failure the file is what counts: how far it got is read from it.
+    fn roll_back(&mut self) {
+        if !self.conn.is_autocommit()
+            && let Err(why) = self.run("ROLLBACK")
+        {
+            tracing::error!(error = %why, "a failed transaction could not be rolled back");
+        }
+        match proofs::frontier(&self.conn) {
+            Ok(tree) => self.tree = tree,
+            Err(why) => tracing::error!(error = %why, "the audit tree could not be read back"),
+        }
+    }
+
+    fn run(&self, sql: &str) -> rusqlite::Result<()> {
+        self.conn.prepare_cached(sql)?.execute(()).map(drop)
+    }
+}
+
+fn open(place: &Place) -> Result<(Connection, Frontier), OpenError> {
+    let refused = |why| place.refused(why);
+    let mut conn = place.connect().map_err(refused)?;
+    let journal: String = conn.query_row("PRAGMA journal_mode = WAL", (), |row| row.get(0)).map_err(refused)?;
+    if !journal.eq_ignore_ascii_case("wal") {
+        let what = format!("it cannot be put in WAL mode (it is in `{journal}` mode)");
+        return Err(Damaged { ledger: place.ledger().to_owned(), what }.into());
+    }
+    // FULL: a commit is answered after the write-ahead log has been synced.
+    for (pragma, value) in [("synchronous", 2), ("fullfsync", 1), ("checkpoint_fullfsync", 1), ("cache_size", -32_768)]
+    {
+        conn.pragma_update(None, pragma, value).map_err(refused)?;
+    }
+    schema::migrate(&mut conn, place)?;
+    let tree = proofs::frontier(&conn)
+        .map_err(|why| Damaged { ledger: place.ledger().to_owned(), what: format!("its audit tree: {why}") })?;
+    Ok((conn, tree))
+}
+
+fn head_of(tree: &Frontier) -> TreeHead {
+    TreeHead { size: tree.size(), root: *tree.root().as_bytes() }
+}
+
+fn answer(jobs: Vec<Job>, outcomes: Outcomes) {
+    for (job, outcome) in jobs.into_iter().zip(outcomes) {
+        job.answer(outcome);
+    }
+}
+
+fn refuse(jobs: Vec<Job>, because: &str) {
+    for job in jobs {
+        job.answer(Err(CommitError::Unavailable(because.to_owned())));
+    }
+}
+
+fn refuse_what_gives(jobs: Vec<Job>) -> Vec<Job> {
+    let (ends, gives) = jobs.into_iter().partition(|job| nature::may_use_reserve(&job.changes));
+    refuse(gives, FULL);
+    ends
+}
+
+fn is_full(why: &rusqlite::Error) -> bool {
+    why.sqlite_error_code() == Some(ErrorCode::DiskFull)
+}
+
+/// Whether an error is about the values of one commit, and the others of its batch can go on.
+fn concerns_one_commit(why: &rusqlite::Error) -> bool {
+    matches!(
+        why.sqlite_error_code(),
+        Some(ErrorCode::ConstraintViolation | ErrorCode::TooBig | ErrorCode::TypeMismatch)
+    )
+}
