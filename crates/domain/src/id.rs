@@ -37,6 +37,11 @@ impl<T> Id<T> {
         Self { value, noun: PhantomData }
     }
 
+    /// When it was made, to the millisecond.
+    pub const fn made_at(self) -> crate::Timestamp {
+        crate::Timestamp::from_millis((self.value >> 80) as i64)
+    }
+
     /// Its 128 bits.
     pub const fn as_u128(self) -> u128 {
         self.value

@@ -5,7 +5,7 @@ use crate::decision::Decision;
 use crate::grant::Grant;
 use crate::id::{Id, Identified};
 use crate::limits;
-use crate::names::{ActionName, RoleName};
+use crate::names::{ActionName, GroupName, RoleName};
 use crate::scope::Scope;
 use crate::subject::{Subject, SubjectKind};
 use crate::time::{Seconds, Timestamp};
@@ -55,6 +55,9 @@ pub struct Approval {
     pub narrowed: Option<Narrowed>,
     /// The digest of the request that was seen.
     pub digest: String,
+    /// The groups the approver's sign-in asserted, so that their authority can be checked again.
+    #[serde(default)]
+    pub groups: BTreeSet<GroupName>,
 }
 
 /// How a request came to be.
@@ -110,6 +113,9 @@ pub struct Request {
     pub version: Version,
     /// Who asks.
     pub subject: Subject,
+    /// The groups their sign-in asserted.
+    #[serde(default)]
+    pub groups: BTreeSet<GroupName>,
     /// What for.
     pub role: RoleName,
     /// The pairs asked for.

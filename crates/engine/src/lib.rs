@@ -6,5 +6,30 @@
 //! **Invariant:** the engine never spawns, never reads a clock and never draws randomness except through
 //! its seams. It returns futures; the server, or the simulator's executor, drives them.
 
+mod activation;
+mod busy;
+mod drive;
+mod ending;
+mod engine;
 pub mod keyring;
+mod lanes;
+mod notices;
+mod nudge;
+pub mod plan;
+mod reconcile;
+mod retries;
 pub mod seams;
+mod start;
+mod steady;
+mod verbs;
+
+pub use activation::Failure;
+pub use engine::{Audience, Engine, EngineParts, GrantRef, Unnamed};
+pub use reconcile::Report;
+pub use start::StartError;
+pub use steady::SteadyClock;
+pub use verbs::activate::{ActivateError, Activation};
+pub use verbs::decide::{DecideError, Judging};
+pub use verbs::end::{EndError, RevokeWhat};
+pub use verbs::look::{Sight, Which};
+pub use verbs::request::{AskFor, RequestError};

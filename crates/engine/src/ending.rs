@@ -1,0 +1,181 @@
+//! Ending a grant: order it, have its leases taken, and say `Ended` only after having looked.
+
+use crate::Engine;
+use crate::activation::ATTEMPTS;
+use crate::engine::Changes;
+use crate::seams::connector::Revocation;
+use crate::seams::store::{CommitError, ReadError};
+use curfew_domain::{EndCause, Grant, GrantState, Id, Lease, LeaseState, Subject, Timestamp};
+use std::sync::PoisonError;
+
+/// Why a grant's end could not be ordered.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum OrderError {
+    #[error("the grant is already {0}")]
+    AlreadyEnding(&'static str, Box<Grant>),
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    #[error(transparent)]
+    Commit(CommitError),
+}
+
+/// An order to end a grant.
+pub(crate) struct EndOrder<'a> {
+    pub(crate) cause: EndCause,
+    pub(crate) actor: &'a Subject,
+    pub(crate) because: &'a str,
+}
+
+impl Engine {
+    /// Orders the end of a grant and of everything made under it, in one commit.
+    pub(crate) async fn order_end(&self, mut grant: Grant, order: &EndOrder<'_>) -> Result<Grant, OrderError> {
+        for _ in 0..ATTEMPTS {
+            let leases = self.store.leases(&grant.leases).await?;
+            let now = self.clock.now();
+            let mut changes = Changes::default();
+            let before = grant.clone();
+            let word = grant.state_word();
+            let Ok(step) = grant.ending(order.cause, order.actor, order.because, now) else {
+                return Err(OrderError::AlreadyEnding(word, Box::new(before)));
+            };
+            let mut next = changes.grant(step);
+            let mut ending = Vec::new();
+            let mut standing = Vec::new();
+            for lease in leases {
+                match lease.clone().revoking(order.actor, order.because, now) {
+                    Ok(step) => ending.push(changes.lease(step)),
+                    Err(_) => standing.push(lease),
+                }
+            }
+            if ending.is_empty()
+                && let Ok(step) = next.clone().ended(&standing, now)
+            {
+                next = changes.grant(step);
+                changes.notices(self.notices_of_grant("ended", &next, now).await);
+            }
+            match self.commit(changes).await {
+                Ok(_) => {
+                    self.waiters.tell(next.id, &Err(crate::Failure::Ended));
+                    self.forget(&next.leases);
+                    self.take(ending);
+                    return Ok(next);
+                }
+                Err(CommitError::Conflict(_)) => grant = self.store.grant(before.id).await?.unwrap_or(before),
+                Err(other) => return Err(OrderError::Commit(other)),
+            }
+        }
+        Err(OrderError::Commit(CommitError::Conflict("the grant".to_owned())))
+    }
+
+    /// Records what a revocation came to. Gives the lease back when there is more to do.
+    pub(crate) async fn lease_taken(&self, lease: Lease, revocation: Revocation) -> Option<Lease> {
+        let mut lease = lease;
+        for _ in 0..ATTEMPTS {
+            let now = self.clock.now();
+            let mut changes = Changes::default();
+            let next = self.step_taken(&mut changes, lease.clone(), &revocation, now)?;
+            let grant = self.end_with(&mut changes, &next, now).await;
+            if changes.0.is_empty() {
+                return unfinished(next);
+            }
+            match self.commit(changes).await {
+                Ok(_) => {
+                    if grant.is_none() {
+                        self.settle_end(next.grant_id).await;
+                    }
+                    return unfinished(next);
+                }
+                Err(CommitError::Conflict(_) | CommitError::KeyUsed(_)) => match self.store.lease(lease.id).await {
+                    Ok(Some(recorded)) => lease = recorded,
+                    Ok(None) | Err(_) => return Some(lease),
+                },
+                Err(CommitError::Unavailable(message)) => {
+                    tracing::error!(lease_id = %lease.id, message, "an end was carried out that the ledger could not record yet");
+                    return Some(lease);
+                }
+            }
+        }
+        Some(lease)
+    }
+
+    /// The steps from where the lease stands to what the target shows. None when the ledger has it final.
+    fn step_taken(&self, changes: &mut Changes, lease: Lease, seen: &Revocation, now: Timestamp) -> Option<Lease> {
+        let mut lease = lease;
+        match lease.state {
+            LeaseState::Revoked { .. } => return None,
+            LeaseState::Revoking { .. } | LeaseState::LockedOut { .. } => {}
+            // The ledger could not be written when its end was carried out.
+            LeaseState::Wanted | LeaseState::Issuing { .. } | LeaseState::Live { .. } => {
+                let step = lease.revoking(&Subject::system(), "its end was due and was carried out", now).ok()?;
+                lease = changes.lease(step);
+            }
+        }
+        match seen {
+            Revocation::Revoked { evidence, leftovers } => {
+                let step = lease.revoked(evidence.clone(), leftovers.clone(), now).ok()?;
+                Some(changes.lease(step))
+            }
+            Revocation::LockedOut { evidence, because } => {
+                match lease.clone().locked_out(evidence.clone(), because, now) {
+                    Ok(step) => Some(changes.lease(step)),
+                    Err(_) => Some(lease),
+                }
+            }
+        }
+    }
+
+    /// Adds the grant's own end when this was the last of its leases.
+    async fn end_with(&self, changes: &mut Changes, lease: &Lease, now: Timestamp) -> Option<Grant> {
+        lease.evidence()?;
+        let grant = self.store.grant(lease.grant_id).await.ok()??;
+        let GrantState::Ending { .. } = grant.state else { return None };
+        let mut leases = self.store.leases(&grant.leases).await.ok()?;
+        for recorded in leases.iter_mut().filter(|l| l.id == lease.id) {
+            *recorded = lease.clone();
+        }
+        let step = grant.ended(&leases, now).ok()?;
+        let grant = changes.grant(step);
+        changes.notices(self.notices_of_grant("ended", &grant, now).await);
+        Some(grant)
+    }
+
+    /// Ends a grant whose leases are all ended already.
+    pub(crate) async fn settle_end(&self, grant_id: Id<Grant>) {
+        for _ in 0..ATTEMPTS {
+            let Ok(Some(grant)) = self.store.grant(grant_id).await else { return };
+            let Ok(leases) = self.store.leases(&grant.leases).await else { return };
+            let now = self.clock.now();
+            let Ok(step) = grant.ended(&leases, now) else { return };
+            let mut changes = Changes::default();
+            let grant = changes.grant(step);
+            changes.notices(self.notices_of_grant("ended", &grant, now).await);
+            match self.commit(changes).await {
+                Err(CommitError::Conflict(_)) => {}
+                Ok(_) | Err(CommitError::Unavailable(_) | CommitError::KeyUsed(_)) => return,
+            }
+        }
+    }
+
+    pub(crate) fn remember(&self, lease: &Lease) {
+        self.live.lock().unwrap_or_else(PoisonError::into_inner).insert(lease.id, lease.clone());
+        self.due_at(lease.expires_at);
+    }
+
+    fn forget(&self, leases: &[Id<Lease>]) {
+        let mut live = self.live.lock().unwrap_or_else(PoisonError::into_inner);
+        for id in leases {
+            live.remove(id);
+        }
+    }
+}
+
+fn unfinished(lease: Lease) -> Option<Lease> {
+    match lease.state {
+        LeaseState::Revoked { .. } => None,
+        LeaseState::Wanted
+        | LeaseState::Issuing { .. }
+        | LeaseState::Live { .. }
+        | LeaseState::Revoking { .. }
+        | LeaseState::LockedOut { .. } => Some(lease),
+    }
+}

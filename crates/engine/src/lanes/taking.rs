@@ -1,0 +1,68 @@
+//! Taking: lock out, end sessions, clear, look; retried for ever.
+
+use super::{BATCH, Lane};
+use crate::Engine;
+use crate::seams::connector::{CallError, Revocation, RevokeOrder};
+use curfew_domain::Lease;
+use futures::future::join_all;
+use std::sync::Arc;
+
+pub(super) async fn work(engine: &Engine, lane: Arc<Lane>) {
+    loop {
+        let batch = lane.take.take(BATCH).await;
+        // A lease is taken by one worker at a time, and never while it is being made: its giver hands it over.
+        let batch: Vec<Lease> = batch.into_iter().filter(|lease| engine.busy.begin_taking(lease.id)).collect();
+        if batch.is_empty() {
+            continue;
+        }
+        if lane.is_down() {
+            batch.iter().for_each(|lease| engine.busy.done(lease.id));
+            lane.park(batch);
+            continue;
+        }
+        let answers = revoke(engine, &lane, &batch).await;
+        let settled = batch.into_iter().zip(answers).map(|(lease, answer)| settle(engine, &lane, lease, answer));
+        join_all(settled).await;
+    }
+}
+
+async fn revoke(engine: &Engine, lane: &Lane, batch: &[Lease]) -> Vec<Result<Revocation, CallError>> {
+    let target = match engine.target(lane) {
+        Ok(target) => target,
+        Err(error) => return vec![Err(error); batch.len()],
+    };
+    let now = engine.clock.now();
+    let orders: Vec<RevokeOrder> = batch
+        .iter()
+        .map(|lease| RevokeOrder {
+            lease: lease.id,
+            locator: lease.locator().map(str::to_owned),
+            actions: lease.actions.clone(),
+            expires_at: lease.expires_at,
+            since: lease.id.made_at(),
+            now,
+        })
+        .collect();
+    let mut answers = lane.connector.revoke(&target, &orders).await;
+    answers.resize_with(batch.len(), || Err(CallError::Invalid("the connector gave too few answers".to_owned())));
+    answers
+}
+
+async fn settle(engine: &Engine, lane: &Lane, lease: Lease, answer: Result<Revocation, CallError>) {
+    let id = lease.id;
+    let again = match answer {
+        Ok(revocation) => engine.lease_taken(lease, revocation).await,
+        Err(error) => {
+            tracing::warn!(lease_id = %id, resource = %lane.resource, %error, "a lease could not be ended yet");
+            lane.note(&error);
+            Some(lease)
+        }
+    };
+    engine.busy.done(id);
+    let Some(lease) = again else { return engine.retries.forget(id) };
+    if lane.is_down() {
+        lane.park(vec![lease]);
+    } else {
+        engine.retries.later(lease, engine.clock.monotonic());
+    }
+}

@@ -1,0 +1,106 @@
+//! Coming up: which Curfew this is, a new epoch, and everything put right before anybody is served.
+
+use crate::Engine;
+use crate::engine::{Changes, Standing};
+use crate::seams::Change;
+use crate::seams::store::{CommitError, ReadError};
+use curfew_domain::audit::{AuditAction, AuditEvent};
+use curfew_domain::{LeaseState, Subject};
+use futures::future::{Either, select};
+use std::pin::pin;
+use std::time::Duration;
+
+/// How long a start waits for targets before it serves all the same.
+const RECOVERY: Duration = Duration::from_secs(10);
+
+/// Why an engine did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The ledger cannot be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// The ledger cannot be written.
+    #[error(transparent)]
+    Commit(#[from] CommitError),
+}
+
+impl Engine {
+    /// Reads the ledger, takes a new epoch, and puts right what a crash or an outage left: interrupted issues
+    /// are revoked, what is due is ended. [`Engine::drive`] must be running. Targets that do not answer are
+    /// waited for ten seconds at most; what is left for them goes on for ever.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read or written.
+    pub async fn start(&self) -> Result<(), StartError> {
+        let head = self.store.tree_head().await?;
+        if let Some(last) = self.store.events(head.size.saturating_sub(1), 1).await?.last() {
+            self.clock.not_before(last.event.at);
+        }
+        self.take_standing().await?;
+        for lease in self.store.open_leases().await? {
+            if matches!(lease.state, LeaseState::Live { .. }) {
+                self.remember(&lease);
+            }
+        }
+        self.begin_policy().await?;
+        {
+            let recovering = pin!(self.recover());
+            let patience = pin!(self.clock.sleep(RECOVERY));
+            match select(recovering, patience).await {
+                Either::Left((done, _)) => done?,
+                Either::Right(_) => tracing::warn!("serving before every target has answered"),
+            }
+        }
+        self.begun_hours.give();
+        self.begun_looking.give();
+        Ok(())
+    }
+
+    async fn take_standing(&self) -> Result<(), StartError> {
+        let installation = self.store.fact("installation").await?;
+        let installation = installation.unwrap_or_else(|| {
+            let mut random = [0u8; 8];
+            self.entropy.fill(&mut random);
+            hex::encode(random)
+        });
+        let before = self.store.fact("epoch").await?.and_then(|text| text.parse::<u64>().ok()).unwrap_or(0);
+        let epoch = before + 1;
+        let event = AuditEvent::new(self.clock.now(), Subject::system(), AuditAction::ServerStarted)
+            .with("installation", installation.clone())
+            .with("epoch", i64::try_from(epoch).unwrap_or(i64::MAX));
+        let fact = |name: &str, value: String| Change::Fact { name: name.to_owned(), value: Some(value) };
+        let changes = Changes(vec![
+            fact("installation", installation.clone()),
+            fact("epoch", epoch.to_string()),
+            Change::Event(Box::new(event)),
+        ]);
+        self.commit(changes).await?;
+        // A second start of one engine keeps the first standing; there is none in this tree.
+        let _ = self.standing.set(Standing { installation, epoch });
+        Ok(())
+    }
+
+    async fn begin_policy(&self) -> Result<(), StartError> {
+        let policy = self.policy();
+        if self.store.fact("policy").await?.as_deref() == Some(policy.version()) {
+            return Ok(());
+        }
+        let changes = Changes(self.policy_changes(policy.version(), &Subject::system()));
+        self.commit(changes).await?;
+        Ok(())
+    }
+
+    async fn recover(&self) -> Result<(), StartError> {
+        let due = self.end_what_is_due();
+        let (_, report) = futures::join!(due, self.reconcile());
+        let report = report?;
+        for (resource, message) in &report.unread {
+            tracing::warn!(%resource, message, "target could not be read at start");
+        }
+        self.clock.sleep(Duration::from_millis(10)).await;
+        while !self.busy.is_idle() {
+            self.clock.sleep(Duration::from_millis(10)).await;
+        }
+        Ok(())
+    }
+}

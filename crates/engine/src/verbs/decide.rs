@@ -1,0 +1,154 @@
+//! Approving and denying.
+
+use crate::Engine;
+use crate::activation::ATTEMPTS;
+use crate::ending::{EndOrder, OrderError};
+use crate::engine::Changes;
+use crate::seams::store::{CommitError, ReadError};
+use curfew_domain::request::{Approval, Narrowed, Verdict, VerdictError};
+use curfew_domain::{EndCause, Id, Identity, Request, RequestState, limits};
+
+/// One person's verdict, as it comes in.
+#[derive(Debug, Clone)]
+pub struct Judging {
+    /// The digest of the request that was shown.
+    pub digest: String,
+    /// Why.
+    pub reason: String,
+    /// What is taken away.
+    pub narrowed: Option<Narrowed>,
+}
+
+/// Why a verdict was not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum DecideError {
+    /// There is none, or none that the caller may see.
+    #[error("there is no such request")]
+    NotFound,
+    /// The caller may not.
+    #[error("{0}")]
+    Forbidden(String),
+    /// The request does not take it.
+    #[error(transparent)]
+    Verdict(#[from] VerdictError),
+    /// A text is missing or too long.
+    #[error("{0}")]
+    Reason(&'static str),
+    /// The ledger did not answer.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// The ledger did not take it.
+    #[error(transparent)]
+    Commit(CommitError),
+}
+
+impl Engine {
+    /// Says yes to a request. With the last yes it needs it becomes a grant, in the same commit. A second yes of
+    /// the same person changes nothing and is answered with the request as it is.
+    ///
+    /// # Errors
+    /// When the caller may not decide it, the digest is another, it is final, or it would be widened.
+    pub async fn approve(&self, who: &Identity, id: Id<Request>, judging: Judging) -> Result<Request, DecideError> {
+        check_reason(&judging.reason)?;
+        for _ in 0..ATTEMPTS {
+            let request = self.visible_request(who, id).await?;
+            let said_so = |a: &Approval| a.verdict == Verdict::Approve && a.approver.id == who.subject.id;
+            if request.digest() == judging.digest && request.approvals.iter().any(said_so) {
+                return match request.state {
+                    RequestState::Pending | RequestState::Approved { .. } => Ok(request),
+                    RequestState::Denied { .. } | RequestState::Withdrawn { .. } | RequestState::Lapsed { .. } => {
+                        Err(VerdictError::AlreadyFinal(request.state_word()).into())
+                    }
+                };
+            }
+            let stage = self.stage_for(who, &request)?;
+            let now = self.clock.now();
+            if matches!(request.state, RequestState::Pending) && now >= request.lapses_at {
+                self.lapse(request, now).await;
+                return Err(VerdictError::AlreadyFinal("lapsed").into());
+            }
+            let mut changes = Changes::default();
+            let request = changes.request(request.approve(self.verdict(who, Verdict::Approve, stage, &judging))?);
+            let request = self.become_grant(&mut changes, request, now)?;
+            match self.commit(changes).await {
+                Ok(_) => return Ok(request),
+                Err(CommitError::Conflict(_)) => {}
+                Err(other) => return Err(DecideError::Commit(other)),
+            }
+        }
+        Err(DecideError::Commit(CommitError::Conflict(id.to_string())))
+    }
+
+    /// Says no to a request. A no that comes after the yes revokes what came of it.
+    ///
+    /// # Errors
+    /// When the caller may not decide it, the digest is another, it is final, or no reason is given.
+    pub async fn deny(&self, who: &Identity, id: Id<Request>, judging: Judging) -> Result<Request, DecideError> {
+        check_reason(&judging.reason)?;
+        if judging.reason.trim().is_empty() {
+            return Err(DecideError::Reason("a denial needs a reason"));
+        }
+        for _ in 0..ATTEMPTS {
+            let request = self.visible_request(who, id).await?;
+            let stage = self.stage_for(who, &request)?;
+            if let RequestState::Approved { grant_id, .. } = request.state {
+                if request.digest() != judging.digest {
+                    return Err(VerdictError::OtherDigest.into());
+                }
+                let Some(grant) = self.store.grant(grant_id).await? else { return Err(DecideError::NotFound) };
+                let order = EndOrder { cause: EndCause::Revoked, actor: &who.subject, because: &judging.reason };
+                return match self.order_end(grant, &order).await {
+                    Ok(_) => Ok(request),
+                    Err(OrderError::AlreadyEnding(word, _)) => Err(VerdictError::AlreadyFinal(word).into()),
+                    Err(OrderError::Read(error)) => Err(error.into()),
+                    Err(OrderError::Commit(error)) => Err(DecideError::Commit(error)),
+                };
+            }
+            let mut changes = Changes::default();
+            let request = changes.request(request.deny(self.verdict(who, Verdict::Deny, stage, &judging))?);
+            changes.notices(self.notices_of_request("denied", &request, self.clock.now()));
+            match self.commit(changes).await {
+                Ok(_) => return Ok(request),
+                Err(CommitError::Conflict(_)) => {}
+                Err(other) => return Err(DecideError::Commit(other)),
+            }
+        }
+        Err(DecideError::Commit(CommitError::Conflict(id.to_string())))
+    }
+
+    /// The stage in which this person's verdict counts: the first unfinished one they may decide.
+    fn stage_for(&self, who: &Identity, request: &Request) -> Result<String, DecideError> {
+        if who.subject.is_same_as(&request.subject) {
+            return Err(VerdictError::OwnRequest.into());
+        }
+        let policy = self.policy();
+        let mut refusal = "nobody approves this request: policy gives it automatically".to_owned();
+        for stage in &request.decision.stages {
+            match policy.may_approve(&request.role, &stage.name, who, &request.subject) {
+                Ok(()) => return Ok(stage.name.clone()),
+                Err(error) => refusal = error.to_string(),
+            }
+        }
+        Err(DecideError::Forbidden(refusal))
+    }
+
+    fn verdict(&self, who: &Identity, verdict: Verdict, stage: String, judging: &Judging) -> Approval {
+        Approval {
+            approver: who.subject.clone(),
+            verdict,
+            at: self.clock.now(),
+            reason: judging.reason.clone(),
+            stage,
+            narrowed: judging.narrowed.clone(),
+            digest: judging.digest.clone(),
+            groups: who.groups.clone(),
+        }
+    }
+}
+
+pub(super) fn check_reason(reason: &str) -> Result<(), DecideError> {
+    if reason.chars().count() > limits::REASON_CHARS {
+        return Err(DecideError::Reason("a reason may have 2,000 characters at most"));
+    }
+    Ok(())
+}

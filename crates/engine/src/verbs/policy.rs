@@ -1,0 +1,69 @@
+//! Putting another policy in force.
+
+use crate::Engine;
+use crate::ending::EndOrder;
+use crate::engine::Changes;
+use crate::seams::Change;
+use crate::seams::store::{CommitError, ReadError};
+use curfew_domain::audit::{AuditAction, AuditEvent};
+use curfew_domain::{EndCause, Grant, Identity, Subject};
+use curfew_policy::PolicySet;
+use std::sync::{Arc, PoisonError};
+
+impl Engine {
+    /// Puts a checked set in force, whole, once the ledger has recorded it, and ends what its subject is denied
+    /// or no longer eligible for. Gives the grants that were ended.
+    ///
+    /// # Errors
+    /// When the ledger cannot be written: the version in force stays.
+    pub async fn apply_policy(&self, set: PolicySet, actor: &Subject) -> Result<Vec<Grant>, CommitError> {
+        if self.policy().version() == set.version() {
+            return Ok(Vec::new());
+        }
+        self.commit(Changes(self.policy_changes(set.version(), actor))).await?;
+        *self.policy.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(set);
+        // New resources are prepared, and drift is judged by the new words.
+        self.look.give();
+        let ended = self.end_what_is_denied().await;
+        Ok(ended.unwrap_or_else(|error| {
+            tracing::error!(%error, "grants could not be compared with the new policy");
+            Vec::new()
+        }))
+    }
+
+    /// Records that a policy was refused; the one in force stays.
+    pub async fn refuse_policy(&self, because: &str, actor: &Subject) {
+        let event = AuditEvent::new(self.clock.now(), actor.clone(), AuditAction::PolicyRefused).because(because);
+        if let Err(error) = self.commit(Changes(vec![Change::Event(Box::new(event))])).await {
+            tracing::error!(%error, "a refused policy could not be recorded");
+        }
+    }
+
+    pub(crate) fn policy_changes(&self, version: &str, actor: &Subject) -> Vec<Change> {
+        let mut event = AuditEvent::new(self.clock.now(), actor.clone(), AuditAction::PolicyApplied);
+        event.policy_version = Some(version.to_owned());
+        let fact = Change::Fact { name: "policy".to_owned(), value: Some(version.to_owned()) };
+        vec![fact, Change::Event(Box::new(event))]
+    }
+
+    async fn end_what_is_denied(&self) -> Result<Vec<Grant>, ReadError> {
+        let policy = self.policy();
+        let mut ended = Vec::new();
+        for grant in self.store.open_grants().await? {
+            let Some(request) = self.store.request(grant.request_id).await? else { continue };
+            let who = Identity { subject: request.subject, groups: request.groups };
+            if policy.role(&grant.role).is_some() && policy.is_eligible(&grant.role, &who) {
+                continue;
+            }
+            let order = EndOrder {
+                cause: EndCause::PolicyChanged,
+                actor: &Subject::system(),
+                because: "the policy in force no longer lets them ask for it",
+            };
+            if let Ok(grant) = self.order_end(grant, &order).await {
+                ended.push(grant);
+            }
+        }
+        Ok(ended)
+    }
+}

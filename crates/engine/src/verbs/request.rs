@@ -1,0 +1,232 @@
+//! Asking, and taking an ask back.
+
+use super::decide::DecideError;
+use crate::Engine;
+use crate::activation::ATTEMPTS;
+use crate::engine::Changes;
+use crate::seams::Change;
+use crate::seams::store::{CommitError, ReadError};
+use curfew_domain::audit::{AuditAction, AuditEvent, Detail};
+use curfew_domain::request::Origin;
+use curfew_domain::{
+    ActionName, Decision, Grant, Id, Identity, Outcome, Request, RequestState, ResourceName, RoleName, Seconds,
+    Timestamp, Transition, Version, limits,
+};
+use curfew_policy::{Ask, Judgement};
+use sha2::{Digest, Sha256};
+
+/// What somebody asks for.
+#[derive(Debug, Clone)]
+pub struct AskFor {
+    /// The role.
+    pub role: RoleName,
+    /// Only these resources of it; empty means all.
+    pub resources: Vec<ResourceName>,
+    /// Only these actions of it; empty means all.
+    pub actions: Vec<ActionName>,
+    /// For how long; the role's default if nothing is said.
+    pub duration: Option<Seconds>,
+    /// Why.
+    pub reason: String,
+    /// A reference into a ticket system.
+    pub ticket: String,
+}
+
+/// Why nothing was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum RequestError {
+    /// Policy has no such role.
+    #[error("there is no role `{0}`")]
+    NoSuchRole(RoleName),
+    /// Policy says no; the decision says why.
+    #[error("policy denies it")]
+    Denied(Box<Decision>),
+    /// A text is too long.
+    #[error("{0}")]
+    TooLong(&'static str),
+    /// The clocks disagree: nothing new is given.
+    #[error("nothing new is given while {0}")]
+    ClockInDoubt(String),
+    /// The server is going down.
+    #[error("the server is stopping")]
+    Stopping,
+    /// The ledger did not answer.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// The ledger did not take it.
+    #[error(transparent)]
+    Commit(CommitError),
+}
+
+impl Engine {
+    /// What policy says to an ask, asking nothing.
+    ///
+    /// # Errors
+    /// When there is no such role, or a text is too long.
+    pub fn judge(&self, who: &Identity, ask: &AskFor) -> Result<Judgement, RequestError> {
+        if ask.reason.chars().count() > limits::REASON_CHARS {
+            return Err(RequestError::TooLong("a reason may have 2,000 characters at most"));
+        }
+        if ask.ticket.chars().count() > limits::TICKET_CHARS {
+            return Err(RequestError::TooLong("a ticket may have 128 characters at most"));
+        }
+        let policy = self.policy();
+        if policy.role(&ask.role).is_none() {
+            return Err(RequestError::NoSuchRole(ask.role.clone()));
+        }
+        Ok(policy.decide(&Ask {
+            who: who.clone(),
+            role: ask.role.clone(),
+            resources: ask.resources.clone(),
+            actions: ask.actions.clone(),
+            pairs: None,
+            duration: ask.duration,
+            reason: ask.reason.clone(),
+            ticket: ask.ticket.clone(),
+            now: self.clock.now(),
+        }))
+    }
+
+    /// Asks. `key` is the caller's idempotency key: the same key again gives the same request.
+    ///
+    /// # Errors
+    /// When policy denies it, and as [`RequestError`] says.
+    pub async fn request(&self, who: &Identity, ask: AskFor, key: Option<&str>) -> Result<Request, RequestError> {
+        if self.is_stopping() {
+            return Err(RequestError::Stopping);
+        }
+        if let Some(doubt) = self.clock.doubt() {
+            return Err(RequestError::ClockInDoubt(doubt));
+        }
+        let judgement = self.judge(who, &ask)?;
+        let Some(terms) = judgement.terms else {
+            self.record_refusal(who, &ask, &judgement.decision).await?;
+            return Err(RequestError::Denied(Box::new(judgement.decision)));
+        };
+        let now = self.clock.now();
+        let automatic = judgement.decision.outcome == Outcome::Automatic;
+        let request = Request {
+            id: self.mint(),
+            version: Version::NONE,
+            subject: who.subject.clone(),
+            groups: who.groups.clone(),
+            role: ask.role,
+            scope: terms.scope,
+            duration: terms.duration,
+            reason: ask.reason,
+            ticket: ask.ticket,
+            decision: judgement.decision,
+            meaning: terms.meaning,
+            origin: Origin::Asked,
+            created_at: now,
+            lapses_at: now.plus(terms.lapses_after),
+            claim_within: terms.claim_within,
+            approvals: Vec::new(),
+            state: RequestState::Pending,
+        };
+        let mut changes = Changes::default();
+        let mut request = changes.request(Request::created(request));
+        self.due_at(request.lapses_at);
+        if automatic {
+            request = self
+                .become_grant(&mut changes, request, now)
+                .map_err(|e| RequestError::Commit(CommitError::Conflict(e.to_string())))?;
+        } else {
+            changes.notices(self.notices_of_request("requested", &request, now));
+        }
+        if let Some(key) = key {
+            changes.0.push(Change::RequestKey { key: key_hash(who, key), request: request.id });
+        }
+        match self.commit(changes).await {
+            Ok(_) => Ok(request),
+            Err(CommitError::KeyUsed(first)) => {
+                let first = self.store.request(first).await?;
+                first.ok_or_else(|| RequestError::Commit(CommitError::Conflict("the request".to_owned())))
+            }
+            Err(other) => Err(RequestError::Commit(other)),
+        }
+    }
+
+    /// Adds to `changes` what a request with all its approvals becomes. Leaves it as it is while some are missing.
+    pub(crate) fn become_grant(
+        &self,
+        changes: &mut Changes,
+        request: Request,
+        now: Timestamp,
+    ) -> Result<Request, curfew_domain::request::VerdictError> {
+        let before = request.clone();
+        let Some(step) = request.settle(self.mint(), now)? else { return Ok(before) };
+        let request = changes.request(step);
+        let (scope, duration) =
+            request.narrowed().map_err(|e| curfew_domain::request::VerdictError::Widens(e.to_string()))?;
+        let id = request.grant_id().expect("INVARIANT: a settled request has a grant");
+        let step: Transition<Grant> = Grant::approved(id, &request, scope, duration, now);
+        changes.grant(step);
+        changes.notices(self.notices_of_request("approved", &request, now));
+        self.due_at(now.plus(request.claim_within));
+        Ok(request)
+    }
+
+    /// Takes one's own pending request back.
+    ///
+    /// # Errors
+    /// When there is none of theirs, or it is final.
+    pub async fn withdraw(&self, who: &Identity, id: Id<Request>) -> Result<Request, DecideError> {
+        for _ in 0..ATTEMPTS {
+            let request = self.visible_request(who, id).await?;
+            if !request.subject.is_same_as(&who.subject) {
+                return Err(DecideError::Forbidden("only the one who asked may withdraw it".to_owned()));
+            }
+            let now = self.clock.now();
+            let mut changes = Changes::default();
+            let request = changes.request(request.withdraw(&who.subject, now)?);
+            changes.notices(self.notices_of_request("withdrawn", &request, now));
+            match self.commit(changes).await {
+                Ok(_) => return Ok(request),
+                Err(CommitError::Conflict(_)) => {}
+                Err(other) => return Err(DecideError::Commit(other)),
+            }
+        }
+        Err(DecideError::Commit(CommitError::Conflict(id.to_string())))
+    }
+
+    /// Ends a request that nobody decided in time. Whether the ledger took it.
+    pub(crate) async fn lapse(&self, request: Request, now: Timestamp) -> bool {
+        let Ok(step) = request.lapse(now) else { return true };
+        let mut changes = Changes::default();
+        let request = changes.request(step);
+        changes.notices(self.notices_of_request("lapsed", &request, now));
+        match self.commit(changes).await {
+            Ok(_) | Err(CommitError::Conflict(_) | CommitError::KeyUsed(_)) => true,
+            Err(CommitError::Unavailable(_)) => false,
+        }
+    }
+
+    async fn record_refusal(&self, who: &Identity, ask: &AskFor, decision: &Decision) -> Result<(), RequestError> {
+        let reasons = decision.unsatisfied.iter().chain(&decision.failed);
+        let because = reasons.map(|r| r.message.as_str()).collect::<Vec<_>>().join("; ");
+        let mut event = AuditEvent::new(self.clock.now(), who.subject.clone(), AuditAction::RequestRefused)
+            .because(because)
+            .with("role", ask.role.to_string())
+            .with("reason", ask.reason.clone())
+            .with("ticket", ask.ticket.clone());
+        event.subject = Some(who.subject.clone());
+        event.policy_version = Some(decision.policy_version.clone());
+        let shown = serde_json::to_value(decision).expect("INVARIANT: decisions serialize");
+        if let Ok(shown) = Detail::try_from(shown) {
+            event = event.with("decision", shown);
+        }
+        match self.commit(Changes(vec![Change::Event(Box::new(event))])).await {
+            Ok(_) => Ok(()),
+            Err(error) => Err(RequestError::Commit(error)),
+        }
+    }
+}
+
+fn key_hash(who: &Identity, key: &str) -> String {
+    let mut hash = Sha256::new();
+    hash.update(who.subject.id.to_string().as_bytes());
+    hash.update([0]);
+    hash.update(key.as_bytes());
+    hex::encode(hash.finalize())
+}
