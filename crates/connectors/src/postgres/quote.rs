@@ -1,0 +1,93 @@
+//! The one way text gets into a statement. DDL takes no bind parameters, so there is one function for
+//! identifiers and one for literals, held against the server's own `quote_ident` and `quote_literal`.
+
+use curfew_domain::limits::TARGET_NAME_BYTES;
+
+/// Why a text cannot stand in a statement.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Unquotable {
+    /// PostgreSQL's text has no NUL.
+    #[error("a text with a NUL character cannot be sent to PostgreSQL")]
+    Nul,
+    /// No identifier is empty.
+    #[error("an empty name cannot be sent to PostgreSQL")]
+    Empty,
+    /// The server would cut it with no more than a notice, and two names would become one.
+    #[error("the name `{0}` is longer than the {TARGET_NAME_BYTES} bytes PostgreSQL keeps of it")]
+    TooLong(String),
+}
+
+/// An identifier, always in double quotes, so that no list of reserved words is needed.
+///
+/// # Errors
+/// When it is empty, holds a NUL, or would be cut.
+pub(crate) fn ident(name: &str) -> Result<String, Unquotable> {
+    if name.is_empty() {
+        return Err(Unquotable::Empty);
+    }
+    if name.contains('\0') {
+        return Err(Unquotable::Nul);
+    }
+    if name.len() > TARGET_NAME_BYTES {
+        return Err(Unquotable::TooLong(name.chars().take(80).collect()));
+    }
+    Ok(format!("\"{}\"", name.replace('"', "\"\"")))
+}
+
+/// A string literal that reads the same whatever `standard_conforming_strings` says.
+///
+/// # Errors
+/// When it holds a NUL.
+pub(crate) fn literal(text: &str) -> Result<String, Unquotable> {
+    if text.contains('\0') {
+        return Err(Unquotable::Nul);
+    }
+    let quoted = text.replace('\'', "''");
+    if quoted.contains('\\') {
+        // A space before E, as the server does, so that a word in front cannot swallow it.
+        return Ok(format!(" E'{}'", quoted.replace('\\', "\\\\")));
+    }
+    Ok(format!("'{quoted}'"))
+}
+
+/// A list of literals as an array of text: `ARRAY['a', 'b']::text[]`.
+///
+/// # Errors
+/// As [`literal`].
+pub(crate) fn texts<T: AsRef<str>>(items: impl IntoIterator<Item = T>) -> Result<String, Unquotable> {
+    let items = items.into_iter().map(|t| literal(t.as_ref())).collect::<Result<Vec<_>, _>>()?;
+    Ok(format!("ARRAY[{}]::text[]", items.join(",")))
+}
+
+/// A list of oids as an array.
+pub(crate) fn oids(items: impl IntoIterator<Item = u32>) -> String {
+    let items: Vec<_> = items.into_iter().map(|oid| oid.to_string()).collect();
+    format!("'{{{}}}'::oid[]", items.join(","))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn names_that_would_be_cut_or_break_out() {
+        assert_eq!(ident("a\"b").as_deref(), Ok("\"a\"\"b\""));
+        assert_eq!(ident("").unwrap_err(), Unquotable::Empty);
+        assert_eq!(ident("a\0b").unwrap_err(), Unquotable::Nul);
+        assert!(ident(&"ä".repeat(31)).is_ok());
+        assert!(matches!(ident(&"ä".repeat(32)), Err(Unquotable::TooLong(_))));
+        assert_eq!(literal("it's \\x").as_deref(), Ok(" E'it''s \\\\x'"));
+        assert_eq!(literal("\0").unwrap_err(), Unquotable::Nul);
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_quoted_reads_back(text in "[^\0]{1,20}") {
+            prop_assume!(text.len() <= TARGET_NAME_BYTES);
+            let name = ident(&text).expect("quotable");
+            prop_assert_eq!(name[1..name.len() - 1].replace("\"\"", "\""), text.as_str());
+            prop_assert!(!name[1..name.len() - 1].replace("\"\"", "").contains('"'));
+        }
+    }
+}

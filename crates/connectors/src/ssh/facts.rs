@@ -1,0 +1,123 @@
+//! What the connector keeps in the ledger: which certificates stand, which serials are refused, and a
+//! resource's settings, so that hosts are served before anybody asks for anything.
+
+use curfew_domain::{Id, Lease, ResourceName, Timestamp};
+use curfew_engine::seams::Store;
+use curfew_engine::seams::store::{Change, ReadError};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A certificate that was made and not ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Standing {
+    pub(super) lease: Id<Lease>,
+    pub(super) expires_at: Timestamp,
+    /// SHA-256 of the subject's public key, in hex.
+    pub(super) key: String,
+}
+
+/// A serial that hosts must refuse.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Refused {
+    /// Until when the certificate itself would have been good.
+    pub(super) expires_at: Timestamp,
+}
+
+/// Everything the ledger knows of a resource's certificates.
+#[derive(Debug, Default)]
+pub(super) struct Loaded {
+    pub(super) standing: BTreeMap<u64, Standing>,
+    pub(super) refused: BTreeMap<u64, Refused>,
+    pub(super) settings: Option<serde_json::Value>,
+    pub(super) epoch: u64,
+}
+
+fn standing_name(resource: &ResourceName, serial: u64) -> String {
+    format!("ssh/issued/{resource}/{serial}")
+}
+
+fn refused_name(resource: &ResourceName, serial: u64) -> String {
+    format!("ssh/revoked/{resource}/{serial}")
+}
+
+const RESOURCES: &str = "ssh/resource/";
+
+fn fact(name: String, value: Option<&impl Serialize>) -> Change {
+    let text = |v| serde_json::to_string(v).expect("INVARIANT: plain structs serialize");
+    Change::Fact { name, value: value.map(text) }
+}
+
+/// A certificate stands.
+pub(super) fn stands(resource: &ResourceName, serial: u64, standing: &Standing) -> Change {
+    fact(standing_name(resource, serial), Some(standing))
+}
+
+/// A serial is refused from now on.
+pub(super) fn refuses(resource: &ResourceName, serial: u64, refused: &Refused) -> [Change; 2] {
+    let gone = fact(standing_name(resource, serial), None::<&()>);
+    [fact(refused_name(resource, serial), Some(refused)), gone]
+}
+
+/// Nothing need be remembered of a serial any more.
+pub(super) fn forgotten(resource: &ResourceName, serial: u64) -> [Change; 2] {
+    [fact(refused_name(resource, serial), None::<&()>), fact(standing_name(resource, serial), None::<&()>)]
+}
+
+/// A resource's settings and the epoch of the server that serves it.
+pub(super) fn prepared(resource: &ResourceName, settings: &serde_json::Value, epoch: u64) -> [Change; 2] {
+    [fact(format!("{RESOURCES}{resource}"), Some(settings)), fact(format!("ssh/epoch/{resource}"), Some(&epoch))]
+}
+
+/// Reads everything about a resource. A fact that does not parse is an error, never a certificate less.
+pub(super) async fn load(store: &dyn Store, resource: &ResourceName) -> Result<Loaded, ReadError> {
+    let settings = store.fact(&format!("{RESOURCES}{resource}")).await?;
+    let refused: BTreeMap<u64, Refused> = by_serial(store, &format!("ssh/revoked/{resource}/")).await?;
+    let mut standing: BTreeMap<u64, Standing> = by_serial(store, &format!("ssh/issued/{resource}/")).await?;
+    standing.retain(|serial, _| !refused.contains_key(serial));
+    Ok(Loaded {
+        standing,
+        refused,
+        settings: settings.map(|text| parse("a resource's settings", &text)).transpose()?,
+        epoch: epoch(store, resource).await?,
+    })
+}
+
+/// The highest epoch that has served a resource; 0 before the first.
+pub(super) async fn epoch(store: &dyn Store, resource: &ResourceName) -> Result<u64, ReadError> {
+    let name = format!("ssh/epoch/{resource}");
+    Ok(store.fact(&name).await?.map(|text| parse(&name, &text)).transpose()?.unwrap_or(0))
+}
+
+/// Every resource that was ever prepared.
+pub(super) async fn resources(store: &dyn Store) -> Result<Vec<ResourceName>, ReadError> {
+    let facts = store.facts(RESOURCES).await?;
+    let names = facts.keys().filter_map(|name| name.strip_prefix(RESOURCES));
+    names.map(|n| ResourceName::new(n).map_err(|e| ReadError(e.to_string()))).collect()
+}
+
+/// The hosts of a resource that were given a token, as the administrator named them. The server keeps
+/// these facts; their values are no business of the connector.
+pub(super) async fn enrolled(store: &dyn Store, resource: &ResourceName) -> Result<BTreeSet<String>, ReadError> {
+    let prefix = format!("host_token/{resource}/");
+    let facts = store.facts(&prefix).await?;
+    let hosts = facts.keys().filter_map(|name| name.strip_prefix(&prefix));
+    // `hosts/web` is a prefix of `hosts/web/blue` too; a host's name has no slash.
+    Ok(hosts.filter(|host| !host.contains('/')).map(str::to_owned).collect())
+}
+
+async fn by_serial<T: for<'a> Deserialize<'a>>(store: &dyn Store, prefix: &str) -> Result<BTreeMap<u64, T>, ReadError> {
+    let mut found = BTreeMap::new();
+    for (name, text) in store.facts(prefix).await? {
+        let Some(rest) = name.strip_prefix(prefix) else { continue };
+        if rest.contains('/') {
+            continue;
+        }
+        let serial = rest.parse().map_err(|_| ReadError(format!("the fact `{name}` names no serial")))?;
+        found.insert(serial, parse(&name, &text)?);
+    }
+    Ok(found)
+}
+
+fn parse<T: for<'a> Deserialize<'a>>(name: &str, text: &str) -> Result<T, ReadError> {
+    serde_json::from_str(text).map_err(|error| ReadError(format!("the fact `{name}` does not parse: {error}")))
+}
