@@ -14,6 +14,8 @@ pub struct Ask {
     pub resources: Vec<ResourceName>,
     /// Only these actions of it.
     pub actions: Vec<ActionName>,
+    /// Exactly these pairs, in place of `resources` and `actions`: what an approved request is asked again with.
+    pub pairs: Option<Scope>,
     /// For how long; the role's default if nothing is said.
     pub duration: Option<Seconds>,
     /// Why.

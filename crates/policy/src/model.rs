@@ -85,8 +85,10 @@ pub struct Condition {
     pub resource: Pattern,
     /// Never empty.
     pub actions: Vec<ActionName>,
-    /// Where it is said.
+    /// Where the resource is said.
     pub place: Place,
+    /// Where each action is said.
+    pub(crate) action_places: Vec<Place>,
 }
 
 /// What stands after `resource:` in a condition.

@@ -80,6 +80,14 @@ impl Problems {
         push(&mut self.warnings, problem(Severity::Warning, file, at, code, message.into(), hint.into()));
     }
 
+    /// One that was made elsewhere.
+    pub(crate) fn push(&mut self, problem: Problem) {
+        match problem.severity {
+            Severity::Error => push(&mut self.errors, problem),
+            Severity::Warning => push(&mut self.warnings, problem),
+        }
+    }
+
     pub(crate) fn has_errors(&self) -> bool {
         !self.errors.is_empty()
     }

@@ -1,43 +1,31 @@
 //! A policy set without errors, and the questions it answers.
 
-use crate::ask::{Ask, Explanation, Judgement, NotAnApprover};
-use crate::model::{Resource, Role};
-use crate::problem::Problem;
-use crate::source::SourceFile;
-use curfew_domain::connector::ConnectorKind;
-use curfew_domain::{Decision, Outcome};
-use curfew_domain::{Identity, ResourceName, RoleName, Subject};
+use crate::ask::NotAnApprover;
+use crate::authorize::{Asker, ReasonFacts};
+use crate::compile::{Compiled, Office, Rule};
+use crate::directory::Directory;
+use crate::draft::Draft;
+use crate::inventory::Inventory;
+use crate::model::{Approval, Pattern, Principal, Requesters, Resource, Role};
+use curfew_domain::{ActionName, Identity, ResourceName, RoleName, Subject};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, OnceLock};
 
-/// What a set is checked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Purpose {
-    /// Somebody wants to know what is wrong: a resource that nothing defines is a warning.
-    Check,
-    /// A server wants to put it in force: such a resource is an error.
-    Load,
-}
-
-/// The outcome of [`check`].
-#[derive(Debug)]
-pub struct Checked {
-    /// In the order of the text.
-    pub problems: Vec<Problem>,
-    /// Present if and only if no problem is an error.
-    pub set: Option<PolicySet>,
-}
-
-/// Checks a whole set, all problems at once.
-pub fn check(files: &[SourceFile], kinds: &[&'static ConnectorKind], purpose: Purpose) -> Checked {
-    let _ = (files, kinds, purpose);
-    Checked { problems: Vec::new(), set: None }
-}
-
-/// A policy set without errors.
+/// A policy set without errors. Made by [`crate::check`]; nothing else can make one.
 #[derive(Debug, Clone)]
 pub struct PolicySet {
     version: String,
+    /// By name.
     roles: Vec<Role>,
-    resources: Vec<Resource>,
+    /// Beside `roles`, filled when a role is first asked about.
+    compiled: Vec<OnceLock<Arc<Compiled>>>,
+    /// Which roles name a person or group as a requester, or anyone, by number.
+    by_requester: BTreeMap<Principal, Vec<usize>>,
+    open_to_anyone: Vec<usize>,
+    inventory: Inventory,
+    directory: Directory,
+    administrators: Option<Office>,
+    auditors: Option<Office>,
 }
 
 /// Why a resource could not be defined from outside the policy.
@@ -52,7 +40,7 @@ pub enum DefineError {
         /// Which role.
         role: RoleName,
         /// Which action.
-        action: curfew_domain::ActionName,
+        action: ActionName,
         /// On what.
         resource: ResourceName,
         /// The kind it was to be.
@@ -61,6 +49,33 @@ pub enum DefineError {
 }
 
 impl PolicySet {
+    /// The roles have to be sorted by name.
+    pub(crate) fn new(version: String, draft: Draft, inventory: Inventory, directory: Directory) -> Self {
+        let mut by_requester: BTreeMap<Principal, Vec<usize>> = BTreeMap::new();
+        let mut open_to_anyone = Vec::new();
+        for (i, role) in draft.roles.iter().enumerate() {
+            match &role.requesters {
+                Requesters::Anyone(_) => open_to_anyone.push(i),
+                Requesters::Listed(list) => {
+                    for listed in list {
+                        by_requester.entry(listed.principal.clone()).or_default().push(i);
+                    }
+                }
+            }
+        }
+        Self {
+            version,
+            compiled: vec![OnceLock::new(); draft.roles.len()],
+            roles: draft.roles,
+            by_requester,
+            open_to_anyone,
+            inventory,
+            directory,
+            administrators: draft.administrators.map(|list| Office::new("administrator", &list)),
+            auditors: draft.auditors.map(|list| Office::new("auditor", &list)),
+        }
+    }
+
     /// The content hash of the files, in hex.
     pub fn version(&self) -> &str {
         &self.version
@@ -71,55 +86,58 @@ impl PolicySet {
         self.roles.iter()
     }
 
-    /// One role.
+    /// One role, by its exact name.
     pub fn role(&self, name: &RoleName) -> Option<&Role> {
-        self.roles.iter().find(|r| r.name == *name)
+        self.number(name).map(|i| &self.roles[i])
     }
 
     /// All resources, by name.
     pub fn resources(&self) -> impl Iterator<Item = &Resource> {
-        self.resources.iter()
+        self.inventory.resources()
     }
 
     /// One resource.
     pub fn resource(&self, name: &ResourceName) -> Option<&Resource> {
-        self.resources.iter().find(|r| r.name == *name)
+        self.inventory.resource(name)
     }
 
-    /// Resources that roles name and nothing defines, sorted. Always empty after a check for [`Purpose::Load`].
+    /// Resources that roles name and nothing defines, sorted. Always empty after a check for
+    /// [`crate::Purpose::Load`].
     pub fn undefined_resources(&self) -> Vec<ResourceName> {
-        Vec::new()
+        let named = self.roles.iter().flat_map(|r| &r.conditions).filter_map(|c| match &c.resource {
+            Pattern::Exact(name) => Some(name),
+            Pattern::Glob(_) => None,
+        });
+        let undefined: BTreeSet<&ResourceName> = named.filter(|n| self.inventory.resource(n).is_none()).collect();
+        undefined.into_iter().cloned().collect()
     }
 
-    /// Defines a resource that the policy itself does not, as `curfew dev` does.
+    /// Defines a resource that the policy itself does not, as `curfew dev` does. Globs cover it from then on.
     ///
     /// # Errors
     /// When the policy defines it, or a role gives an action on it that its connector does not have.
     pub fn define(&mut self, resource: Resource) -> Result<(), DefineError> {
-        self.resources.push(resource);
+        if self.inventory.resource(&resource.name).is_some() {
+            return Err(DefineError::AlreadyDefined(resource.name));
+        }
+        for role in &self.roles {
+            let conditions = role.conditions.iter().filter(|c| c.resource == Pattern::Exact(resource.name.clone()));
+            if let Some(action) = conditions.flat_map(|c| &c.actions).find(|a| !crate::link::has_action(&resource, a)) {
+                return Err(DefineError::UnknownAction {
+                    role: role.name.clone(),
+                    action: action.clone(),
+                    resource: resource.name,
+                    connector: resource.connector.name,
+                });
+            }
+        }
+        self.inventory.add(resource);
         Ok(())
     }
 
-    /// Decides a request. Total and deterministic; an unknown role is denied.
-    pub fn decide(&self, ask: &Ask) -> Judgement {
-        let decision = Decision {
-            outcome: Outcome::Denied,
-            role: ask.role.clone(),
-            policy_version: self.version.clone(),
-            satisfied: Vec::new(),
-            unsatisfied: Vec::new(),
-            failed: Vec::new(),
-            stages: Vec::new(),
-            approvers: Vec::new(),
-            max_until: None,
-            residual_exposure: Vec::new(),
-        };
-        Judgement { decision, terms: None }
-    }
-
-    /// The decision, and what would change it.
-    pub fn explain(&self, ask: &Ask) -> Explanation {
-        Explanation { decision: self.decide(ask).decision, would_change: Vec::new() }
+    /// Every resource-action pair that a role can give, sorted; empty for an unknown role.
+    pub fn pairs(&self, role: &RoleName) -> BTreeSet<curfew_domain::Pair> {
+        self.role(role).map(|role| self.inventory.pairs(role)).unwrap_or_default()
     }
 
     /// Whether this person may decide this stage of a request of `requester` for the role.
@@ -133,39 +151,93 @@ impl PolicySet {
         who: &Identity,
         requester: &Subject,
     ) -> Result<(), NotAnApprover> {
-        let _ = (stage, who, requester);
-        Err(NotAnApprover::UnknownRole(role.clone()))
+        let (rule, compiled) = self.compiled(role).ok_or_else(|| NotAnApprover::UnknownRole(role.clone()))?;
+        let stages = match &rule.approval {
+            Approval::Automatic(_) => &[][..],
+            Approval::Stages(stages) => stages,
+        };
+        let named = stages.iter().zip(&compiled.stages).find(|(s, _)| s.name == stage);
+        let (_, stage_rules) = named.ok_or_else(|| NotAnApprover::UnknownStage(stage.to_owned()))?;
+        if who.subject.is_same_as(requester) {
+            return Err(NotAnApprover::IsRequester);
+        }
+        let asker = Asker::new(who, &self.directory);
+        let free = asker.is_free_to_approve(compiled, stage_rules);
+        if !free.is_clear_yes() {
+            let by = free.because.iter().find_map(|r| if let Rule::Denied(i) = r { rule.deny.get(*i) } else { None });
+            let place = by.map_or(&rule.place, |listed| &listed.place);
+            return Err(NotAnApprover::Denied { file: place.file.to_string(), line: place.line });
+        }
+        match asker.may_approve(compiled, stage_rules).is_clear_yes() {
+            true => Ok(()),
+            false => Err(NotAnApprover::NotInStage(stage.to_owned())),
+        }
     }
 
     /// Whether this subject may ask for the role: named by it, and on no deny list of it.
     pub fn is_eligible(&self, role: &RoleName, who: &Identity) -> bool {
-        let _ = (role, who);
-        false
+        self.number(role).is_some_and(|i| self.is_eligible_for(i, &Asker::new(who, &self.directory)))
     }
 
     /// The roles this subject may ask for, by name.
     pub fn roles_for(&self, who: &Identity) -> Vec<&Role> {
-        self.roles.iter().filter(|r| self.is_eligible(&r.name, who)).collect()
+        let asker = Asker::new(who, &self.directory);
+        let address = who.subject.email.clone().map(Principal::Person);
+        let names = self.directory.groups_of(who).into_iter().map(Principal::Group).chain(address);
+        let named = names.filter_map(|p| self.by_requester.get(&p)).flatten();
+        // The index only narrows down whom to ask about; Cedar says who may.
+        let candidates: BTreeSet<usize> = named.chain(&self.open_to_anyone).copied().collect();
+        candidates.into_iter().filter(|i| self.is_eligible_for(*i, &asker)).map(|i| &self.roles[i]).collect()
+    }
+
+    fn is_eligible_for(&self, number: usize, asker: &Asker) -> bool {
+        // Whatever a reason can be like: this one breaks no rule about reasons.
+        let perfect = ReasonFacts { length: usize::MAX, matches: true };
+        let compiled = self.compile(number);
+        asker.may_ask(&compiled, perfect).is_clear_yes() && asker.is_free_to_ask(&compiled, perfect).is_clear_yes()
     }
 
     /// Whether this person is one of `administrators`.
     pub fn may_administer(&self, who: &Identity) -> bool {
-        let _ = who;
-        false
+        self.holds(self.administrators.as_ref(), who)
     }
 
     /// Whether this person is one of `auditors` or `administrators`.
     pub fn may_audit(&self, who: &Identity) -> bool {
-        self.may_administer(who)
+        self.holds(self.auditors.as_ref(), who) || self.may_administer(who)
     }
 
-    /// Whether the policy says who administers.
+    fn holds(&self, office: Option<&Office>, who: &Identity) -> bool {
+        office.is_some_and(|office| Asker::new(who, &self.directory).holds(office).is_clear_yes())
+    }
+
+    /// Whether the policy says who administers; an empty list says nobody.
     pub fn names_administrators(&self) -> bool {
-        false
+        self.administrators.is_some()
     }
 
-    /// Whether the policy says who audits.
+    /// Whether the policy says who audits; an empty list says nobody.
     pub fn names_auditors(&self) -> bool {
-        false
+        self.auditors.is_some()
+    }
+
+    fn number(&self, name: &RoleName) -> Option<usize> {
+        self.roles.binary_search_by(|role| role.name.cmp(name)).ok()
+    }
+
+    fn compile(&self, number: usize) -> &Compiled {
+        self.compiled[number].get_or_init(|| Arc::new(Compiled::new(&self.roles[number])))
+    }
+
+    pub(crate) fn compiled(&self, name: &RoleName) -> Option<(&Role, &Compiled)> {
+        self.number(name).map(|i| (&self.roles[i], self.compile(i)))
+    }
+
+    pub(crate) fn directory(&self) -> &Directory {
+        &self.directory
+    }
+
+    pub(crate) fn inventory(&self) -> &Inventory {
+        &self.inventory
     }
 }

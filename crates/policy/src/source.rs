@@ -1,6 +1,8 @@
 //! Policy text as it came, and places in it.
 
+use crate::problem::At;
 use serde::Serialize;
+use std::sync::Arc;
 
 /// One file of a policy set.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,11 +31,24 @@ pub(crate) struct Pos {
     pub(crate) column: u32,
 }
 
-/// A file and a line, for reasons that point back at the text.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+/// A place in a file of the set, for reasons and problems that point back at the text.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
     /// Relative to the policy folder.
-    pub file: std::sync::Arc<str>,
+    pub file: Arc<str>,
     /// From 1.
     pub line: u32,
+    /// In characters, from 1.
+    pub column: u32,
+    pub(crate) span: Option<Span>,
+}
+
+impl Place {
+    pub(crate) fn new(file: Arc<str>, at: At) -> Self {
+        Self { file, line: at.pos.line, column: at.pos.column, span: at.span }
+    }
+
+    pub(crate) fn at(&self) -> At {
+        At { pos: Pos { line: self.line, column: self.column }, span: self.span }
+    }
 }

@@ -1,0 +1,94 @@
+//! Who is in which group: the static ones by e-mail, the identity provider's by what it asserts.
+
+use crate::draft::Group;
+use crate::model::{Listed, Principal};
+use curfew_domain::{Email, GroupName, Identity, SubjectKind};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The groups of a set. Static and provider's names are disjoint: nobody captures a name.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Directory {
+    members: BTreeMap<GroupName, Vec<Principal>>,
+    idp: BTreeSet<GroupName>,
+    /// Static groups in which an address, or another group, stands itself.
+    holders: BTreeMap<Principal, BTreeSet<GroupName>>,
+}
+
+/// Everybody in a group, as far as that can be listed.
+#[derive(Debug, Default)]
+pub(crate) struct Everybody {
+    pub(crate) persons: BTreeSet<Email>,
+    /// The provider's groups, whose members only it knows.
+    pub(crate) unlisted: BTreeSet<GroupName>,
+}
+
+impl Directory {
+    pub(crate) fn new(groups: &[Group], idp: impl IntoIterator<Item = GroupName>) -> Self {
+        let mut directory = Self { idp: idp.into_iter().collect(), ..Self::default() };
+        for group in groups {
+            let principals: Vec<Principal> = group.members.iter().map(|m| m.principal.clone()).collect();
+            for principal in &principals {
+                directory.holders.entry(principal.clone()).or_default().insert(group.name.clone());
+            }
+            directory.members.insert(group.name.clone(), principals);
+        }
+        directory
+    }
+
+    /// The groups an identity is in. A provider's claim counts only for a group that the policy declares as the
+    /// provider's: claiming the name of a static group gives nothing. Machines are in no group.
+    pub(crate) fn groups_of(&self, who: &Identity) -> BTreeSet<GroupName> {
+        match who.subject.kind {
+            SubjectKind::Person => {}
+            SubjectKind::Workload | SubjectKind::System => return BTreeSet::new(),
+        }
+        let claimed: BTreeSet<GroupName> = who.groups.intersection(&self.idp).cloned().collect();
+        let address = who.subject.email.iter().cloned().map(Principal::Person);
+        let groups = claimed.iter().cloned().map(Principal::Group);
+        let mut found = self.above(address.chain(groups));
+        found.extend(claimed);
+        found
+    }
+
+    /// The static groups that hold one of these, themselves or through other groups.
+    pub(crate) fn above(&self, start: impl IntoIterator<Item = Principal>) -> BTreeSet<GroupName> {
+        let mut found = BTreeSet::new();
+        let mut open: Vec<Principal> = start.into_iter().collect();
+        while let Some(principal) = open.pop() {
+            for holder in self.holders.get(&principal).into_iter().flatten() {
+                if found.insert(holder.clone()) {
+                    open.push(Principal::Group(holder.clone()));
+                }
+            }
+        }
+        found
+    }
+
+    /// Everybody whom a list names, themselves or through groups.
+    pub(crate) fn everybody<'l>(&self, list: impl IntoIterator<Item = &'l Listed>) -> Everybody {
+        let mut found = Everybody::default();
+        let mut seen: BTreeSet<&GroupName> = BTreeSet::new();
+        let mut open: Vec<&Principal> = list.into_iter().map(|l| &l.principal).collect();
+        while let Some(principal) = open.pop() {
+            match principal {
+                Principal::Person(email) => {
+                    found.persons.insert(email.clone());
+                }
+                Principal::Group(name) => match self.members.get_key_value(name) {
+                    Some((name, members)) if seen.insert(name) => open.extend(members),
+                    Some(_) => {}
+                    None => {
+                        found.unlisted.insert(name.clone());
+                    }
+                },
+            }
+        }
+        found
+    }
+
+    /// Whether a list names the principal, itself or through static groups.
+    pub(crate) fn names(&self, list: &BTreeSet<Principal>, principal: &Principal) -> bool {
+        list.contains(principal)
+            || self.above([principal.clone()]).into_iter().any(|group| list.contains(&Principal::Group(group)))
+    }
+}

@@ -1,0 +1,77 @@
+//! The resources of a set, and what globs cover.
+
+use crate::glob;
+use crate::model::{Condition, Pattern, Resource, Role};
+use curfew_domain::{Pair, ResourceName};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The resources by name, and the globs of the roles worked out once.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Inventory {
+    resources: BTreeMap<ResourceName, Resource>,
+    /// Roles tend to share globs; each is matched against all names once.
+    globs: BTreeMap<String, Vec<ResourceName>>,
+}
+
+impl Inventory {
+    pub(crate) fn new<'r>(
+        resources: impl IntoIterator<Item = Resource>,
+        roles: impl IntoIterator<Item = &'r Role>,
+    ) -> Self {
+        let resources = resources.into_iter().map(|r| (r.name.clone(), r)).collect();
+        let mut inventory = Self { resources, globs: BTreeMap::new() };
+        for condition in roles.into_iter().flat_map(|r| &r.conditions) {
+            if let Pattern::Glob(glob) = &condition.resource
+                && !inventory.globs.contains_key(glob)
+            {
+                let covered = inventory.resources.keys().filter(|name| glob::matches(glob, name.as_str())).cloned();
+                let covered = covered.collect();
+                inventory.globs.insert(glob.clone(), covered);
+            }
+        }
+        inventory
+    }
+
+    pub(crate) fn resources(&self) -> impl Iterator<Item = &Resource> {
+        self.resources.values()
+    }
+
+    pub(crate) fn resource(&self, name: &ResourceName) -> Option<&Resource> {
+        self.resources.get(name)
+    }
+
+    /// Adds one; globs cover it from now on.
+    pub(crate) fn add(&mut self, resource: Resource) {
+        for (glob, covered) in &mut self.globs {
+            if glob::matches(glob, resource.name.as_str()) {
+                covered.push(resource.name.clone());
+                covered.sort();
+            }
+        }
+        self.resources.insert(resource.name.clone(), resource);
+    }
+
+    /// What a glob of a role of this set covers, by name.
+    pub(crate) fn covered(&self, glob: &str) -> impl Iterator<Item = &Resource> {
+        self.globs.get(glob).into_iter().flatten().filter_map(|name| self.resources.get(name))
+    }
+
+    /// Every pair that a role can give.
+    pub(crate) fn pairs(&self, role: &Role) -> BTreeSet<Pair> {
+        role.conditions.iter().flat_map(|condition| self.pairs_of(condition)).collect()
+    }
+
+    fn pairs_of(&self, condition: &Condition) -> Vec<Pair> {
+        let pair = |resource: &ResourceName, action| Pair { resource: resource.clone(), action };
+        match &condition.resource {
+            Pattern::Exact(name) => condition.actions.iter().map(|a| pair(name, a.clone())).collect(),
+            Pattern::Glob(glob) => {
+                let on = |resource| {
+                    let given = condition.actions.iter().filter(move |a| crate::link::has_action(resource, a));
+                    given.map(move |a| pair(&resource.name, a.clone()))
+                };
+                self.covered(glob).flat_map(on).collect()
+            }
+        }
+    }
+}

@@ -1,0 +1,321 @@
+//! Single values: what each may be, and reading them once they were checked.
+
+use crate::glob;
+use crate::language::Shape;
+use crate::model::Principal;
+use crate::nearest::nearest;
+use crate::node::{Looks, Node, Scalar, Value};
+use crate::problem::Problems;
+use crate::shape::{Site, not_yet, shown};
+use curfew_domain::time::NotALength;
+use curfew_domain::{Email, GroupName, ResourceName, RoleName, Seconds, limits};
+
+/// Reports what is wrong with a value that is no collection.
+pub(crate) fn check(node: &Node, shape: &Shape, site: Site<'_>, out: &mut Problems) {
+    let Value::Scalar(scalar) = &node.value else {
+        return site.wrong_kind(out, node, due(shape));
+    };
+    match shape {
+        Shape::Boolean => check_boolean(node, scalar, site, out),
+        Shape::Integer(low, high) => check_integer(node, scalar, (*low, *high), site, out),
+        Shape::Duration => check_duration(node, scalar, site, out),
+        Shape::Text
+        | Shape::Name(_)
+        | Shape::ResourceName
+        | Shape::ResourcePattern
+        | Shape::Connector
+        | Shape::Principal
+        | Shape::Reference
+        | Shape::Regex
+        | Shape::Choice(_) => check_text(node, scalar, shape, site, out),
+        Shape::Settings
+        | Shape::Requesters
+        | Shape::DurationRule
+        | Shape::Approval
+        | Shape::List(..)
+        | Shape::Map(..)
+        | Shape::Record(_) => site.wrong_kind(out, node, due(shape)),
+    }
+}
+
+fn due(shape: &Shape) -> &'static str {
+    match shape {
+        Shape::Boolean => "true or false",
+        Shape::Integer(..) => "a whole number",
+        Shape::Duration | Shape::DurationRule => "a duration such as 2h",
+        Shape::Principal => "an e-mail address or group:NAME",
+        Shape::Text
+        | Shape::Name(_)
+        | Shape::ResourceName
+        | Shape::ResourcePattern
+        | Shape::Connector
+        | Shape::Reference
+        | Shape::Regex
+        | Shape::Choice(_) => "a text",
+        Shape::Requesters | Shape::List(..) => "a list",
+        Shape::Approval => "`automatic`",
+        Shape::Settings | Shape::Map(..) | Shape::Record(_) => "a mapping",
+    }
+}
+
+fn check_text(node: &Node, scalar: &Scalar, shape: &Shape, site: Site<'_>, out: &mut Problems) {
+    if !is_text(node, scalar, site, out) {
+        return;
+    }
+    let text = scalar.text.as_str();
+    match shape {
+        Shape::Name(kind) => check_name(node, text, kind, site, out),
+        Shape::ResourceName => {
+            if let Err(e) = ResourceName::new(text) {
+                let hint = "write segments such as `services/db`";
+                site.refuse(out, node.at(), "name", format!("`{}` is not a {}: {}", shown(text), e.kind, e.rule), hint);
+            }
+        }
+        Shape::ResourcePattern => check_pattern(node, text, site, out),
+        Shape::Principal => check_principal(node, text, site, out),
+        Shape::Reference => check_reference(node, text, site, out),
+        Shape::Choice(words) => check_choice(node, text, words, site, out),
+        // A pattern is compiled where it is kept, once however many roles share it: see `draft`.
+        Shape::Regex
+        | Shape::Text
+        | Shape::Connector
+        | Shape::Boolean
+        | Shape::Integer(..)
+        | Shape::Duration
+        | Shape::Settings
+        | Shape::Requesters
+        | Shape::DurationRule
+        | Shape::Approval
+        | Shape::List(..)
+        | Shape::Map(..)
+        | Shape::Record(_) => {}
+    }
+}
+
+/// Refuses what some reader would take for something other than text.
+pub(crate) fn is_text(node: &Node, scalar: &Scalar, site: Site<'_>, out: &mut Problems) -> bool {
+    let looks = match scalar.looks() {
+        Looks::Text => return true,
+        Looks::Number => "a number",
+        Looks::Boolean => "a boolean",
+        Looks::Null => "null",
+    };
+    let text = shown(&scalar.text);
+    let message = format!("`{text}` is {looks} to some readers, but `{}` is a text", site.what);
+    site.refuse(out, node.at(), "quote-it", message, format!("quote it: \"{text}\""));
+    false
+}
+
+fn check_name(node: &Node, text: &str, kind: &str, site: Site<'_>, out: &mut Problems) {
+    // All names of one segment share the grammar of role names.
+    if let Err(e) = RoleName::new(text) {
+        site.refuse(
+            out,
+            node.at(),
+            "name",
+            format!("`{}` is not a {kind}: {}", shown(text), e.rule),
+            "choose another name",
+        );
+    }
+}
+
+fn check_pattern(node: &Node, text: &str, site: Site<'_>, out: &mut Problems) {
+    if text.is_empty() {
+        return site.refuse(
+            out,
+            node.at(),
+            "empty-text",
+            "`resource` is empty",
+            "name a resource, or write a glob such as services/*",
+        );
+    }
+    if let Err(e) = glob::parse(text) {
+        site.refuse(
+            out,
+            node.at(),
+            "name",
+            format!("`{}` names no resource: {e}", shown(text)),
+            "write `services/db` or a glob such as services/*",
+        );
+    }
+}
+
+fn check_principal(node: &Node, text: &str, site: Site<'_>, out: &mut Problems) {
+    let Err(why) = parse_principal(text) else { return };
+    let text = shown(text);
+    let hint = "write an e-mail address, user:EMAIL or group:NAME";
+    match why {
+        NotAPrincipal::OnCall => not_yet(node.at(), "`oncall:`", site, out),
+        NotAPrincipal::Anyone => {
+            let message = format!("`anyone` cannot stand in `{}`", site.what);
+            site.refuse(
+                out,
+                node.at(),
+                "principal",
+                message,
+                "only `requesters: anyone` can be written, without a list",
+            );
+        }
+        NotAPrincipal::Prefix => {
+            let message = format!("`{text}` has an unknown prefix");
+            site.refuse(out, node.at(), "principal", message, hint);
+        }
+        NotAPrincipal::Word => {
+            let message = format!("`{text}` is neither a person nor a group");
+            site.refuse(
+                out,
+                node.at(),
+                "principal",
+                message,
+                format!("a group is written group:{text}, a person as an e-mail address"),
+            );
+        }
+        NotAPrincipal::Email => {
+            let message = format!(
+                "`{text}` is not an e-mail address: one @, ASCII, no blanks, {} bytes at most",
+                limits::EMAIL_BYTES
+            );
+            site.refuse(out, node.at(), "principal", message, hint);
+        }
+        NotAPrincipal::Group => {
+            let message = format!("`{text}` names no group: 1 to 64 of a-z A-Z 0-9 . _ -");
+            site.refuse(out, node.at(), "principal", message, hint);
+        }
+    }
+}
+
+fn check_reference(node: &Node, text: &str, site: Site<'_>, out: &mut Problems) {
+    let environment = |name: &str| {
+        let word = |b: u8| b.is_ascii_alphanumeric() || b == b'_';
+        !name.is_empty() && name.bytes().all(word) && !name.as_bytes()[0].is_ascii_digit()
+    };
+    let sound = !text.chars().any(char::is_whitespace)
+        && match text.split_once(':') {
+            Some(("env", name)) => environment(name),
+            Some(("file", path)) => path.starts_with('/'),
+            Some(("openbao", place)) => place.split_once('#').is_some_and(|(p, k)| !p.is_empty() && !k.is_empty()),
+            Some(_) | None => false,
+        };
+    if !sound {
+        // The text is not repeated: it may be a secret that somebody pasted.
+        let message = "`admin` is not a reference";
+        let hint = "write env:NAME, file:/PATH or openbao:PATH#KEY; the secret itself never stands in a policy";
+        site.refuse(out, node.at(), "reference", message, hint);
+    }
+}
+
+pub(crate) fn check_choice(node: &Node, text: &str, words: &[&str], site: Site<'_>, out: &mut Problems) {
+    if words.contains(&text) {
+        return;
+    }
+    let list = words.join(", ");
+    let hint = match nearest(text, words.iter().copied()) {
+        Some(near) => format!("did you mean `{near}`? It is one of: {list}"),
+        None => format!("write one of: {list}"),
+    };
+    site.refuse(out, node.at(), "unknown-value", format!("`{}` cannot be `{}`", site.what, shown(text)), hint);
+}
+
+fn check_boolean(node: &Node, scalar: &Scalar, site: Site<'_>, out: &mut Problems) {
+    if boolean(node).is_none() {
+        let message = format!("`{}` has to be true or false, not `{}`", site.what, shown(&scalar.text));
+        site.refuse(out, node.at(), "not-a-boolean", message, "write true or false, without quotes");
+    }
+}
+
+fn check_integer(node: &Node, scalar: &Scalar, (low, high): (u32, u32), site: Site<'_>, out: &mut Problems) {
+    let text = shown(&scalar.text);
+    let digits = scalar.looks() == Looks::Number && scalar.text.bytes().all(|b| b.is_ascii_digit());
+    let padded = scalar.text.len() > 1 && scalar.text.starts_with('0');
+    if !digits || padded {
+        let message = format!("`{}` has to be a whole number, not `{text}`", site.what);
+        return site.refuse(out, node.at(), "not-a-number", message, "write decimal digits only, without quotes");
+    }
+    let within = scalar.text.parse::<u32>().is_ok_and(|n| (low..=high).contains(&n));
+    if !within {
+        let message = format!("`{}` cannot be {text}", site.what);
+        let hint =
+            if low == high { format!("it has to be {low}") } else { format!("it has to be between {low} and {high}") };
+        site.refuse(out, node.at(), "out-of-range", message, hint);
+    }
+}
+
+fn check_duration(node: &Node, scalar: &Scalar, site: Site<'_>, out: &mut Problems) {
+    let text = shown(&scalar.text);
+    let longest = limits::LONGEST_GRANT;
+    let endless = matches!(
+        scalar.text.to_ascii_lowercase().as_str(),
+        "forever" | "never" | "always" | "unlimited" | "infinite" | "permanent"
+    );
+    let (message, hint) = match scalar.text.parse::<Seconds>() {
+        Ok(length) if length.as_secs() == 0 => {
+            (format!("`{text}` is no time at all"), "write 90s, 5m, 2h or 1h30m".to_owned())
+        }
+        Ok(length) if length > longest => {
+            (format!("`{text}` is longer than {longest}"), format!("access always ends, after {longest} at the latest"))
+        }
+        Ok(_) => return,
+        Err(NotALength::NoUnit) => (format!("`{text}` has no unit"), format!("write {text}s, {text}m or {text}h")),
+        Err(NotALength::TooLong) => {
+            (format!("`{text}` is longer than {longest}"), format!("access always ends, after {longest} at the latest"))
+        }
+        Err(NotALength::Malformed) if endless => (
+            format!("`{text}` is no duration: access always ends"),
+            format!("write how long at most, {longest} or less"),
+        ),
+        Err(NotALength::Malformed) => {
+            (format!("`{text}` is not a duration"), "write 90s, 5m, 2h, 1d or 1h30m".to_owned())
+        }
+    };
+    site.refuse(out, node.at(), "duration", message, hint);
+}
+
+/// Why a text names neither a person nor a group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum NotAPrincipal {
+    OnCall,
+    Anyone,
+    Prefix,
+    Word,
+    Email,
+    Group,
+}
+
+/// `user:EMAIL`, `group:NAME`, or a bare e-mail.
+pub(crate) fn parse_principal(text: &str) -> Result<Principal, NotAPrincipal> {
+    match text.split_once(':') {
+        Some(("user", email)) => email.parse::<Email>().map(Principal::Person).map_err(|_| NotAPrincipal::Email),
+        Some(("group", name)) => GroupName::new(name).map(Principal::Group).map_err(|_| NotAPrincipal::Group),
+        Some(("oncall", _)) => Err(NotAPrincipal::OnCall),
+        Some(_) => Err(NotAPrincipal::Prefix),
+        None if text == "anyone" => Err(NotAPrincipal::Anyone),
+        None if text.contains('@') => text.parse::<Email>().map(Principal::Person).map_err(|_| NotAPrincipal::Email),
+        None => Err(NotAPrincipal::Word),
+    }
+}
+
+/// A duration that was checked.
+pub(crate) fn duration(node: &Node) -> Option<Seconds> {
+    let length: Seconds = node.text()?.parse().ok()?;
+    (length.as_secs() > 0 && length <= limits::LONGEST_GRANT).then_some(length)
+}
+
+/// `true` or `false`, unquoted.
+pub(crate) fn boolean(node: &Node) -> Option<bool> {
+    let Value::Scalar(scalar) = &node.value else { return None };
+    match (scalar.looks(), scalar.text.as_str()) {
+        (Looks::Boolean, "true") => Some(true),
+        (Looks::Boolean, "false") => Some(false),
+        _ => None,
+    }
+}
+
+/// A whole number that was checked.
+pub(crate) fn integer(node: &Node) -> Option<u32> {
+    node.text()?.parse().ok()
+}
+
+/// A person or a group that was checked.
+pub(crate) fn principal(node: &Node) -> Option<Principal> {
+    parse_principal(node.text()?).ok()
+}

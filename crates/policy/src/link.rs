@@ -1,0 +1,293 @@
+//! Checks that the parts of a draft fit: names are unique, references lead somewhere, nobody opens a door by omission.
+
+use crate::check::Purpose;
+use crate::draft::Draft;
+use crate::inventory::Inventory;
+use crate::model::{Approval, Condition, Listed, Pattern, Principal, Requesters, Resource, Risk, Role};
+use crate::nearest::nearest;
+use crate::problem::Problems;
+use crate::source::Place;
+use curfew_domain::{ActionName, GroupName};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+/// Reports everything about the draft that needs more than one place of the text to see.
+pub(crate) fn link(draft: &Draft, inventory: &Inventory, purpose: Purpose, out: &mut Problems) {
+    unique("role", draft.roles.iter().map(|r| (r.name.as_str(), &r.place)), out);
+    unique("resource", draft.resources.iter().map(|d| (d.resource.name.as_str(), &d.place)), out);
+    let groups = draft.groups.iter().map(|g| (g.name.as_str(), &g.place));
+    let idp_groups = draft.idp_groups.iter().map(|(name, place)| (name.as_str(), place));
+    unique("group", groups.chain(idp_groups), out);
+    admin_references(draft, out);
+    groups_exist(draft, out);
+    group_cycles(draft, out);
+    let scopes = Scopes { inventory, purpose };
+    for role in &draft.roles {
+        scopes.role(role, out);
+    }
+}
+
+fn refuse(out: &mut Problems, place: &Place, code: &'static str, message: String, hint: impl Into<String>) {
+    out.error(&place.file, place.at(), code, message, hint);
+}
+
+/// Names that differ in case only would be one name to most people.
+fn unique<'d>(what: &str, names: impl Iterator<Item = (&'d str, &'d Place)>, out: &mut Problems) {
+    let mut seen: HashMap<String, (&str, &Place)> = HashMap::new();
+    for (name, place) in names {
+        let Some((first, there)) = seen.get(&name.to_ascii_lowercase()) else {
+            seen.insert(name.to_ascii_lowercase(), (name, place));
+            continue;
+        };
+        let place_of_first = format!("{} line {}", there.file, there.line);
+        let message = match *first == name {
+            true => format!("there is a {what} `{name}` already, in {place_of_first}"),
+            false => format!("`{name}` and `{first}` ({place_of_first}) are the same {what} name but for case"),
+        };
+        refuse(out, place, "duplicate-name", message, "give one of them another name");
+    }
+}
+
+/// Two resources behind one reference would be one target under two names.
+fn admin_references(draft: &Draft, out: &mut Problems) {
+    let mut seen: BTreeMap<&str, &str> = BTreeMap::new();
+    for defined in &draft.resources {
+        let Some(reference) = defined.resource.admin.as_deref() else { continue };
+        let name = defined.resource.name.as_str();
+        match seen.get(reference) {
+            Some(first) if *first != name => {
+                let message = format!("`{name}` and `{first}` have the same way in, `{reference}`");
+                refuse(out, &defined.place, "shared-admin", message, "write an `admin` of its own for one of them");
+            }
+            Some(_) => {}
+            None => {
+                seen.insert(reference, name);
+            }
+        }
+    }
+}
+
+fn groups_exist(draft: &Draft, out: &mut Problems) {
+    let known: BTreeSet<&str> = draft
+        .groups
+        .iter()
+        .map(|g| &g.name)
+        .chain(draft.idp_groups.iter().map(|(n, _)| n))
+        .map(GroupName::as_str)
+        .collect();
+    for listed in all_lists(draft).flatten() {
+        let Principal::Group(name) = &listed.principal else { continue };
+        if known.contains(name.as_str()) {
+            continue;
+        }
+        let hint = match nearest(name.as_str(), known.iter().copied()) {
+            Some(near) => format!("did you mean group:{near}?"),
+            None => "declare it in `groups`, or in `idp_groups` if it is the identity provider's".to_owned(),
+        };
+        refuse(out, &listed.place, "unknown-group", format!("there is no group `{name}`"), hint);
+    }
+}
+
+fn all_lists(draft: &Draft) -> impl Iterator<Item = &Vec<Listed>> {
+    let roles = draft.roles.iter().flat_map(|role| {
+        let requesters = match &role.requesters {
+            Requesters::Listed(list) => Some(list),
+            Requesters::Anyone(_) => None,
+        };
+        let approvers = match &role.approval {
+            Approval::Stages(stages) => stages.iter().map(|s| &s.approvers).collect(),
+            Approval::Automatic(_) => Vec::new(),
+        };
+        requesters.into_iter().chain([&role.deny]).chain(approvers)
+    });
+    draft.groups.iter().map(|g| &g.members).chain(&draft.administrators).chain(&draft.auditors).chain(roles)
+}
+
+/// Takes away groups whose members are all known to end; what cannot be taken away is in a cycle or above one.
+fn group_cycles(draft: &Draft, out: &mut Problems) {
+    let edges = |listed: &Listed| match &listed.principal {
+        Principal::Group(name) => Some(name.clone()),
+        Principal::Person(_) => None,
+    };
+    let mut below: BTreeMap<GroupName, BTreeSet<GroupName>> =
+        draft.groups.iter().map(|g| (g.name.clone(), g.members.iter().filter_map(edges).collect())).collect();
+    prune(&mut below, Direction::Down);
+    prune(&mut below, Direction::Up);
+    for group in &draft.groups {
+        let Some(inside) = below.get(&group.name) else { continue };
+        for member in &group.members {
+            if let Principal::Group(name) = &member.principal
+                && inside.contains(name)
+            {
+                let message = format!("group `{}` is in itself, through `{name}`", group.name);
+                refuse(
+                    out,
+                    &member.place,
+                    "group-cycle",
+                    message,
+                    "a group cannot contain itself: remove one of the entries",
+                );
+            }
+        }
+    }
+}
+
+/// From which end groups are taken away.
+#[derive(Clone, Copy)]
+enum Direction {
+    /// Groups that hold no group that is left.
+    Down,
+    /// Groups that no group that is left holds.
+    Up,
+}
+
+/// Removes what cannot be on a cycle. Each round looks only at neighbours of what the last one removed.
+fn prune(below: &mut BTreeMap<GroupName, BTreeSet<GroupName>>, direction: Direction) {
+    let mut above: BTreeMap<GroupName, BTreeSet<GroupName>> = BTreeMap::new();
+    for (group, members) in below.iter() {
+        for member in members.iter().filter(|m| below.contains_key(*m)) {
+            above.entry(member.clone()).or_default().insert(group.clone());
+        }
+    }
+    let names: BTreeSet<GroupName> = below.keys().cloned().collect();
+    for members in below.values_mut() {
+        members.retain(|m| names.contains(m));
+    }
+    let mut open: Vec<GroupName> = names.into_iter().collect();
+    while let Some(group) = open.pop() {
+        let Some(members) = below.get(&group) else { continue };
+        let holders = above.get(&group);
+        let free = match direction {
+            Direction::Down => members.is_empty(),
+            Direction::Up => holders.is_none_or(BTreeSet::is_empty),
+        };
+        if !free {
+            continue;
+        }
+        let members = below.remove(&group).unwrap_or_default();
+        for member in members {
+            above.get_mut(&member).map(|holders| holders.remove(&group));
+            open.push(member);
+        }
+        for holder in above.remove(&group).into_iter().flatten() {
+            below.get_mut(&holder).map(|members| members.remove(&group));
+            open.push(holder);
+        }
+    }
+}
+
+/// Checks what roles can give against what there is.
+struct Scopes<'a> {
+    inventory: &'a Inventory,
+    purpose: Purpose,
+}
+
+impl Scopes<'_> {
+    fn role(&self, role: &Role, out: &mut Problems) {
+        for condition in &role.conditions {
+            self.condition(condition, out);
+        }
+        let open = match (&role.requesters, &role.approval) {
+            (Requesters::Anyone(_), Approval::Automatic(place)) => place,
+            (Requesters::Anyone(_), Approval::Stages(_)) | (Requesters::Listed(_), _) => return,
+        };
+        if let Some(name) = self.above_low_risk(role) {
+            let message = format!("anyone would get `{name}`, which is above low risk, without anybody's approval");
+            refuse(
+                out,
+                open,
+                "automatic-for-anyone",
+                message,
+                "list `approvers` or `requesters`, or declare the resource `risk: low`",
+            );
+        }
+    }
+
+    /// A resource that the role gives and that is not declared harmless. What nothing defines is not.
+    fn above_low_risk(&self, role: &Role) -> Option<String> {
+        role.conditions.iter().find_map(|condition| match &condition.resource {
+            Pattern::Exact(name) => {
+                let risk = self.inventory.resource(name).map_or(Risk::default(), |r| r.risk);
+                (risk > Risk::Low).then(|| name.to_string())
+            }
+            Pattern::Glob(glob) => {
+                self.inventory.covered(glob).find(|r| r.risk > Risk::Low).map(|r| r.name.to_string())
+            }
+        })
+    }
+
+    fn condition(&self, condition: &Condition, out: &mut Problems) {
+        match &condition.resource {
+            Pattern::Exact(name) => match self.inventory.resource(name) {
+                Some(resource) => self.actions(condition, &[resource], out),
+                None => self.undefined(condition, out),
+            },
+            Pattern::Glob(glob) => {
+                let covered: Vec<&Resource> = self.inventory.covered(glob).collect();
+                if covered.is_empty() {
+                    let message = format!("`{glob}` matches no resource of the set");
+                    let hint = "check the spelling; `services/**` is all below `services`, not itself";
+                    out.warning(&condition.place.file, condition.place.at(), "glob-matches-nothing", message, hint);
+                } else {
+                    self.actions(condition, &covered, out);
+                }
+            }
+        }
+    }
+
+    fn undefined(&self, condition: &Condition, out: &mut Problems) {
+        let name = condition.resource.as_str();
+        let near = nearest(name, self.inventory.resources().map(|r| r.name.as_str()));
+        let hint =
+            near.map_or_else(|| "define it under `resources`".to_owned(), |near| format!("did you mean `{near}`?"));
+        let message = format!("nothing defines the resource `{name}`");
+        let (file, at) = (&condition.place.file, condition.place.at());
+        match self.purpose {
+            Purpose::Check => out.warning(file, at, "undefined-resource", message, hint),
+            Purpose::Load => out.error(file, at, "undefined-resource", message, hint),
+        }
+    }
+
+    /// Every action has to exist on at least one of the resources; it is given where it does.
+    fn actions(&self, condition: &Condition, on: &[&Resource], out: &mut Problems) {
+        for (action, place) in condition.actions.iter().zip(&condition.action_places) {
+            if !on.iter().any(|r| has_action(r, action)) {
+                self.unknown_action(condition, action, place, on, out);
+            }
+        }
+    }
+
+    fn unknown_action(
+        &self,
+        condition: &Condition,
+        action: &ActionName,
+        place: &Place,
+        on: &[&Resource],
+        out: &mut Problems,
+    ) {
+        let known: BTreeSet<&str> = on.iter().flat_map(|r| actions_of(r)).collect();
+        let hint = match nearest(action.as_str(), known.iter().copied()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None if known.is_empty() => "define actions in the resource's `settings`".to_owned(),
+            None => format!("there are: {}", known.into_iter().collect::<Vec<_>>().join(", ")),
+        };
+        let connectors: BTreeSet<&str> = on.iter().map(|r| r.connector.name).collect();
+        let connectors = connectors.into_iter().collect::<Vec<_>>().join(" or ");
+        let message = format!("`{}` ({connectors}) has no action `{action}`", condition.resource.as_str());
+        refuse(out, place, "unknown-action", message, hint);
+    }
+}
+
+/// Built-in ones and those of its settings.
+pub(crate) fn actions_of(resource: &Resource) -> impl Iterator<Item = &str> {
+    let custom = resource.settings.get("actions").and_then(|a| a.as_object());
+    resource
+        .connector
+        .actions
+        .iter()
+        .map(|a| a.name)
+        .chain(custom.into_iter().flat_map(|map| map.keys().map(String::as_str)))
+}
+
+pub(crate) fn has_action(resource: &Resource, action: &ActionName) -> bool {
+    actions_of(resource).any(|name| name == action.as_str())
+}

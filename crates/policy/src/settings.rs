@@ -1,0 +1,312 @@
+//! A resource's `settings`, typed by its connector's own table.
+
+use crate::leaf::{self, check_choice};
+use crate::nearest::nearest;
+use crate::node::{Looks, Node, Scalar, Value};
+use crate::problem::Problems;
+use crate::shape::{Site, shown};
+use curfew_domain::RoleName;
+use curfew_domain::connector::{ConnectorKind, Field, Presence, Shape};
+use serde_json::{Map, Value as Json};
+
+/// Checks the settings and turns them into JSON. What is wrong is in `out`; the JSON then lacks it.
+pub(crate) fn read(node: &Node, kind: &ConnectorKind, site: Site<'_>, out: &mut Problems) -> Json {
+    let settings = Reader { kind: kind.name, site, out }.record(node, kind.settings, "settings");
+    for entry in node.get("actions").map(Node::entries).unwrap_or_default() {
+        let built_in = kind.actions.iter().find(|a| entry.key.text() == Some(a.name));
+        if let Some(action) = built_in {
+            let message = format!("`{}` is built in: {}", action.name, action.meaning);
+            site.refuse(
+                out,
+                entry.key.at(),
+                "built-in-action",
+                message,
+                "built-in names keep their meaning; choose another name",
+            );
+        }
+    }
+    settings
+}
+
+/// The names of the settings a connector cannot do without.
+pub(crate) fn needed(kind: &ConnectorKind) -> Vec<&'static str> {
+    kind.settings.iter().filter(|f| f.presence == Presence::Required).map(|f| f.name).collect()
+}
+
+struct Reader<'a> {
+    kind: &'a str,
+    site: Site<'a>,
+    out: &'a mut Problems,
+}
+
+impl Reader<'_> {
+    fn record(&mut self, node: &Node, fields: &'static [Field], what: &str) -> Json {
+        let Value::Map(_, entries) = &node.value else {
+            self.site.named(what).wrong_kind(self.out, node, "a mapping");
+            return Json::Null;
+        };
+        let mut map = Map::new();
+        for entry in entries {
+            let Some(name) = entry.key.text() else { continue };
+            match fields.iter().find(|f| f.name == name) {
+                Some(field) => {
+                    map.insert(name.to_owned(), self.value(&entry.value, &field.shape, name));
+                }
+                None => self.unknown(entry.key.at(), name, fields, what),
+            }
+        }
+        for field in fields.iter().filter(|f| f.presence == Presence::Required && node.get(f.name).is_none()) {
+            let message = format!("`{what}` of a {} resource needs `{}`", self.kind, field.name);
+            self.site.refuse(self.out, node.head(), "missing-key", message, field.doc);
+        }
+        Json::Object(map)
+    }
+
+    fn unknown(&mut self, at: crate::problem::At, name: &str, fields: &[Field], what: &str) {
+        let hint = match nearest(name, fields.iter().map(|f| f.name)) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("it can have: {}", fields.iter().map(|f| f.name).collect::<Vec<_>>().join(", ")),
+        };
+        let message = format!("`{what}` of a {} resource has no key `{}`", self.kind, shown(name));
+        self.site.refuse(self.out, at, "unknown-key", message, hint);
+    }
+
+    fn value(&mut self, node: &Node, shape: &'static Shape, what: &str) -> Json {
+        if matches!(node.value, Value::Broken) {
+            return Json::Null;
+        }
+        match shape {
+            Shape::Either(shapes) => match shapes.iter().find(|s| suits(node, s)) {
+                Some(shape) => self.value(node, shape, what),
+                None => {
+                    let words: Vec<&str> = shapes.iter().map(due).collect();
+                    self.site.named(what).wrong_kind(self.out, node, &words.join(" or "));
+                    Json::Null
+                }
+            },
+            Shape::List(item) => self.list(node, item, what),
+            Shape::Map(item) => self.map(node, item, what),
+            Shape::Record(fields) => self.record(node, fields, what),
+            Shape::Text(_) | Shape::Integer(..) | Shape::Choice(_) | Shape::HostPort | Shape::Cidr => {
+                self.leaf(node, shape, what)
+            }
+        }
+    }
+
+    fn list(&mut self, node: &Node, item: &'static Shape, what: &str) -> Json {
+        let Value::List(_, items) = &node.value else {
+            self.site.named(what).wrong_kind(self.out, node, "a list");
+            return Json::Null;
+        };
+        if items.is_empty() {
+            let message = format!("`{what}` is empty");
+            self.site.refuse(self.out, node.at(), "empty-list", message, "name what you mean, or leave the key out");
+        }
+        Json::Array(items.iter().map(|node| self.value(node, item, what)).collect())
+    }
+
+    fn map(&mut self, node: &Node, item: &'static Shape, what: &str) -> Json {
+        let Value::Map(_, entries) = &node.value else {
+            self.site.named(what).wrong_kind(self.out, node, "a mapping");
+            return Json::Null;
+        };
+        let mut map = Map::new();
+        for entry in entries {
+            leaf::check(&entry.key, &crate::language::Shape::Name("name"), self.site.named(what), self.out);
+            let name = entry.key.text().unwrap_or_default();
+            map.insert(name.to_owned(), self.value(&entry.value, item, name));
+        }
+        Json::Object(map)
+    }
+
+    fn leaf(&mut self, node: &Node, shape: &Shape, what: &str) -> Json {
+        let site = self.site.named(what);
+        let Value::Scalar(scalar) = &node.value else {
+            site.wrong_kind(self.out, node, due(shape));
+            return Json::Null;
+        };
+        if let Shape::Integer(low, high) = shape {
+            return self.integer(node, scalar, (*low, *high), what);
+        }
+        if !leaf::is_text(node, scalar, site, self.out) {
+            return Json::Null;
+        }
+        let text = scalar.text.as_str();
+        match shape {
+            Shape::Choice(words) => check_choice(node, text, words, site, self.out),
+            Shape::Text(bytes) if text.is_empty() || text.len() > *bytes => {
+                let message = format!("`{what}` has to have 1 to {bytes} bytes");
+                site.refuse(self.out, node.at(), "text-length", message, "write something of that length");
+            }
+            Shape::HostPort if !is_host_port(text) => {
+                let message = format!("`{}` is not host:port", shown(text));
+                site.refuse(self.out, node.at(), "host-port", message, "write db.example.com:5432 or [2001:db8::1]:22");
+            }
+            Shape::Cidr => self.cidr(node, text, what),
+            Shape::Text(_)
+            | Shape::HostPort
+            | Shape::Integer(..)
+            | Shape::List(_)
+            | Shape::Map(_)
+            | Shape::Record(_)
+            | Shape::Either(_) => {}
+        }
+        Json::String(text.to_owned())
+    }
+
+    fn integer(&mut self, node: &Node, scalar: &Scalar, (low, high): (i64, i64), what: &str) -> Json {
+        let digits = scalar.text.strip_prefix('-').unwrap_or(&scalar.text);
+        let plain = digits == "0" || (digits.bytes().all(|b| b.is_ascii_digit()) && !digits.starts_with('0'));
+        let number = scalar.text.parse::<i64>().ok().filter(|_| plain && scalar.looks() == Looks::Number);
+        let site = self.site.named(what);
+        match number {
+            Some(n) if (low..=high).contains(&n) => return Json::from(n),
+            Some(n) => site.refuse(
+                self.out,
+                node.at(),
+                "out-of-range",
+                format!("`{what}` cannot be {n}"),
+                format!("it has to be between {low} and {high}"),
+            ),
+            None => {
+                let message = format!("`{what}` has to be a whole number, not `{}`", shown(&scalar.text));
+                site.refuse(self.out, node.at(), "not-a-number", message, "write decimal digits only, without quotes");
+            }
+        }
+        Json::Null
+    }
+
+    fn cidr(&mut self, node: &Node, text: &str, what: &str) {
+        let site = self.site.named(what);
+        if let Err(why) = check_cidr(text) {
+            let message = format!("`{}` is not an address range: {why}", shown(text));
+            site.refuse(
+                self.out,
+                node.at(),
+                "cidr",
+                message,
+                "write 10.0.0.0/8 or 2001:db8::/32; one address is 10.1.2.3/32",
+            );
+        }
+    }
+}
+
+fn due(shape: &Shape) -> &'static str {
+    match shape {
+        Shape::Text(_) | Shape::Choice(_) => "a text",
+        Shape::Integer(..) => "a whole number",
+        Shape::HostPort => "host:port",
+        Shape::Cidr => "an address range",
+        Shape::List(_) => "a list",
+        Shape::Map(_) | Shape::Record(_) => "a mapping",
+        Shape::Either(_) => "something else",
+    }
+}
+
+/// Whether the node is of the kind that the shape describes, right or wrong.
+fn suits(node: &Node, shape: &Shape) -> bool {
+    match (shape, &node.value) {
+        (Shape::Integer(..), Value::Scalar(s)) => s.looks() == Looks::Number,
+        (Shape::Text(_) | Shape::Choice(_) | Shape::HostPort | Shape::Cidr, Value::Scalar(s)) => {
+            s.looks() != Looks::Number
+        }
+        (Shape::List(_), Value::List(..)) | (Shape::Map(_) | Shape::Record(_), Value::Map(..)) => true,
+        (Shape::Either(shapes), _) => shapes.iter().any(|s| suits(node, s)),
+        (
+            Shape::Text(_)
+            | Shape::Choice(_)
+            | Shape::HostPort
+            | Shape::Cidr
+            | Shape::Integer(..)
+            | Shape::List(_)
+            | Shape::Map(_)
+            | Shape::Record(_),
+            Value::Scalar(_) | Value::List(..) | Value::Map(..) | Value::Broken,
+        ) => false,
+    }
+}
+
+fn is_host_port(text: &str) -> bool {
+    let Some((host, port)) = text.rsplit_once(':') else { return false };
+    let port_is_sound =
+        !port.starts_with('0') && port.bytes().all(|b| b.is_ascii_digit()) && port.parse::<u16>().is_ok();
+    let host_is_sound = match host.strip_prefix('[').and_then(|h| h.strip_suffix(']')) {
+        Some(v6) => v6.parse::<std::net::Ipv6Addr>().is_ok(),
+        None => {
+            host.len() <= 253
+                && host
+                    .split('.')
+                    .all(|label| RoleName::new(label).is_ok() && !label.contains('.') && !label.starts_with('-'))
+        }
+    };
+    port_is_sound && host_is_sound
+}
+
+/// An address and a prefix length, without bits after the prefix: OpenSSH and PostgreSQL refuse those too.
+fn check_cidr(text: &str) -> Result<(), &'static str> {
+    let (address, prefix) = text.split_once('/').ok_or("the prefix length is missing")?;
+    let address: std::net::IpAddr = address.parse().map_err(|_| "that is no address")?;
+    let plain =
+        !prefix.is_empty() && prefix.bytes().all(|b| b.is_ascii_digit()) && (prefix == "0" || !prefix.starts_with('0'));
+    let prefix = prefix.parse::<u32>().ok().filter(|_| plain).ok_or("the prefix length is no number")?;
+    let (bits, width) = match address {
+        std::net::IpAddr::V4(a) => (u128::from(a.to_bits()) << 96, 32),
+        std::net::IpAddr::V6(a) => (a.to_bits(), 128),
+    };
+    if prefix > width {
+        return Err("the prefix is longer than the address");
+    }
+    if bits.checked_shl(prefix).unwrap_or(0) != 0 {
+        return Err("it has bits set after the prefix");
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hosts_and_ports() {
+        for good in ["db:5432", "web-1.example.com:22", "10.0.0.1:1", "[2001:db8::1]:22"] {
+            assert!(is_host_port(good), "{good}");
+        }
+        for bad in [
+            "db",
+            "db:",
+            ":22",
+            "db:0",
+            "db:65536",
+            "db:022",
+            "db:22 ",
+            "2001:db8::1:22",
+            "a b:1",
+            "-x:1",
+            "a..b:1",
+            "db:+1",
+        ] {
+            assert!(!is_host_port(bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn address_ranges() {
+        for good in ["10.0.0.0/8", "0.0.0.0/0", "10.1.2.3/32", "2001:db8::/32", "::/0", "::1/128"] {
+            assert_eq!(check_cidr(good), Ok(()), "{good}");
+        }
+        for bad in [
+            "10.0.0.0",
+            "10.0.0.1/8",
+            "10.0.0.0/33",
+            "10.0.0/8",
+            "::/129",
+            "::1/64",
+            "x/8",
+            "10.0.0.0/",
+            "10.0.0.0/08",
+            "10.0.0.0/+8",
+        ] {
+            assert!(check_cidr(bad).is_err(), "{bad}");
+        }
+    }
+}
