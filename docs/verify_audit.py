@@ -11,6 +11,7 @@ import argparse, base64, datetime, functools, hashlib, json, os, re, sys
 LINE_BYTES, NOTE_BYTES, NESTING, LARGEST = 16 << 20, 128 * 1024, 64, 2**53 - 1
 P, L = 2**255 - 19, 2**252 + 27742317777372353535851937790883648493  # Ed25519: RFC 8032, section 5.1
 D, ROOT_OF_MINUS_1, BASE = -121665 * pow(121666, -1, P) % P, pow(2, (P - 1) // 4, P), b"\x58" + b"\x66" * 31
+TEXT = json.JSONEncoder(ensure_ascii=False).encode  # of a text or integer it writes what RFC 8785 asks for
 
 def check(condition, message):
     if not condition:
@@ -55,8 +56,7 @@ def read_key(text):  # https://c2sp.org/signed-note
 def verify_note(note, key):  # the size, root and time in a checkpoint: https://c2sp.org/tlog-checkpoint
     (name, key_id, public), b64 = key, "[0-9A-Za-z+/]{7,}=*"
     body = rf"({re.escape(name)}\n(0|[1-9][0-9]{{,15}})\n({b64})\n(?:at ([-0-9]{{10}}T[0-9:]{{8}}\.[0-9]{{3}}Z)\n)?)"
-    lines = rf"((?:\u2014 [^\s+\0-\x1f]+ {b64}\n){{1,16}})"
-    parts = re.fullmatch(rf"{body}\n{lines}", note)
+    parts = re.fullmatch(rf"{body}\n((?:\u2014 [^\s+\0-\x1f]+ {b64}\n){{1,16}})", note)
     check(parts and len(note.encode()) <= NOTE_BYTES, f"not a checkpoint of {name}")
     signed = [(signer, unbase64(data)) for _, signer, data in map(str.split, parts[5].split("\n")[:-1])]
     ours = [data[4:] for signer, data in signed if (signer, data[:4]) == (name, key_id)]
@@ -64,10 +64,9 @@ def verify_note(note, key):  # the size, root and time in a checkpoint: https://
     check(is_signed(public, parts[1].encode(), ours[0]), "the signature of the checkpoint is wrong")
     at = f", signed {parts[4]}" if parts[4] and datetime.datetime.fromisoformat(parts[4][:-1]) else ""
     return int(parts[2]), unbase64(parts[3]), at
-
 def canonical(value, level=1):  # RFC 8785, of integers, texts, lists and maps
     if type(value) is str or type(value) is int and abs(value) <= LARGEST:
-        return json.dumps(value, ensure_ascii=False)
+        return TEXT(value)
     check(type(value) in (dict, list) and level <= NESTING, "it holds what has no place in evidence")
     if type(value) is list:
         return "[" + ",".join(canonical(item, level + 1) for item in value) + "]"
@@ -84,7 +83,6 @@ def read_witness(data, key):  # one signed note, or lines, of which those of eve
     notes = [note for fields, note in lines if note is not None or "leaf_hash" not in fields]
     check(notes and None not in notes, "a line of the witness is neither checkpoint nor event, or none is one")
     return [verify_note(note, key) for note in notes]
-
 def root_of(peaks):  # RFC 6962, section 2.1
     return functools.reduce(lambda right, left: sha256(b"\1" + left + right), reversed(peaks)) if peaks else sha256(b"")
 def verify(file, key, witnesses, at_least):  # the verdict on what is whole; the rest raises
@@ -92,11 +90,11 @@ def verify(file, key, witnesses, at_least):  # the verdict on what is whole; the
     for number, line in enumerate(iter(lambda: file.readline(LINE_BYTES + 1), b""), 1):
         try:
             check(checkpoint is None, "nothing may follow the checkpoint")
-            (fields, note), root = read_line(line), root_of(peaks)
-            check(all(seen != size or other == root for seen, other, _ in witnesses), "rewritten: a witness saw others")
+            fields, note = read_line(line)
+            check(all(seen != size or root == root_of(peaks) for seen, root, _ in witnesses), "rewritten: a witness differs")
             if note is not None:
                 checkpoint = verify_note(note, key)
-                check(checkpoint[:2] == (size, root), f"the checkpoint is not of these {size} events")
+                check(checkpoint[:2] == (size, root_of(peaks)), f"the checkpoint is not of these {size} events")
                 continue
             claimed, node, bits = fields.pop("leaf_hash", None), sha256(b"\0" + canonical(fields).encode()), size
             check(claimed == node.hex() and fields.get("seq") == size, f"it is not event {size}, or was changed")

@@ -172,9 +172,9 @@ impl Export {
     fn of(size: u64) -> Self {
         let (mut lines, mut tree) = (vec![], Frontier::new());
         for seq in 0..size {
-            let sealed = event(seq).seal(seq);
-            tree.append(sealed.leaf().expect("a hash"));
-            lines.push(sealed.to_line());
+            let (_, leaf, line) = event(seq).seal_for_ledger(seq);
+            tree.append(leaf);
+            lines.push(line);
         }
         let at = Timestamp::from_millis(1_772_445_700_000);
         Self { lines, checkpoint: Checkpoint::of(&tree, at) }

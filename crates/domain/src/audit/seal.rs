@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 
 const SEQ: &str = "seq";
 const LEAF_HASH: &str = "leaf_hash";
+const SAYABLE: &str = "INVARIANT: sealing leaves nothing that canonical JSON cannot say";
 /// The event is the first level and its `details` the second.
 const DETAIL_NESTING: usize = NESTING - 2;
 
@@ -18,26 +19,42 @@ impl AuditEvent {
     /// JSON cannot say is kept as text: an integer beyond ±(2^53 - 1), and what nests deeper than
     /// [`NESTING`].
     #[must_use]
-    pub fn seal(mut self, seq: u64) -> SealedEvent {
+    pub fn seal(self, seq: u64) -> SealedEvent {
+        let (mut sealed, fields) = self.place(seq);
+        sealed.leaf_hash = leaf_of(&fields).to_string();
+        sealed
+    }
+
+    /// [`AuditEvent::seal`] with what a ledger keeps beside the event: its leaf, and its line without the
+    /// newline. Cheaper than asking for each.
+    #[must_use]
+    pub fn seal_for_ledger(self, seq: u64) -> (SealedEvent, TreeHash, Vec<u8>) {
+        let (mut sealed, mut fields) = self.place(seq);
+        let leaf = leaf_of(&fields);
+        sealed.leaf_hash = leaf.to_string();
+        fields.insert(LEAF_HASH.to_owned(), sealed.leaf_hash.clone().into());
+        (sealed, leaf, canonical::canonical(&Value::Object(fields)).expect(SAYABLE))
+    }
+
+    fn place(mut self, seq: u64) -> (SealedEvent, Map<String, Value>) {
         for detail in self.details.values_mut() {
             make_sayable(detail, DETAIL_NESTING);
         }
-        let leaf_hash = String::new();
-        let mut sealed = SealedEvent { seq, event: self, leaf_hash };
-        sealed.leaf_hash = TreeHash::of_leaf(&sealed.hashed_bytes()).to_string();
-        sealed
+        let sealed = SealedEvent { seq, event: self, leaf_hash: String::new() };
+        let fields = sealed.fields();
+        (sealed, fields)
     }
 }
 
 impl SealedEvent {
     /// The line of an export: canonical JSON (RFC 8785), without the newline that ends it there.
     pub fn to_line(&self) -> Vec<u8> {
-        canonical::canonical(&Value::Object(self.fields())).expect("INVARIANT: sealing left nothing unsayable")
+        canonical::canonical(&Value::Object(self.fields())).expect(SAYABLE)
     }
 
     /// The bytes that are hashed: the line without its `leaf_hash`.
     pub fn hashed_bytes(&self) -> Vec<u8> {
-        canonical::canonical_without(&self.fields(), LEAF_HASH).expect("INVARIANT: sealing left nothing unsayable")
+        canonical::canonical_without(&self.fields(), LEAF_HASH).expect(SAYABLE)
     }
 
     /// Reads a line, without its newline, and checks it: its spelling, and that it hashes to what it says.
@@ -99,6 +116,10 @@ pub(super) fn check_event(fields: &Map<String, Value>) -> Result<(u64, TreeHash)
     Ok((seq, claimed))
 }
 
+fn leaf_of(fields: &Map<String, Value>) -> TreeHash {
+    TreeHash::of_leaf(&canonical::canonical_without(fields, LEAF_HASH).expect(SAYABLE))
+}
+
 fn make_sayable(detail: &mut Detail, levels: usize) {
     match detail {
         Detail::Integer(i) if (-LARGEST_INTEGER..=LARGEST_INTEGER).contains(i) => {}
@@ -134,6 +155,10 @@ mod tests {
         );
         assert_eq!(String::from_utf8(sealed.hashed_bytes()).expect("UTF-8"), hashed);
         assert_eq!(sealed.leaf_hash, TreeHash::of_leaf(hashed.as_bytes()).to_string());
+        assert_eq!(
+            event().seal_for_ledger(7),
+            (sealed.clone(), TreeHash::of_leaf(hashed.as_bytes()), sealed.to_line())
+        );
         let line = hashed.replace(r#","seq""#, &format!(r#","leaf_hash":"{}","seq""#, sealed.leaf_hash));
         assert_eq!(String::from_utf8(sealed.to_line()).expect("UTF-8"), line);
         assert_eq!(SealedEvent::from_line(line.as_bytes()), Ok(sealed));
