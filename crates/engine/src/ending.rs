@@ -81,7 +81,8 @@ impl Engine {
             match self.commit(changes).await {
                 Ok(_) => {
                     if grant.is_none() {
-                        self.settle_end(next.grant_id).await;
+                        // Also when its end was never ordered: half an access is none that was approved.
+                        self.end_without(next.grant_id, "what it gave is gone").await;
                     }
                     return unfinished(next);
                 }
@@ -153,6 +154,21 @@ impl Engine {
                 Err(CommitError::Conflict(_)) => {}
                 Ok(_) | Err(CommitError::Unavailable(_) | CommitError::KeyUsed(_)) => return,
             }
+        }
+    }
+
+    /// A lease of this grant gives nothing any more: the grant follows, wherever it stands.
+    pub(crate) async fn end_without(&self, grant: Id<Grant>, because: &str) {
+        let Ok(Some(grant)) = self.store.grant(grant).await else { return };
+        match grant.state {
+            GrantState::Active { .. } => {
+                let order = EndOrder { cause: EndCause::Revoked, actor: &Subject::system(), because };
+                // Whoever ended it at the same moment did it for a better reason.
+                let _ = self.order_end(grant, &order).await;
+            }
+            GrantState::Activating { .. } => self.settle_activation(grant.id).await,
+            GrantState::Ending { .. } => self.settle_end(grant.id).await,
+            GrantState::Approved { .. } | GrantState::Ended { .. } => {}
         }
     }
 

@@ -44,6 +44,8 @@ pub enum Action {
     SettleActivation(Id<Grant>),
     /// Say that a grant has ended, if its leases have.
     SettleEnd(Id<Grant>),
+    /// End an active grant of which a lease is gone.
+    EndWithout(Id<Grant>),
     /// A thing in a target that bears our marker and that the ledger does not know.
     LockUnknown {
         /// Where.
@@ -94,7 +96,7 @@ pub fn plan(
         actions.extend(lease_action(picture, lease, grants.get(&lease.grant_id).copied(), observed));
     }
     for grant in picture.grants {
-        actions.extend(grant_action(grant, now));
+        actions.extend(grant_action(picture, grant, now));
     }
     for (resource, observation) in observed {
         for found in &observation.found {
@@ -110,7 +112,7 @@ pub fn plan(
     within_blast_limit(actions, blast_limit)
 }
 
-fn grant_action(grant: &Grant, now: Timestamp) -> Option<Action> {
+fn grant_action(picture: &Picture<'_>, grant: &Grant, now: Timestamp) -> Option<Action> {
     match grant.state {
         GrantState::Approved { claim_until } if now >= claim_until => {
             Some(Action::End { grant: grant.id, cause: EndCause::Lapsed })
@@ -120,7 +122,14 @@ fn grant_action(grant: &Grant, now: Timestamp) -> Option<Action> {
         }
         GrantState::Activating { .. } => Some(Action::SettleActivation(grant.id)),
         GrantState::Ending { .. } => Some(Action::SettleEnd(grant.id)),
-        GrantState::Approved { .. } | GrantState::Active { .. } | GrantState::Ended { .. } => None,
+        GrantState::Active { .. } => {
+            let live = |id: &Id<Lease>| {
+                picture.leases.iter().any(|l| l.id == *id && matches!(l.state, LeaseState::Live { .. }))
+            };
+            let whole = crate::activation::current_leases(grant).iter().all(live);
+            (!whole).then_some(Action::EndWithout(grant.id))
+        }
+        GrantState::Approved { .. } | GrantState::Ended { .. } => None,
     }
 }
 
@@ -205,6 +214,7 @@ fn within_blast_limit(actions: Vec<Action>, limit: usize) -> Vec<Action> {
         | Action::Take(_)
         | Action::SettleActivation(_)
         | Action::SettleEnd(_)
+        | Action::EndWithout(_)
         | Action::Alarm { .. } => None,
     });
     let mut kept: Vec<Action> = actions.into_iter().filter(|a| !a.is_unordered()).collect();

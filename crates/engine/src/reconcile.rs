@@ -152,6 +152,7 @@ impl Engine {
             }
             Action::SettleActivation(grant) => self.settle_activation(grant).await,
             Action::SettleEnd(grant) => self.settle_end(grant).await,
+            Action::EndWithout(grant) => self.end_without(grant, crate::plan::MISSING).await,
             Action::LockUnknown { resource, found } => self.lock_unknown(&resource, &found).await,
             Action::Alarm { resource, message } => self.alarm(&resource, &message).await,
         }
@@ -176,7 +177,7 @@ impl Engine {
                 Ok(_) => {
                     let grant_id = ending.grant_id;
                     self.take([ending]);
-                    return self.end_grant_without(grant_id, because).await;
+                    return self.end_without(grant_id, because).await;
                 }
                 Err(CommitError::Conflict(_) | CommitError::KeyUsed(_)) => match self.store.lease(id).await {
                     Ok(Some(recorded)) => lease = recorded,
@@ -184,20 +185,6 @@ impl Engine {
                 },
                 Err(CommitError::Unavailable(_)) => return,
             }
-        }
-    }
-
-    /// A grant that was active and lost a lease has ended: half an access is none that was approved.
-    async fn end_grant_without(&self, grant: Id<Grant>, because: &str) {
-        let Ok(Some(grant)) = self.store.grant(grant).await else { return };
-        match grant.state {
-            curfew_domain::GrantState::Active { .. } => {
-                let order = EndOrder { cause: EndCause::Revoked, actor: &Subject::system(), because };
-                let _ = self.order_end(grant, &order).await;
-            }
-            curfew_domain::GrantState::Activating { .. } => self.settle_activation(grant.id).await,
-            curfew_domain::GrantState::Ending { .. } => self.settle_end(grant.id).await,
-            curfew_domain::GrantState::Approved { .. } | curfew_domain::GrantState::Ended { .. } => {}
         }
     }
 
@@ -246,6 +233,7 @@ impl Engine {
                 | Action::Revoke { .. }
                 | Action::Take(_)
                 | Action::SettleActivation(_)
+                | Action::EndWithout(_)
                 | Action::SettleEnd(_) => None,
             })
             .collect();
