@@ -68,9 +68,12 @@ impl Action {
         match self {
             Self::LockUnknown { .. } => true,
             Self::Revoke { because, .. } => *because == MISSING,
-            Self::End { .. } | Self::Take(_) | Self::SettleActivation(_) | Self::SettleEnd(_) | Self::Alarm { .. } => {
-                false
-            }
+            Self::End { .. }
+            | Self::Take(_)
+            | Self::SettleActivation(_)
+            | Self::SettleEnd(_)
+            | Self::EndWithout(_)
+            | Self::Alarm { .. } => false,
         }
     }
 }
