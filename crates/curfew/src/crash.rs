@@ -1,0 +1,173 @@
+//! Dies at a chosen moment, as `kill -9` does, so that a test can go through every moment there is.
+//!
+//! A boundary is the instant before or after a commit to the ledger or an effect on a target.
+//! `CURFEW_CRASH_AT=n` ends the process at the n-th, counted from 1; `CURFEW_CRASH_LOG=FILE` gets a line for
+//! each that is passed, so that a run without a crash enumerates them.
+//!
+//! **Invariant:** a release build has none of this.
+
+use curfew_domain::audit::SealedEvent;
+use curfew_domain::connector::ConnectorKind;
+use curfew_domain::{Grant, Id, Lease, Request, Timestamp};
+use curfew_engine::seams::connector::{
+    CallError, Finding, Found, IssueOrder, Issued, Observation, Revocation, RevokeOrder, Target,
+};
+use curfew_engine::seams::store::{
+    Change, CommitError, Committed, Due, GrantFilter, Notice, Page, ReadError, RequestFilter, SealedKey, Session,
+    TreeHead,
+};
+use curfew_engine::seams::{BoxFuture, Connector, Store};
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::future::Future;
+use std::io::Write;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Counts the boundaries and dies at the chosen one.
+pub(crate) struct Boundaries {
+    passed: AtomicU64,
+    fatal: u64,
+    log: Option<File>,
+}
+
+impl Boundaries {
+    /// As the environment asks for; none when it does not.
+    pub(crate) fn asked_for() -> Option<Arc<Self>> {
+        let fatal = std::env::var("CURFEW_CRASH_AT").ok().and_then(|n| n.parse().ok());
+        let log = std::env::var_os("CURFEW_CRASH_LOG");
+        if fatal.is_none() && log.is_none() {
+            return None;
+        }
+        let log = log.and_then(|file| File::options().create(true).append(true).open(file).ok());
+        Some(Arc::new(Self { passed: AtomicU64::new(0), fatal: fatal.unwrap_or(0), log }))
+    }
+
+    fn pass(&self, what: &str) {
+        let number = self.passed.fetch_add(1, Ordering::SeqCst) + 1;
+        if let Some(mut log) = self.log.as_ref() {
+            writeln!(log, "{number} {what}").expect("INVARIANT: a test's log can be written");
+        }
+        if number == self.fatal {
+            let me = rustix::process::getpid();
+            rustix::process::kill_process(me, rustix::process::Signal::KILL).expect("INVARIANT: one may kill oneself");
+        }
+    }
+
+    async fn around<T>(&self, what: &str, effect: impl Future<Output = T>) -> T {
+        self.pass(&format!("before {what}"));
+        let answer = effect.await;
+        self.pass(&format!("after {what}"));
+        answer
+    }
+}
+
+/// A ledger whose commits are boundaries.
+pub(crate) struct CrashingStore {
+    pub(crate) inner: Arc<dyn Store>,
+    pub(crate) boundaries: Arc<Boundaries>,
+}
+
+impl Store for CrashingStore {
+    fn commit(&self, changes: Vec<Change>) -> BoxFuture<'_, Result<Committed, CommitError>> {
+        Box::pin(self.boundaries.around("a commit", self.inner.commit(changes)))
+    }
+    fn request(&self, id: Id<Request>) -> BoxFuture<'_, Result<Option<Request>, ReadError>> {
+        self.inner.request(id)
+    }
+    fn grant(&self, id: Id<Grant>) -> BoxFuture<'_, Result<Option<Grant>, ReadError>> {
+        self.inner.grant(id)
+    }
+    fn lease(&self, id: Id<Lease>) -> BoxFuture<'_, Result<Option<Lease>, ReadError>> {
+        self.inner.lease(id)
+    }
+    fn leases<'a>(&'a self, ids: &'a [Id<Lease>]) -> BoxFuture<'a, Result<Vec<Lease>, ReadError>> {
+        self.inner.leases(ids)
+    }
+    fn requests<'a>(&'a self, filter: &'a RequestFilter, page: Page) -> BoxFuture<'a, Result<Vec<Request>, ReadError>> {
+        self.inner.requests(filter, page)
+    }
+    fn grants<'a>(&'a self, filter: &'a GrantFilter, page: Page) -> BoxFuture<'a, Result<Vec<Grant>, ReadError>> {
+        self.inner.grants(filter, page)
+    }
+    fn open_grants(&self) -> BoxFuture<'_, Result<Vec<Grant>, ReadError>> {
+        self.inner.open_grants()
+    }
+    fn open_leases(&self) -> BoxFuture<'_, Result<Vec<Lease>, ReadError>> {
+        self.inner.open_leases()
+    }
+    fn due(&self, now: Timestamp, limit: usize) -> BoxFuture<'_, Result<Due, ReadError>> {
+        self.inner.due(now, limit)
+    }
+    fn notices(&self, now: Timestamp, limit: usize) -> BoxFuture<'_, Result<Vec<Notice>, ReadError>> {
+        self.inner.notices(now, limit)
+    }
+    fn session<'a>(&'a self, token_hash: &'a str) -> BoxFuture<'a, Result<Option<Session>, ReadError>> {
+        self.inner.session(token_hash)
+    }
+    fn keys<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Vec<SealedKey>, ReadError>> {
+        self.inner.keys(name)
+    }
+    fn fact<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Option<String>, ReadError>> {
+        self.inner.fact(name)
+    }
+    fn facts<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<BTreeMap<String, String>, ReadError>> {
+        self.inner.facts(prefix)
+    }
+    fn events(&self, from: u64, limit: usize) -> BoxFuture<'_, Result<Vec<SealedEvent>, ReadError>> {
+        self.inner.events(from, limit)
+    }
+    fn events_about<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<Vec<SealedEvent>, ReadError>> {
+        self.inner.events_about(id)
+    }
+    fn tree_head(&self) -> BoxFuture<'_, Result<TreeHead, ReadError>> {
+        self.inner.tree_head()
+    }
+    fn inclusion_proof(&self, seq: u64, size: u64) -> BoxFuture<'_, Result<Option<Vec<[u8; 32]>>, ReadError>> {
+        self.inner.inclusion_proof(seq, size)
+    }
+    fn consistency_proof(&self, old: u64, new: u64) -> BoxFuture<'_, Result<Option<Vec<[u8; 32]>>, ReadError>> {
+        self.inner.consistency_proof(old, new)
+    }
+}
+
+/// A connector whose effects are boundaries.
+pub(crate) struct CrashingConnector {
+    pub(crate) inner: Arc<dyn Connector>,
+    pub(crate) boundaries: Arc<Boundaries>,
+}
+
+impl Connector for CrashingConnector {
+    fn kind(&self) -> &'static ConnectorKind {
+        self.inner.kind()
+    }
+    fn preflight<'a>(&'a self, target: &'a Target) -> BoxFuture<'a, Vec<Finding>> {
+        self.inner.preflight(target)
+    }
+    fn prepare<'a>(&'a self, target: &'a Target) -> BoxFuture<'a, Result<(), CallError>> {
+        Box::pin(self.boundaries.around("prepare", self.inner.prepare(target)))
+    }
+    fn probe<'a>(&'a self, target: &'a Target) -> BoxFuture<'a, Result<(), CallError>> {
+        self.inner.probe(target)
+    }
+    fn issue<'a>(
+        &'a self,
+        target: &'a Target,
+        orders: &'a [IssueOrder],
+    ) -> BoxFuture<'a, Vec<Result<Issued, CallError>>> {
+        Box::pin(self.boundaries.around("issue", self.inner.issue(target, orders)))
+    }
+    fn revoke<'a>(
+        &'a self,
+        target: &'a Target,
+        orders: &'a [RevokeOrder],
+    ) -> BoxFuture<'a, Vec<Result<Revocation, CallError>>> {
+        Box::pin(self.boundaries.around("revoke", self.inner.revoke(target, orders)))
+    }
+    fn observe<'a>(&'a self, target: &'a Target) -> BoxFuture<'a, Result<Observation, CallError>> {
+        self.inner.observe(target)
+    }
+    fn lock<'a>(&'a self, target: &'a Target, found: &'a Found) -> BoxFuture<'a, Result<(), CallError>> {
+        Box::pin(self.boundaries.around("lock", self.inner.lock(target, found)))
+    }
+}

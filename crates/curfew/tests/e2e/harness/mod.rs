@@ -1,0 +1,20 @@
+//! A private world for a test: programs on free loopback ports, stopped when the test is over, also when
+//! it failed.
+
+mod http;
+mod person;
+mod postgres;
+mod programs;
+mod server;
+mod session;
+mod sshd;
+mod world;
+
+pub(crate) use http::{Http, runtime, token, verifier};
+pub(crate) use person::{Answer, Person, run};
+pub(crate) use postgres::Postgres;
+pub(crate) use programs::{Child, free_port, soon};
+pub(crate) use server::{Server, Way};
+pub(crate) use session::Session;
+pub(crate) use sshd::Sshd;
+pub(crate) use world::{POLICY, World};

@@ -1,0 +1,69 @@
+//! A real sshd, `curfew host` beside it, and a certificate.
+
+use crate::harness::{Sshd, World, soon};
+use std::time::Duration;
+
+#[test]
+fn a_certificate_opens_its_host_until_it_ends() {
+    let sshd = Sshd::reserve();
+    let mut world = World::without_server(&policy(&sshd));
+    world.start_server(&[]);
+    let (developer, root) = (world.person("dev@example.com"), world.person("root@example.com"));
+    let sshd = sshd.start(&root, "hosts/web");
+
+    let id = developer.asks(&["web-shell", "--for", "10m"]);
+    developer.curfew(&["activate", &id]).ok();
+    let said = developer.curfew(&["connect", &id, "--", "echo", "I am in"]).ok();
+    assert_eq!(said.out.trim(), "I am in", "{}", sshd.log());
+
+    let mut open = sshd.hold_open(&developer, &id);
+    soon("the session is open", Duration::from_secs(5), || sshd.sleepers() == 1);
+    developer.curfew(&["return", &id]).ok();
+    soon("the session is closed", Duration::from_secs(3), || !open.is_running() && sshd.sleepers() == 0);
+    let refused = developer.curfew(&["connect", &id, "--", "echo", "still in"]);
+    assert!(refused.code != 0 && !refused.out.contains("still in"), "{refused:?}");
+    soon("the end is verified", Duration::from_secs(5), || {
+        let grant = developer.curfew(&["show", &id, "--json"]).ok().json();
+        let grant = developer.sees(grant["grant_id"].as_str().unwrap());
+        grant["state"] == "ended" && grant["verified"] == true
+    });
+}
+
+#[test]
+fn without_the_host_program_an_end_is_not_called_verified() {
+    let sshd = Sshd::reserve();
+    let mut world = World::without_server(&policy(&sshd));
+    world.start_server(&[]);
+    let developer = world.person("dev@example.com");
+    let id = developer.asks(&["web-shell", "--for", "10m"]);
+    let grant = developer.json(&["activate", &id]);
+    let grant = grant["id"].as_str().unwrap();
+    developer.curfew(&["return", grant]).ok();
+    soon("it has ended", Duration::from_secs(5), || developer.sees(grant)["state"] == "ended");
+    let ended = developer.sees(grant);
+    assert_eq!(ended["verified"], false, "{ended}");
+    let shown = developer.curfew(&["show", grant]).ok().out;
+    assert!(shown.contains("session"), "it says what may still be open: {shown}");
+}
+
+fn policy(sshd: &Sshd) -> String {
+    format!(
+        "administrators: [root@example.com]
+resources:
+  - name: hosts/web
+    connector: ssh
+    risk: low
+    settings:
+      hosts: [\"127.0.0.1:{}\"]
+      actions:
+        shell: {{principals: [{}]}}
+roles:
+  - name: web-shell
+    requesters: [dev@example.com]
+    duration: {{default: 10m, max: 1h}}
+    conditions: [{{resource: hosts/web, actions: [shell]}}]
+    approval: automatic
+",
+        sshd.port, sshd.account
+    )
+}

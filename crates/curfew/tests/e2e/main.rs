@@ -1,0 +1,15 @@
+//! The whole of Curfew against real servers: the built binary, real PostgreSQL, real OpenSSH, all private
+//! to the test and gone with it.
+#![allow(clippy::disallowed_methods, reason = "these tests run real programs on the real clock")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod arguments;
+mod canary;
+mod crash;
+mod ends;
+mod harness;
+mod hostile;
+mod hosts;
+mod outage;
+mod races;
+mod story;
