@@ -3,7 +3,7 @@
 //! **Invariant:** there is no runtime, no network and no clock but the seam here, so the same calls give
 //! the same bytes. Whether it answers as the real one does is the conformance suite's question.
 
-mod faults;
+pub(crate) mod faults;
 mod verbs;
 
 pub use faults::{Call, Fault};

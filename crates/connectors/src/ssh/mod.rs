@@ -10,6 +10,7 @@ mod certificate;
 mod connector;
 mod desk;
 mod facts;
+pub mod fake;
 mod host_desk;
 mod issue;
 mod kind;

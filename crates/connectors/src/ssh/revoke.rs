@@ -80,8 +80,7 @@ impl Ssh {
             let mut state = desk.lock();
             for (serial, expires_at) in ends.into_iter().filter(|(_, at)| !over(*at)) {
                 state.standing.remove(&serial);
-                if !state.refused.contains_key(&serial) {
-                    state.refused.insert(serial, Refused { expires_at });
+                if state.refused.insert(serial, Refused { expires_at }).is_none() {
                     state.unwritten.insert(serial);
                 }
             }
@@ -168,6 +167,10 @@ impl Ssh {
 
     /// Refuses a serial that the ledger does not know.
     pub(super) async fn lock_found(&self, target: &Target, found: &Found) -> Result<(), CallError> {
+        if found.marker.as_ref().is_some_and(|m| m.installation != target.installation) {
+            let message = format!("{} bears the marker of another installation", found.name);
+            return Err(CallError::NotOurs { resource: target.resource.to_string(), message });
+        }
         let serial = found.locator.parse::<u64>().ok().filter(|s| *s > 0);
         let serial =
             serial.ok_or_else(|| CallError::Invalid("the locator is no serial of a certificate".to_owned()))?;

@@ -42,25 +42,25 @@ pub enum Fault {
 
 /// The faults that are to come.
 #[derive(Debug, Default)]
-pub(super) struct Faults {
+pub(crate) struct Faults {
     queued: BTreeMap<(ResourceName, Call), VecDeque<Fault>>,
     down: BTreeMap<ResourceName, Power>,
 }
 
 impl Faults {
-    pub(super) fn queue(&mut self, resource: &ResourceName, call: Call, fault: Fault) {
+    pub(crate) fn queue(&mut self, resource: &ResourceName, call: Call, fault: Fault) {
         self.queued.entry((resource.clone(), call)).or_default().push_back(fault);
     }
 
-    pub(super) fn due(&mut self, resource: &ResourceName, call: Call) -> Option<Fault> {
+    pub(crate) fn due(&mut self, resource: &ResourceName, call: Call) -> Option<Fault> {
         self.queued.get_mut(&(resource.clone(), call)).and_then(VecDeque::pop_front)
     }
 
-    pub(super) fn set_power(&mut self, resource: &ResourceName, power: Power) {
+    pub(crate) fn set_power(&mut self, resource: &ResourceName, power: Power) {
         self.down.insert(resource.clone(), power);
     }
 
-    pub(super) fn power(&self, resource: &ResourceName) -> Power {
+    pub(crate) fn power(&self, resource: &ResourceName) -> Power {
         self.down.get(resource).copied().unwrap_or(Power::Up)
     }
 }
