@@ -17,6 +17,7 @@ use curfew_engine::seams::store::{
     TreeHead,
 };
 use curfew_engine::seams::{BoxFuture, Connector, Store};
+use curfew_server::ServerParts;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::future::Future;
@@ -62,10 +63,20 @@ impl Boundaries {
     }
 }
 
+/// The same server with a boundary around each commit and each effect.
+pub(crate) fn around(parts: ServerParts, boundaries: &Arc<Boundaries>) -> ServerParts {
+    let connector = |inner| -> Arc<dyn Connector> { Arc::new(CrashingConnector { inner, boundaries: boundaries.clone() }) };
+    ServerParts {
+        store: Arc::new(CrashingStore { inner: parts.store, boundaries: boundaries.clone() }),
+        connectors: parts.connectors.into_iter().map(connector).collect(),
+        ..parts
+    }
+}
+
 /// A ledger whose commits are boundaries.
-pub(crate) struct CrashingStore {
-    pub(crate) inner: Arc<dyn Store>,
-    pub(crate) boundaries: Arc<Boundaries>,
+struct CrashingStore {
+    inner: Arc<dyn Store>,
+    boundaries: Arc<Boundaries>,
 }
 
 impl Store for CrashingStore {
@@ -132,9 +143,9 @@ impl Store for CrashingStore {
 }
 
 /// A connector whose effects are boundaries.
-pub(crate) struct CrashingConnector {
-    pub(crate) inner: Arc<dyn Connector>,
-    pub(crate) boundaries: Arc<Boundaries>,
+struct CrashingConnector {
+    inner: Arc<dyn Connector>,
+    boundaries: Arc<Boundaries>,
 }
 
 impl Connector for CrashingConnector {

@@ -59,6 +59,7 @@ fn start(folder: &Path, postgres: &PrivatePostgres) -> (f64, f64) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_curfew"));
     command.arg("serve").arg("--config").arg(config).stdout(Stdio::null()).stderr(Stdio::null());
     command.env("CURFEW_SERVICES_DB_URL", postgres.admin_url().expose_secret());
+    command.env("BENCH_SEAL_KEY", "07".repeat(32));
     let mut server = Running(command.spawn().unwrap());
     while !is_ready(port) {
         assert!(server.0.try_wait().unwrap().is_none(), "the server ended before it was ready");
@@ -84,15 +85,10 @@ impl Drop for Running {
 fn configuration(folder: &Path, port: u16) -> std::path::PathBuf {
     std::fs::create_dir_all(folder.join("policies")).unwrap();
     std::fs::write(folder.join("policies/policy.yaml"), POLICY).unwrap();
-    let seal = folder.join("seal/key");
-    std::fs::create_dir_all(seal.parent().unwrap()).unwrap();
-    std::fs::write(&seal, "07".repeat(32)).unwrap();
-    use std::os::unix::fs::PermissionsExt;
-    std::fs::set_permissions(&seal, std::fs::Permissions::from_mode(0o600)).unwrap();
     let mut text = format!("listen = \"127.0.0.1:{port}\"\ndevelopment_sign_in = true\n");
     writeln!(text, "ledger = \"sqlite:{}\"", folder.join("ledger.db").display()).unwrap();
     writeln!(text, "[policy]\npath = \"{}\"", folder.join("policies").display()).unwrap();
-    writeln!(text, "[seal]\nkey = \"file:{}\"", seal.display()).unwrap();
+    text.push_str("[seal]\nkey = \"env:BENCH_SEAL_KEY\"\n");
     let file = folder.join("curfew.toml");
     std::fs::write(&file, text).unwrap();
     file

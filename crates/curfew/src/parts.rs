@@ -1,0 +1,65 @@
+//! The list: which ledger, which connectors.
+
+use crate::machine::{SystemClock, SystemEntropy};
+use curfew_connectors::{postgres, ssh};
+use curfew_domain::connector::ConnectorKind;
+use curfew_engine::keyring::{Keyring, SealKey};
+use curfew_engine::seams::{Connector, HostDesk, Store};
+use curfew_server::config::Ledger;
+use curfew_server::{Config, PolicyFolder, ServerParts};
+use curfew_store::{OpenError, SqliteStore};
+use std::sync::Arc;
+
+/// Every kind of target there is.
+pub(crate) const KINDS: [&ConnectorKind; 2] = [&postgres::KIND, &ssh::KIND];
+
+/// What a server differs in from another.
+pub(crate) struct Plan {
+    /// What it is told.
+    pub(crate) config: Config,
+    /// What its signing keys are sealed with.
+    pub(crate) seal: SealKey,
+    /// Where policy comes from.
+    pub(crate) policy: PolicyFolder,
+}
+
+/// Puts a server together, with the ledger the configuration names.
+pub(crate) fn assemble(plan: Plan) -> Result<ServerParts, OpenError> {
+    let store = open(&plan.config.ledger)?;
+    let (clock, entropy) = (Arc::new(SystemClock), Arc::new(SystemEntropy));
+    let keyring = Arc::new(Keyring::new(store.clone(), clock.clone(), entropy.clone(), plan.seal));
+    let ssh = Arc::new(ssh::Ssh::new(keyring.clone(), store.clone(), clock.clone()));
+    let host_desk: Arc<dyn HostDesk> = ssh.clone();
+    let connectors: Vec<Arc<dyn Connector>> = vec![Arc::new(postgres::Postgres::new()), ssh];
+    let parts = ServerParts {
+        config: plan.config,
+        store,
+        clock,
+        entropy,
+        connectors,
+        host_desk: Some(host_desk),
+        keyring,
+        policy: plan.policy,
+        ready: None,
+    };
+    Ok(with_crash_boundaries(parts))
+}
+
+fn open(ledger: &Ledger) -> Result<Arc<dyn Store>, OpenError> {
+    match ledger {
+        Ledger::Sqlite(file) => Ok(Arc::new(SqliteStore::open(file)?)),
+    }
+}
+
+#[cfg(debug_assertions)]
+fn with_crash_boundaries(parts: ServerParts) -> ServerParts {
+    match crate::crash::Boundaries::asked_for() {
+        Some(boundaries) => crate::crash::around(parts, &boundaries),
+        None => parts,
+    }
+}
+
+#[cfg(not(debug_assertions))]
+fn with_crash_boundaries(parts: ServerParts) -> ServerParts {
+    parts
+}

@@ -1,0 +1,64 @@
+//! `curfew serve`: a server as it is configured.
+
+use crate::parts::{self, KINDS, Plan};
+use curfew_cli::{Failure, ServeArgs};
+use curfew_server::config::{Setting, Sources, process_environment};
+use curfew_server::{Config, PolicyFolder, Resolver, ServeError, ServerParts, seal};
+use std::sync::Arc;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+/// Runs the command.
+pub(crate) fn run(args: ServeArgs) -> Result<(), Failure> {
+    let sources = Sources {
+        setting: Setting::Serve,
+        file: Some(&args.config),
+        lookup: &process_environment,
+        overrides: Vec::new(),
+    };
+    let config = Config::load(&sources).map_err(|error| Failure::wrong_use(error.to_string()))?;
+    if args.check {
+        print!("{config}");
+        return Ok(());
+    }
+    curfew_server::start_logging(&config.log);
+    let key = config.seal.as_ref().ok_or_else(|| Failure::wrong_use("seal.key: is missing"))?;
+    let seal = seal::read(key, &process_environment).map_err(|error| Failure::wrong_use(error.to_string()))?;
+    let policy = PolicyFolder {
+        path: config.policy.clone(),
+        kinds: KINDS.to_vec(),
+        completion: None,
+        secrets: Arc::new(Resolver::new(config.secrets.clone(), Box::new(process_environment))),
+    };
+    until_told_to_stop(Plan { config, seal, policy }, |_| {})
+}
+
+/// Serves until SIGTERM or SIGINT. `prepare` may change the parts before they are used.
+pub(crate) fn until_told_to_stop(plan: Plan, prepare: impl FnOnce(&mut ServerParts)) -> Result<(), Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| Failure::unavailable(format!("no threads can be started: {error}")))?;
+    runtime.block_on(async {
+        let mut parts = parts::assemble(plan).map_err(|error| Failure::unavailable(error.to_string()))?;
+        prepare(&mut parts);
+        let listen = |kind| signal(kind).map_err(|error| Failure::unavailable(format!("no signals arrive: {error}")));
+        let signals = (listen(SignalKind::terminate())?, listen(SignalKind::interrupt())?);
+        curfew_server::serve(parts, told(signals)).await.map_err(failure)
+    })
+}
+
+async fn told((mut terminate, mut interrupt): (Signal, Signal)) {
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+}
+
+fn failure(error: ServeError) -> Failure {
+    let message = error.to_string();
+    match error {
+        ServeError::Tls(_) => Failure::wrong_use(message),
+        ServeError::Policy { .. } => {
+            Failure::wrong_use(message).hint("`curfew policy check DIR` shows everything that is wrong")
+        }
+        ServeError::Listen { .. } | ServeError::Start(_) | ServeError::Checkpoint(_) => Failure::unavailable(message),
+    }
+}
