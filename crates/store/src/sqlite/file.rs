@@ -21,7 +21,7 @@ pub(super) struct Place {
 }
 
 impl Place {
-    /// Makes the folder and the file where they are missing, and takes the file from everybody else's eyes.
+    /// Makes the folder and the file where they are missing, for their owner alone.
     pub(super) fn prepare(path: &Path) -> Result<Self, OpenError> {
         let place = Self { ledger: path.to_owned() };
         let folder = place.folder();
@@ -29,18 +29,22 @@ impl Place {
             let made = DirBuilder::new().recursive(true).mode(FOLDER_OWNER_ONLY).create(&folder);
             made.map_err(|source| FileFailed { verb: "make", path: folder.clone(), source })?;
         }
-        open_private(path).map_err(|e| place.failed("open", e))?;
+        if !path.exists() {
+            open_private(path).map_err(|e| place.failed("make", e))?;
+            // A new name is durable only when its folder is synced too.
+            let synced = File::open(&folder).and_then(|f| f.sync_all());
+            synced.map_err(|source| FileFailed { verb: "sync", path: folder, source })?;
+        }
+        Ok(place)
+    }
+
+    /// Takes the ledger's files from everybody else's eyes, once it is known to be one.
+    pub(super) fn protect(&self) -> Result<(), OpenError> {
         for ending in ["", "-wal", "-shm", ".lock", ".reserve"] {
-            let file = place.beside(ending);
+            let file = self.beside(ending);
             protect(&file).map_err(|source| FileFailed { verb: "protect", path: file, source })?;
         }
-        // A new name is durable only when its folder is synced too.
-        File::open(&folder).and_then(|f| f.sync_all()).map_err(|source| FileFailed {
-            verb: "sync",
-            path: folder,
-            source,
-        })?;
-        Ok(place)
+        Ok(())
     }
 
     pub(super) fn ledger(&self) -> &Path {

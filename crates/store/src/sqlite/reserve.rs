@@ -7,7 +7,7 @@
 use super::file::{Place, open_private};
 use rusqlite::Connection;
 use rustix::fs::{FallocateFlags, fallocate, statvfs};
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
@@ -91,9 +91,11 @@ impl Reserve {
 
     /// Gives the space back to the disk.
     pub(super) fn release(&self) -> io::Result<()> {
-        let file = open_private(&self.path)?;
-        file.set_len(0)?;
-        file.sync_all()
+        match OpenOptions::new().write(true).open(&self.path) {
+            Ok(file) => file.set_len(0).and_then(|()| file.sync_all()),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(e) => Err(e),
+        }
     }
 
     /// Tells SQLite how far it may grow.

@@ -66,7 +66,7 @@ CREATE TABLE facts (name TEXT NOT NULL PRIMARY KEY, value TEXT NOT NULL) STRICT,
 
 /// Brings the ledger to the newest schema, in one transaction.
 pub(super) fn migrate(conn: &mut Connection, place: &Place) -> Result<(), OpenError> {
-    let found = check(conn, place)?;
+    let found = check(conn, place)?.0;
     let missing = STEPS.get(usize::try_from(found).unwrap_or(usize::MAX)..).unwrap_or_default();
     if missing.is_empty() {
         return Ok(());
@@ -74,8 +74,12 @@ pub(super) fn migrate(conn: &mut Connection, place: &Place) -> Result<(), OpenEr
     run(conn, missing).map_err(|e| place.refused(e))
 }
 
-/// The schema of the file; 0 when it is new.
-fn check(conn: &Connection, place: &Place) -> Result<i64, OpenError> {
+/// Which schema a ledger has; 0 when it is new.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Schema(i64);
+
+/// Whether the file is a ledger that this program knows. Changes nothing.
+pub(super) fn check(conn: &Connection, place: &Place) -> Result<Schema, OpenError> {
     let read = |sql| conn.query_row(sql, (), |row| row.get::<_, i64>(0)).map_err(|e| place.refused(e));
     let (application, found) = (read("PRAGMA application_id")?, read("PRAGMA user_version")?);
     let tables = read("SELECT count(*) FROM sqlite_schema")?;
@@ -87,7 +91,7 @@ fn check(conn: &Connection, place: &Place) -> Result<i64, OpenError> {
     if found > known {
         return Err(NewerLedger { ledger: place.ledger().to_owned(), found, known }.into());
     }
-    Ok(found)
+    Ok(Schema(found))
 }
 
 fn run(conn: &mut Connection, missing: &[&str]) -> rusqlite::Result<()> {

@@ -257,6 +257,8 @@ impl Writer {
 fn open(place: &Place) -> Result<(Connection, Frontier), OpenError> {
     let refused = |why| place.refused(why);
     let mut conn = place.connect().map_err(refused)?;
+    schema::check(&conn, place)?;
+    place.protect()?;
     let journal: String = conn.query_row("PRAGMA journal_mode = WAL", (), |row| row.get(0)).map_err(refused)?;
     if !journal.eq_ignore_ascii_case("wal") {
         let what = format!("it cannot be put in WAL mode (it is in `{journal}` mode)");

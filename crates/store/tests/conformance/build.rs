@@ -1,0 +1,209 @@
+//! Nouns to write into a ledger.
+
+use curfew_domain::lease::{Definition, Evidence};
+use curfew_domain::request::{Approval, Origin, Verdict};
+use curfew_domain::{
+    ActionName, Decision, EndCause, Grant, Id, Lease, LeaseState, Outcome, Pair, Request, RequestState, ResourceName,
+    RoleName, Scope, Seconds, Stage, Subject, SubjectId, SubjectKind, Timestamp, Transition, Version,
+};
+use curfew_engine::seams::store::{Change, Notice, SealedKey, Session};
+use std::collections::BTreeMap;
+
+/// So many seconds after the beginning of the tests' time.
+pub fn at(seconds: u64) -> Timestamp {
+    Timestamp::from_millis(1_764_000_000_000 + seconds as i64 * 1_000)
+}
+
+/// The nth id of a noun; a greater n is a later id.
+pub fn id<T>(n: u64) -> Id<T> {
+    let mut random = [0; 10];
+    random[2..].copy_from_slice(&n.to_be_bytes());
+    Id::new(at(n), random)
+}
+
+pub fn subject(name: &str) -> Subject {
+    Subject {
+        kind: SubjectKind::Person,
+        id: SubjectId::new("https://idp.example", name).expect("an id"),
+        email: Some(format!("{name}@example.com").parse().expect("an address")),
+        name: Some(name.to_owned()),
+    }
+}
+
+pub fn role(name: &str) -> RoleName {
+    RoleName::new(name).expect("a role")
+}
+
+pub fn resource(name: &str) -> ResourceName {
+    ResourceName::new(name).expect("a resource")
+}
+
+pub fn action(name: &str) -> ActionName {
+    ActionName::new(name).expect("an action")
+}
+
+fn decision(role: &RoleName) -> Decision {
+    let stage = Stage { name: "owners".to_owned(), require: 1, approvers: vec!["eve@example.com".to_owned()] };
+    Decision {
+        outcome: Outcome::NeedsApproval,
+        role: role.clone(),
+        policy_version: "f".repeat(64),
+        satisfied: Vec::new(),
+        unsatisfied: Vec::new(),
+        failed: Vec::new(),
+        stages: vec![stage],
+        approvers: vec!["eve@example.com".to_owned()],
+        max_until: None,
+        residual_exposure: vec!["none".to_owned()],
+    }
+}
+
+/// What the nth request asks for.
+#[derive(Clone, Copy)]
+pub struct Ask<'a> {
+    pub who: &'a str,
+    pub role: &'a str,
+    pub resources: &'a [&'a str],
+}
+
+pub const ASK: Ask<'static> = Ask { who: "ann", role: "db-reader", resources: &["services/db"] };
+
+/// The nth request, asked at second n, lapsing a hundred seconds later.
+pub fn asked(n: u64, ask: Ask<'_>) -> Transition<Request> {
+    let pairs = ask.resources.iter().map(|r| Pair { resource: resource(r), action: action("read") });
+    Request::created(Request {
+        id: id(n),
+        version: Version::NONE,
+        subject: subject(ask.who),
+        groups: [curfew_domain::GroupName::new("dba").expect("a group")].into(),
+        role: role(ask.role),
+        scope: Scope::new(pairs).expect("a scope"),
+        duration: Seconds::new(600),
+        reason: "orders are stuck — \u{202e}look\0".to_owned(),
+        ticket: "OPS-1".to_owned(),
+        decision: decision(&role(ask.role)),
+        meaning: "m".repeat(64),
+        origin: Origin::Asked,
+        created_at: at(n),
+        lapses_at: at(n + 100),
+        claim_within: Seconds::new(1_000),
+        approvals: Vec::new(),
+        state: RequestState::Pending,
+    })
+}
+
+pub fn verdict(request: &Request, who: &str, verdict: Verdict) -> Approval {
+    Approval {
+        approver: subject(who),
+        groups: Default::default(),
+        verdict,
+        at: request.created_at,
+        reason: "because".to_owned(),
+        stage: "owners".to_owned(),
+        narrowed: None,
+        digest: request.digest(),
+    }
+}
+
+pub fn approved(request: &Request) -> Transition<Request> {
+    request.clone().approve(verdict(request, "eve", Verdict::Approve)).expect("it counts")
+}
+
+pub fn denied(request: &Request) -> Transition<Request> {
+    request.clone().deny(verdict(request, "mallory", Verdict::Deny)).expect("it counts")
+}
+
+/// The grant of the same number as the request, to be claimed within a thousand seconds after `now`.
+pub fn granted(n: u64, request: &Request, now: Timestamp) -> Transition<Grant> {
+    Grant::approved(id(n), request, request.scope.clone(), request.duration, now)
+}
+
+pub fn wanted(n: u64, grant: &Grant, now: Timestamp) -> Transition<Lease> {
+    let first = grant.scope.pairs().next().expect("a scope is not empty");
+    let lease = Lease {
+        id: id(n),
+        version: Version::NONE,
+        grant_id: grant.id,
+        subject: grant.subject.clone(),
+        resource: first.resource.clone(),
+        connector: "postgres".to_owned(),
+        actions: vec![first.action.clone()],
+        definition: Definition {
+            admin: Some("env:ADMIN".to_owned()),
+            settings: serde_json::json!({"port": 5432, "databases": ["orders"]}),
+        },
+        expires_at: now.plus(grant.duration),
+        public_half: "a".repeat(64),
+        residual_exposure: vec!["none".to_owned()],
+        state: LeaseState::Wanted,
+    };
+    Lease::wanted(lease, &grant.subject, now)
+}
+
+pub fn connection() -> BTreeMap<String, String> {
+    BTreeMap::from([("host".to_owned(), "127.0.0.1".to_owned()), ("user".to_owned(), "cf_x".to_owned())])
+}
+
+pub fn read_at(now: Timestamp) -> Evidence {
+    Evidence::Read { at: now }
+}
+
+pub fn ending(grant: &Grant, now: Timestamp) -> Transition<Grant> {
+    grant.clone().ending(EndCause::Revoked, &subject("eve"), "enough", now).expect("it can end")
+}
+
+pub fn request_step(step: Transition<Request>) -> Change {
+    Change::Request(Box::new(step))
+}
+
+pub fn grant_step(step: Transition<Grant>) -> Change {
+    Change::Grant(Box::new(step))
+}
+
+pub fn lease_step(step: Transition<Lease>) -> Change {
+    Change::Lease(Box::new(step))
+}
+
+/// The nth thing that happened, with no state of its own.
+pub fn happened(n: u64) -> Change {
+    use curfew_domain::audit::{AuditAction, AuditEvent};
+    let event = AuditEvent::new(at(n), subject("ann"), AuditAction::SignInRefused).because("no").with("n", n as i64);
+    Change::Event(Box::new(event))
+}
+
+pub fn notice(name: &str, created: u64) -> Notice {
+    Notice {
+        id: name.to_owned(),
+        channel: "email".to_owned(),
+        to: "eve@example.com".to_owned(),
+        about: "requested".to_owned(),
+        data: serde_json::json!({"request_id": "req_x", "flag": true, "part": 0.5}),
+        created_at: at(created),
+        next_at: at(created),
+        attempts: 0,
+    }
+}
+
+pub fn session(name: &str, created: u64) -> Session {
+    Session {
+        token_hash: name.to_owned(),
+        subject: subject("ann"),
+        groups: [curfew_domain::GroupName::new("dba").expect("a group")].into(),
+        created_at: at(created),
+        expires_at: at(created + 3_600),
+    }
+}
+
+pub fn key(name: &str, number: u32) -> SealedKey {
+    SealedKey {
+        name: name.to_owned(),
+        number,
+        public: "b".repeat(64),
+        sealed: format!("sealed {number}"),
+        created_at: at(u64::from(number)),
+    }
+}
+
+pub fn fact(name: &str, value: Option<&str>) -> Change {
+    Change::Fact { name: name.to_owned(), value: value.map(str::to_owned) }
+}
