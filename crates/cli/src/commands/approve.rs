@@ -1,0 +1,45 @@
+//! `curfew approve`: says yes to what was shown, or to less.
+
+use super::Context;
+use super::id::RequestRef;
+use super::views::request_facts;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::session::{self, Session};
+use clap::Args;
+use curfew_api::{ApproveBody, NarrowBody};
+use curfew_domain::{ActionName, Seconds};
+
+/// What `curfew approve` takes.
+#[derive(Debug, Args)]
+pub(crate) struct ApproveArgs {
+    /// The request
+    id: RequestRef,
+    /// Why
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
+    /// For at most this long
+    #[arg(long = "for", value_name = "DURATION")]
+    duration: Option<Seconds>,
+    /// Only this action (repeatable)
+    #[arg(long = "only-action", value_name = "ACTION")]
+    only_actions: Vec<ActionName>,
+}
+
+pub(crate) async fn run(context: &mut Context, args: ApproveArgs) -> Result<Exit, Failure> {
+    let id = args.id.id()?;
+    let session = Session::signed_in(context)?;
+    let seen = session.client.show_request(&id).await.map_err(session::failure)?;
+    // What is approved is what stands here: the digest binds the verdict to it.
+    request_facts(&seen, context.machine.now()).note(&mut context.output);
+    let actions = (!args.only_actions.is_empty()).then_some(args.only_actions);
+    let narrowed = (args.duration.is_some() || actions.is_some())
+        .then_some(NarrowBody { duration_seconds: args.duration, actions });
+    let body = ApproveBody { digest: seen.digest, reason: args.reason.unwrap_or_default(), narrowed };
+    let request = session.client.approve(&id, &body).await.map_err(session::failure)?;
+    context.output.show(&request, |output, request| match request.state.as_str() {
+        "pending" => output.line(&format!("{} approved by you; more approvals are needed", request.id)),
+        state => output.line(&format!("{} {state}", request.id)),
+    })?;
+    Ok(Exit::Done)
+}

@@ -1,0 +1,31 @@
+//! `curfew deny`: says no.
+
+use super::Context;
+use super::id::RequestRef;
+use super::views::request_facts;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::session::{self, Session};
+use clap::Args;
+use curfew_api::DenyBody;
+
+/// What `curfew deny` takes.
+#[derive(Debug, Args)]
+pub(crate) struct DenyArgs {
+    /// The request
+    id: RequestRef,
+    /// Why; the requester reads it
+    #[arg(long, value_name = "TEXT")]
+    reason: String,
+}
+
+pub(crate) async fn run(context: &mut Context, args: DenyArgs) -> Result<Exit, Failure> {
+    let id = args.id.id()?;
+    let session = Session::signed_in(context)?;
+    let seen = session.client.show_request(&id).await.map_err(session::failure)?;
+    request_facts(&seen, context.machine.now()).note(&mut context.output);
+    let body = DenyBody { digest: seen.digest, reason: args.reason };
+    let request = session.client.deny(&id, &body).await.map_err(session::failure)?;
+    context.output.show(&request, |output, request| output.line(&format!("{} {}", request.id, request.state)))?;
+    Ok(Exit::Done)
+}

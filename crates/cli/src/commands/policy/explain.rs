@@ -1,0 +1,217 @@
+//! `curfew policy explain`: the decision on a request nobody has made, and why.
+
+use super::Context;
+use super::check::load;
+use crate::commands::request::{Input, input};
+use crate::commands::views::print_decision;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::output::{Facts, Voice};
+use clap::{ArgGroup, Args, ValueEnum};
+use curfew_api::DecisionView;
+use curfew_domain::{
+    ActionName, Email, GroupName, Identity, ResourceName, RoleName, Seconds, Subject, SubjectId, SubjectKind, Timestamp,
+};
+use curfew_policy::Ask;
+use std::collections::BTreeSet;
+use std::io::Read;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+
+/// Bytes of a file of claims.
+const CLAIMS_BYTES: u64 = 64 * 1024;
+
+/// What `curfew policy explain` takes.
+#[derive(Debug, Args)]
+#[command(group(ArgGroup::new("who").required(true).args(["email", "workload"])))]
+pub(crate) struct ExplainArgs {
+    /// As this person
+    #[arg(long = "as", value_name = "EMAIL")]
+    email: Option<Email>,
+    /// With these groups of the identity provider (repeatable)
+    #[arg(long = "group", value_name = "GROUP", requires = "email")]
+    groups: Vec<GroupName>,
+    /// As a workload of this kind
+    #[arg(long = "as-workload", value_name = "KIND", value_enum, requires = "claims")]
+    workload: Option<Workload>,
+    /// The workload's claims, a JSON object
+    #[arg(long, value_name = "FILE", requires = "workload")]
+    claims: Option<PathBuf>,
+    /// The role
+    #[arg(long)]
+    role: RoleName,
+    /// Only this resource of the role (repeatable)
+    #[arg(long = "resource", value_name = "RESOURCE")]
+    resources: Vec<ResourceName>,
+    /// Only this action of the role (repeatable)
+    #[arg(long = "action", value_name = "ACTION")]
+    actions: Vec<ActionName>,
+    /// For how long
+    #[arg(long = "for", value_name = "DURATION")]
+    duration: Option<Seconds>,
+    /// Why
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
+    /// A ticket
+    #[arg(long, value_name = "TICKET")]
+    ticket: Option<String>,
+    #[command(flatten)]
+    facts: FactArgs,
+    /// The time of asking [default: now]
+    #[arg(long, value_name = "TIME")]
+    at: Option<Timestamp>,
+    /// The environment whose overlay applies
+    #[arg(long, value_name = "NAME")]
+    env: Option<String>,
+    /// The folder of policies, or one file
+    #[arg(default_value = ".", value_name = "DIR")]
+    path: PathBuf,
+}
+
+/// Facts that constraints look at. The constraints of this version's language look at none of them.
+#[derive(Debug, Args)]
+struct FactArgs {
+    /// What the ticket system says of the ticket
+    #[arg(long, value_enum, value_name = "STATE")]
+    ticket_state: Option<TicketState>,
+    /// A typed input (repeatable)
+    #[arg(long = "input", value_name = "NAME=VALUE", value_parser = input)]
+    inputs: Vec<Input>,
+    /// Where the request comes from
+    #[arg(long, value_name = "IP")]
+    source_ip: Option<IpAddr>,
+    /// Signed in with a second factor just now
+    #[arg(long)]
+    mfa: bool,
+    /// On call
+    #[arg(long)]
+    oncall: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Workload {
+    Github,
+    Gitlab,
+    Kubernetes,
+    Buildkite,
+    Circleci,
+    Oidc,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum TicketState {
+    Open,
+    Closed,
+    Missing,
+}
+
+pub(crate) fn run(context: &mut Context, args: ExplainArgs) -> Result<Exit, Failure> {
+    if let Some(name) = &args.env {
+        return Err(Failure::wrong_use(format!("there is no environment `{name}`: this version has no overlays")));
+    }
+    let who = identity(context, &args)?;
+    let set = load(context, &args.path)?.usable(&mut context.output)?;
+    if set.role(&args.role).is_none() {
+        let names: Vec<_> = set.roles().map(|role| role.name.to_string()).take(20).collect();
+        return Err(Failure::not_found(format!("there is no role `{}`", args.role)).hint(format!("there is {}", names.join(", "))));
+    }
+    let ask = Ask {
+        who,
+        role: args.role,
+        resources: args.resources,
+        actions: args.actions,
+        pairs: None,
+        duration: args.duration,
+        reason: args.reason.unwrap_or_default(),
+        ticket: args.ticket.unwrap_or_default(),
+        now: args.at.unwrap_or_else(|| context.machine.now()),
+    };
+    let explanation = set.explain(&ask);
+    if context.output.voice() == Voice::Json {
+        context.output.document(&explanation)?;
+        return Ok(Exit::Done);
+    }
+    print_decision(&mut context.output, &DecisionView::from(&explanation.decision))?;
+    Facts::new().list("would change", explanation.would_change).print(&mut context.output)?;
+    Ok(Exit::Done)
+}
+
+fn identity(context: &Context, args: &ExplainArgs) -> Result<Identity, Failure> {
+    if args.groups.len() > curfew_domain::limits::IDENTITY_GROUPS {
+        return Err(Failure::wrong_use("nobody is in that many groups"));
+    }
+    let subject = match (&args.email, args.workload, &args.claims) {
+        (Some(email), ..) => person(email),
+        (None, Some(kind), Some(path)) => workload(kind, &context.machine.path(path))?,
+        (None, ..) => return Err(Failure::wrong_use("--as EMAIL, or --as-workload KIND --claims FILE")),
+    };
+    Ok(Identity { subject, groups: args.groups.iter().cloned().collect::<BTreeSet<_>>() })
+}
+
+fn person(email: &Email) -> Subject {
+    let id = SubjectId::new("curfew policy explain", email.as_str()).expect("INVARIANT: an address is a sub");
+    Subject { kind: SubjectKind::Person, id, email: Some(email.clone()), name: None }
+}
+
+fn workload(kind: Workload, path: &Path) -> Result<Subject, Failure> {
+    let mut text = String::new();
+    let read = std::fs::File::open(path).and_then(|file| file.take(CLAIMS_BYTES).read_to_string(&mut text));
+    read.map_err(|error| Failure::file("read", path, &error))?;
+    let claims: serde_json::Map<String, serde_json::Value> = serde_json::from_str(&text)
+        .map_err(|error| Failure::wrong_use(format!("{}: not a JSON object of claims: {error}", path.display())))?;
+    let word = kind.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned());
+    let claim = |name: &str| claims.get(name).and_then(|value| value.as_str()).map(str::to_owned);
+    let issuer = claim("iss").unwrap_or_else(|| word.clone());
+    let sub = claim("sub").unwrap_or_else(|| "workload".to_owned());
+    let id = SubjectId::new(&issuer, &sub);
+    let id = id.map_err(|error| Failure::wrong_use(format!("{}: `iss` and `sub`: {error}", path.display())))?;
+    Ok(Subject { kind: SubjectKind::Workload, id, email: None, name: Some(word) })
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::exit::Exit;
+    use crate::program::tests::run_in;
+    use serde_json::Value;
+
+    const POLICY: &str = "roles:\n  - name: debug\n    duration: 2h\n    conditions:\n      - resource: services/db\n        actions: [read, write]\n    approvers:\n      - lead@example.com\n";
+
+    fn explain(more: &[&str]) -> (Exit, Value) {
+        let folder = tempfile::tempdir().expect("a folder");
+        std::fs::write(folder.path().join("a.yaml"), POLICY).expect("written");
+        std::fs::write(folder.path().join("claims.json"), r#"{"iss": "https://x", "sub": "repo:a"}"#).expect("written");
+        let (exit, out, _) = run_in(folder.path(), &[&["--json", "policy", "explain"], more].concat());
+        (exit, serde_json::from_str(&out).expect("one document"))
+    }
+
+    #[test]
+    fn it_ends_well_whatever_is_decided() {
+        for (more, outcome) in [
+            (vec!["--as", "dev@example.com", "--role", "debug", "--for", "1h"], "needs_approval"),
+            (vec!["--as", "dev@example.com", "--role", "debug", "--for", "3h"], "denied"),
+            (vec!["--as-workload", "github", "--claims", "claims.json", "--role", "debug"], "denied"),
+            (vec!["--as", "dev@example.com", "--role", "debug", "--mfa", "--oncall", "--source-ip", "10.0.0.1"], "needs_approval"),
+        ] {
+            let (exit, decision) = explain(&more);
+            assert_eq!((exit, &decision["outcome"]), (Exit::Done, &outcome.into()), "{more:?}: {decision}");
+            assert!(decision["would_change"].is_array(), "{decision}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_there_and_wrong_use() {
+        for (more, exit) in [
+            (vec!["--as", "dev@example.com", "--role", "nothing"], Exit::NotFound),
+            (vec!["--as", "dev@example.com", "--role", "debug", "--env", "prod"], Exit::WrongUse),
+            (vec!["--as", "dev@example.com", "--role", "debug", "nowhere"], Exit::WrongUse),
+            (vec!["--as", "dev@example.com", "--role", "debug", "claims.json"], Exit::WrongUse),
+            (vec!["--role", "debug"], Exit::WrongUse),
+            (vec!["--as-workload", "github", "--role", "debug"], Exit::WrongUse),
+            (vec!["--as-workload", "github", "--claims", "a.yaml", "--role", "debug"], Exit::WrongUse),
+        ] {
+            let (got, document) = explain(&more);
+            assert_eq!(got, exit, "{more:?}: {document}");
+            assert!(document["error"]["code"].is_string(), "{document}");
+        }
+    }
+}

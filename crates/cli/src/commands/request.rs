@@ -1,0 +1,209 @@
+//! `curfew request`: asks for a role, and may wait for the answer.
+
+use super::Context;
+use super::views::{print_decision, print_request};
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::output::Voice;
+use crate::session::{self, Session};
+use clap::Args;
+use curfew_api::{AskBody, IdempotencyKey, RequestView};
+use curfew_domain::{ActionName, Outcome, ResourceName, RoleName, Seconds};
+use std::time::Duration;
+
+/// How often a pending request is looked at: quickly at first, because people approve while one watches.
+const FIRST_LOOK: Duration = Duration::from_millis(300);
+const LAST_LOOK: Duration = Duration::from_secs(3);
+/// Looks without an answer, one after the other, before it is a failure.
+const MOST_SILENCES: u32 = 10;
+
+/// What is asked for; `curfew exec` takes the same.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct AskArgs {
+    /// The role
+    pub(crate) role: RoleName,
+    /// Only this resource of the role (repeatable)
+    #[arg(long = "resource", short = 'r', value_name = "RESOURCE")]
+    resources: Vec<ResourceName>,
+    /// Only this action of the role (repeatable)
+    #[arg(long = "action", short = 'a', value_name = "ACTION")]
+    actions: Vec<ActionName>,
+    /// For how long: 90s, 30m, 2h [default: the role's]
+    #[arg(long = "for", value_name = "DURATION")]
+    duration: Option<Seconds>,
+    /// Why
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
+    /// A ticket
+    #[arg(long, value_name = "TICKET")]
+    ticket: Option<String>,
+    /// A typed input of the role (repeatable)
+    #[arg(long = "input", value_name = "NAME=VALUE", value_parser = input)]
+    inputs: Vec<Input>,
+    /// How long to wait for the verdict
+    #[arg(long, value_name = "DURATION")]
+    pub(crate) timeout: Option<Seconds>,
+}
+
+/// `name=value`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Input {
+    /// The role's name for it.
+    pub(crate) name: String,
+    /// As typed.
+    pub(crate) value: String,
+}
+
+/// Reads `name=value`.
+pub(crate) fn input(text: &str) -> Result<Input, String> {
+    let (name, value) = text.split_once('=').filter(|(name, _)| !name.is_empty()).ok_or("write NAME=VALUE")?;
+    Ok(Input { name: name.to_owned(), value: value.to_owned() })
+}
+
+/// What `curfew request` takes.
+#[derive(Debug, Args)]
+pub(crate) struct RequestArgs {
+    #[command(flatten)]
+    ask: AskArgs,
+    /// Wait for the verdict; exit 5 when `--timeout` runs out first
+    #[arg(long, conflicts_with = "dry_run")]
+    wait: bool,
+    /// Print the decision and ask nothing
+    #[arg(long)]
+    dry_run: bool,
+}
+
+impl AskArgs {
+    /// As it is sent.
+    pub(crate) fn body(&self) -> Result<AskBody, Failure> {
+        if let Some(Input { name, .. }) = self.inputs.first() {
+            return Err(Failure::wrong_use(format!("no role has an input `{name}`: this version has no inputs")));
+        }
+        Ok(AskBody {
+            role: self.role.to_string(),
+            resources: self.resources.clone(),
+            actions: self.actions.clone(),
+            duration_seconds: self.duration,
+            reason: self.reason.clone().unwrap_or_default(),
+            ticket: self.ticket.clone().unwrap_or_default(),
+        })
+    }
+}
+
+pub(crate) async fn run(context: &mut Context, args: RequestArgs) -> Result<Exit, Failure> {
+    if args.ask.timeout.is_some() && !args.wait {
+        return Err(Failure::wrong_use("--timeout says how long to wait: add --wait"));
+    }
+    let body = args.ask.body()?;
+    let session = Session::signed_in(context)?;
+    if args.dry_run {
+        return dry_run(context, &session, &body).await;
+    }
+    let request = ask(context, &session, &body).await?;
+    if !args.wait {
+        print(context, &request)?;
+        next_step(context, &request);
+        return Ok(if request.state == "denied" { Exit::No } else { Exit::Done });
+    }
+    say_who_approves(context, &request);
+    let waited = wait(&session, request, args.ask.timeout).await?;
+    print(context, &waited)?;
+    next_step(context, &waited);
+    Ok(match waited.state.as_str() {
+        "approved" => Exit::Done,
+        "pending" => Exit::StillPending,
+        _ => Exit::No,
+    })
+}
+
+async fn dry_run(context: &mut Context, session: &Session, body: &AskBody) -> Result<Exit, Failure> {
+    let decision = session.client.decide(body).await.map_err(session::failure)?;
+    context.output.show(&decision, print_decision)?;
+    Ok(match decision.outcome {
+        Outcome::Denied => Exit::No,
+        Outcome::NeedsApproval | Outcome::Automatic => Exit::Done,
+    })
+}
+
+/// Asks. A denial prints its reasons to people here, and is the failure's document for scripts.
+pub(crate) async fn ask(context: &mut Context, session: &Session, body: &AskBody) -> Result<RequestView, Failure> {
+    use curfew_api::ClientError;
+    match session.client.request(body, &IdempotencyKey::fresh()).await {
+        Ok(request) => Ok(request),
+        Err(error) => {
+            let mut failure = session::failure(error.clone());
+            if let ClientError::Api { decision: Some(decision), .. } = error {
+                let reasons = decision.unsatisfied.iter().chain(&decision.failed);
+                for reason in reasons.filter(|_| context.output.voice() != Voice::Json) {
+                    let place = if reason.file.is_empty() { String::new() } else { format!(" ({}:{})", reason.file, reason.line) };
+                    failure.message.push_str(&format!("\n{}{place}", reason.message));
+                }
+            }
+            Err(failure)
+        }
+    }
+}
+
+/// Looks until it is decided, or the time to wait is over: then it is still pending.
+pub(crate) async fn wait(
+    session: &Session,
+    mut request: RequestView,
+    timeout: Option<Seconds>,
+) -> Result<RequestView, Failure> {
+    let id = request.id.to_string();
+    let mut pause = FIRST_LOOK;
+    let mut left = timeout.map(Seconds::as_std);
+    let mut silences = 0;
+    while request.state == "pending" {
+        if left.is_some_and(|left| left.is_zero()) {
+            return Ok(request);
+        }
+        let sleep = left.map_or(pause, |left| left.min(pause));
+        tokio::time::sleep(sleep).await;
+        left = left.map(|left| left.saturating_sub(sleep));
+        pause = (pause * 2).min(LAST_LOOK);
+        match session.client.show_request(&id).await.map_err(session::failure) {
+            Ok(seen) => (request, silences) = (seen, 0),
+            // A server that is being restarted is waited for as well.
+            Err(failure) if failure.exit == Exit::Unavailable && silences < MOST_SILENCES => silences += 1,
+            Err(failure) => return Err(failure),
+        }
+    }
+    Ok(request)
+}
+
+/// Tells who is waited for.
+pub(crate) fn say_who_approves(context: &mut Context, request: &RequestView) {
+    if request.state == "pending" {
+        let approvers = request.decision.approvers.join(", ");
+        context.output.note(&format!("{} waits for {approvers}", request.id));
+        context.output.note(&format!("they run: curfew approve {}", request.id));
+    }
+}
+
+fn print(context: &mut Context, request: &RequestView) -> Result<(), Failure> {
+    match context.output.voice() {
+        Voice::Json => context.output.document(request),
+        Voice::Quiet => context.output.line(&request.id.to_string()),
+        Voice::Human => print_request(context, request),
+    }
+}
+
+fn next_step(context: &mut Context, request: &RequestView) {
+    match request.state.as_str() {
+        "pending" => say_who_approves(context, request),
+        "approved" => context.output.note(&format!("next: curfew activate {}", request.id)),
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn inputs_are_pairs() {
+        assert_eq!(input("table=a=b"), Ok(Input { name: "table".into(), value: "a=b".into() }));
+        assert!(input("table").is_err() && input("=x").is_err());
+    }
+}

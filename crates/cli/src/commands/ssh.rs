@@ -1,0 +1,73 @@
+//! `curfew ssh`: what a host must trust, and what it must refuse.
+
+use super::Context;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::output::Voice;
+use crate::session::{self, Session};
+use crate::whole_file::{Readers, replace};
+use base64::Engine as _;
+use clap::{Args, Subcommand};
+use curfew_api::OfResource;
+use curfew_domain::ResourceName;
+use std::path::PathBuf;
+
+/// The two things hosts need.
+#[derive(Debug, Subcommand)]
+pub(crate) enum SshCommand {
+    /// Print the certificate authorities that hosts must trust, for TrustedUserCAKeys
+    Ca {
+        /// Only those of this resource
+        resource: Option<ResourceName>,
+    },
+    /// Print the key revocation list that hosts must read, for RevokedKeys
+    Krl(KrlArgs),
+}
+
+/// What `curfew ssh krl` takes.
+#[derive(Debug, Args)]
+pub(crate) struct KrlArgs {
+    /// Only that of this resource
+    resource: Option<ResourceName>,
+    /// Replace this file, in one step
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+}
+
+pub(crate) async fn run(context: &mut Context, command: SshCommand) -> Result<Exit, Failure> {
+    match command {
+        SshCommand::Ca { resource } => ca(context, resource).await,
+        SshCommand::Krl(args) => krl(context, args).await,
+    }
+}
+
+async fn ca(context: &mut Context, resource: Option<ResourceName>) -> Result<Exit, Failure> {
+    let session = Session::as_nobody(context)?;
+    let authorities = session.client.ssh_ca(&OfResource { resource }).await.map_err(session::failure)?;
+    context.output.show(&authorities, |output, authorities| {
+        authorities.authorities.iter().try_for_each(|authority| output.line(&authority.public_key))
+    })?;
+    Ok(Exit::Done)
+}
+
+async fn krl(context: &mut Context, args: KrlArgs) -> Result<Exit, Failure> {
+    let session = Session::as_nobody(context)?;
+    let query = OfResource { resource: args.resource };
+    let list = session.client.ssh_krl(&query).await.map_err(session::failure)?;
+    let bytes = base64::engine::general_purpose::STANDARD.decode(&list.krl);
+    let bytes = bytes.map_err(|_| Failure::unavailable("the server sent a revocation list that is none"))?;
+    if let Some(path) = &args.out {
+        let path = context.machine.path(path);
+        // A host that reads half a list lets everybody in, and one without the file locks everybody out.
+        replace(&context.machine, &path, &bytes, &Readers::Everybody)?;
+    }
+    match (context.output.voice(), args.out.is_some()) {
+        (Voice::Json, _) => context.output.document(&list)?,
+        (Voice::Human | Voice::Quiet, true) => {}
+        (Voice::Human | Voice::Quiet, false) if context.output.is_terminal() => {
+            return Err(Failure::wrong_use("a revocation list is binary").hint("--out FILE, or redirect it"));
+        }
+        (Voice::Human | Voice::Quiet, false) => context.output.raw(&bytes)?,
+    }
+    Ok(Exit::Done)
+}

@@ -1,0 +1,194 @@
+//! Requests, grants and decisions as people read them.
+
+use super::Context;
+use crate::failure::Failure;
+use crate::output::{Colour, Facts, Output, Table, ago_or_in, left};
+use curfew_api::{DecisionView, GrantView, ReasonView, RequestView, ResourceActionsView};
+use curfew_domain::{Outcome, Timestamp};
+
+/// `services/db: read, write`, one resource each.
+pub(crate) fn scope_lines(scope: &[ResourceActionsView]) -> Vec<String> {
+    let actions = |entry: &ResourceActionsView| entry.actions.iter().map(ToString::to_string).collect::<Vec<_>>();
+    scope.iter().map(|entry| format!("{}: {}", entry.resource, actions(entry).join(", "))).collect()
+}
+
+/// The colour of a state's word.
+pub(crate) fn state_colour(state: &str) -> Colour {
+    match state {
+        "approved" | "active" | "live" | "ok" | "automatic" => Colour::Green,
+        "pending" | "activating" | "ending" | "revoking" | "warning" | "needs_approval" => Colour::Yellow,
+        "denied" | "failed" => Colour::Red,
+        _ => Colour::Dim,
+    }
+}
+
+/// A state's word, padded after painting so that columns hold.
+fn painted(output: &Output, state: &str) -> String {
+    let plain: String = state.chars().filter(|c| c.is_ascii_lowercase() || *c == '_').collect();
+    output.paint(state_colour(&plain), &plain)
+}
+
+/// One request in full.
+pub(crate) fn print_request(context: &mut Context, request: &RequestView) -> Result<(), Failure> {
+    let now = context.machine.now();
+    let state = painted(&context.output, &request.state);
+    context.output.raw(format!("{}  {state}\n", request.id).as_bytes())?;
+    request_facts(request, now).print(&mut context.output)
+}
+
+/// What a request asks for and where it stands.
+pub(crate) fn request_facts(request: &RequestView, now: Timestamp) -> Facts {
+    let mut facts = Facts::new();
+    facts
+        .add("role", request.role.to_string())
+        .add("subject", request.subject.label())
+        .list("scope", scope_lines(&request.scope))
+        .add("duration", request.duration_seconds.to_string())
+        .add("reason", request.reason.clone())
+        .add("ticket", request.ticket.clone())
+        .add("asked", when(request.created_at, now));
+    if request.state == "pending" {
+        facts.add("lapses", when(request.lapses_at, now)).list("needs", stage_lines(&request.decision));
+    }
+    facts.list("verdicts", request.approvals.iter().map(|approval| verdict_line(approval, now)));
+    facts.list("may outlive", request.decision.residual_exposure.clone());
+    if let Some(grant) = request.grant_id {
+        facts.add("grant", grant.to_string());
+    }
+    facts.add("policy", short(&request.policy_version));
+    facts
+}
+
+fn verdict_line(approval: &curfew_api::ApprovalView, now: Timestamp) -> String {
+    use curfew_domain::request::Verdict;
+    let word = match approval.verdict {
+        Verdict::Approve => "approved",
+        Verdict::Deny => "denied",
+    };
+    let mut line = format!("{word} by {}, {}", approval.approver.label(), ago_or_in(approval.at, now));
+    if let Some(narrowed) = &approval.narrowed {
+        if let Some(cap) = narrowed.duration_seconds {
+            line.push_str(&format!(", at most {cap}"));
+        }
+        if let Some(actions) = &narrowed.actions {
+            let actions: Vec<_> = actions.iter().map(ToString::to_string).collect();
+            line.push_str(&format!(", only {}", actions.join(", ")));
+        }
+    }
+    if !approval.reason.is_empty() {
+        line.push_str(&format!(": {}", approval.reason));
+    }
+    line
+}
+
+fn stage_lines(decision: &DecisionView) -> Vec<String> {
+    let line = |stage: &curfew_api::StageView| {
+        format!("{} of {} ({})", stage.require, stage.approvers.join(", "), stage.name)
+    };
+    decision.stages.iter().map(line).collect()
+}
+
+/// One grant in full.
+pub(crate) fn print_grant(context: &mut Context, grant: &GrantView) -> Result<(), Failure> {
+    let now = context.machine.now();
+    let state = painted(&context.output, &grant.state);
+    context.output.raw(format!("{}  {state}\n", grant.id).as_bytes())?;
+    let mut facts = Facts::new();
+    facts
+        .add("role", grant.role.to_string())
+        .add("subject", grant.subject.label())
+        .list("scope", scope_lines(&grant.scope))
+        .add("duration", grant.duration_seconds.to_string())
+        .add("request", grant.request_id.to_string())
+        .add("claim until", grant.claim_until.map_or_else(String::new, |at| when(at, now)))
+        .add("activated", grant.activated_at.map_or_else(String::new, |at| when(at, now)))
+        .add("expires", grant.expires_at.map_or_else(String::new, |at| when(at, now)))
+        .add("cause", grant.end_cause.map_or("", |cause| cause.word()))
+        .add("ended", grant.ended_at.map_or_else(String::new, |at| when(at, now)));
+    if grant.state == "ended" {
+        facts.add("verified", if grant.verified { "yes: every target was read and shows no access" } else { "no" });
+        facts.add("because", grant.unverified_because.clone().unwrap_or_default());
+    }
+    facts.list("leases", grant.leases.iter().map(lease_line));
+    facts.print(&mut context.output)
+}
+
+fn lease_line(lease: &curfew_api::LeaseView) -> String {
+    let left = match lease.leftovers.len() {
+        0 => String::new(),
+        1 => ", 1 leftover".to_owned(),
+        n => format!(", {n} leftovers"),
+    };
+    format!("{} on {} ({}): {}{left}, {}", lease.state, lease.resource, lease.connector, lease.handle, lease.id)
+}
+
+/// Grants, one a line.
+pub(crate) fn print_grants(context: &mut Context, grants: &[GrantView]) -> Result<(), Failure> {
+    let now = context.machine.now();
+    let mut table = Table::new(&["ID", "STATE", "ROLE", "SUBJECT", "SCOPE", "LEFT"], "no grants");
+    for grant in grants {
+        let left = match (grant.state.as_str(), grant.expires_at, grant.ended_at) {
+            ("approved", ..) => "not claimed yet".to_owned(),
+            (_, _, Some(ended)) => format!("ended {}", ago_or_in(ended, now)),
+            (_, Some(expires), None) => left(expires, now),
+            (_, None, None) => String::new(),
+        };
+        table.row([
+            grant.id.to_string(),
+            grant.state.clone(),
+            grant.role.to_string(),
+            grant.subject.label(),
+            scope_lines(&grant.scope).join("; "),
+            left,
+        ]);
+    }
+    table.print(&mut context.output)
+}
+
+/// What policy said, with its reasons.
+pub(crate) fn print_decision(output: &mut Output, decision: &DecisionView) -> Result<(), Failure> {
+    let word = match decision.outcome {
+        Outcome::Denied => "denied",
+        Outcome::NeedsApproval => "needs_approval",
+        Outcome::Automatic => "automatic",
+    };
+    let said = match decision.outcome {
+        Outcome::Denied => "denied",
+        Outcome::NeedsApproval => "needs approval",
+        Outcome::Automatic => "automatic: nobody has to approve",
+    };
+    let line = format!("{}: {}\n", decision.role, output.paint(state_colour(word), said));
+    output.raw(line.as_bytes())?;
+    reason_facts(decision).print(output)
+}
+
+/// The reasons of a decision and what follows from it.
+pub(crate) fn reason_facts(decision: &DecisionView) -> Facts {
+    let mut facts = Facts::new();
+    facts
+        .list("not satisfied", decision.unsatisfied.iter().map(reason_line))
+        .list("not decidable", decision.failed.iter().map(reason_line))
+        .list("satisfied", decision.satisfied.iter().map(reason_line))
+        .list("needs", stage_lines(decision))
+        .add("until", decision.max_until.map_or_else(String::new, |at| at.to_string()))
+        .list("may outlive", decision.residual_exposure.clone());
+    facts
+}
+
+fn reason_line(reason: &ReasonView) -> String {
+    match (reason.file.as_str(), reason.line) {
+        ("", _) => reason.message.clone(),
+        (file, 0) => format!("{} ({file})", reason.message),
+        (file, line) => format!("{} ({file}:{line})", reason.message),
+    }
+}
+
+/// The time, and how far it is.
+pub(crate) fn when(at: Timestamp, now: Timestamp) -> String {
+    format!("{} ({at})", ago_or_in(at, now))
+}
+
+/// The beginning of a hash, enough to tell two apart.
+fn short(hash: &str) -> String {
+    hash.chars().take(12).collect()
+}
