@@ -149,8 +149,14 @@ pub enum AuditAction {
     AuditExported,
     #[serde(rename = "key.made")]
     KeyMade,
+    #[serde(rename = "notice.given_up")]
+    NoticeGivenUp,
     #[serde(rename = "server.started")]
     ServerStarted,
+    #[serde(rename = "host.enrolled")]
+    HostEnrolled,
+    #[serde(rename = "host.removed")]
+    HostRemoved,
 }
 
 impl AuditAction {

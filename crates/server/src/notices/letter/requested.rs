@@ -1,0 +1,145 @@
+//! Letters about a request: asked, and decided.
+
+use super::{Envelope, Letter, exposure, fact, facts_of_request, line};
+use crate::words;
+use curfew_domain::request::Verdict;
+use curfew_domain::text::visible;
+use curfew_domain::{Approval, Request, RequestState};
+
+/// Why the one who asked gets a letter.
+const YOURS: &str = "You get this because you asked.";
+/// Why an approver gets a letter.
+const MAY_DECIDE: &str = "You get this because the policy lets you decide this request.";
+
+/// Somebody asks: to those who may decide, and to the one who asks.
+pub(super) fn requested(request: &Request, envelope: &Envelope<'_>) -> Letter {
+    if envelope.is_for(&request.subject) {
+        return waiting(request, envelope);
+    }
+    let who = request.subject.label();
+    let mut facts = facts_of_request(request);
+    facts.push(fact("It takes", needs(request)));
+    facts.push(line("Lapses", words::moment(request.lapses_at)));
+    facts.extend(exposure(&request.decision.residual_exposure));
+    Letter {
+        subject: format!("{who} asks for {} ({})", request.role, request.duration),
+        lead: format!(
+            "{who} asks for the role {} for {}. Nothing is given until it is approved, and it lapses undecided at {}.",
+            request.role,
+            request.duration,
+            words::moment(request.lapses_at)
+        ),
+        facts,
+        said: reason(request),
+        commands: vec![
+            ("Approve", format!("curfew approve {}", request.id)),
+            ("Approve for less time", format!("curfew approve {} --for 15m", request.id)),
+            ("Deny", format!("curfew deny {} --reason \"...\"", request.id)),
+        ],
+        page: page(request, envelope),
+        because: MAY_DECIDE,
+    }
+}
+
+fn waiting(request: &Request, envelope: &Envelope<'_>) -> Letter {
+    let mut facts = facts_of_request(request);
+    facts.push(fact("It takes", needs(request)));
+    Letter {
+        subject: format!("You asked for {} ({})", request.role, request.duration),
+        lead: format!(
+            "Your request waits for its approvers, who have been told. It lapses undecided at {}.",
+            words::moment(request.lapses_at)
+        ),
+        facts,
+        said: reason(request),
+        commands: vec![
+            ("See how it stands", format!("curfew show {}", request.id)),
+            ("Take it back", format!("curfew withdraw {}", request.id)),
+        ],
+        page: page(request, envelope),
+        because: YOURS,
+    }
+}
+
+/// It may be activated now.
+pub(super) fn approved(request: &Request, envelope: &Envelope<'_>) -> Letter {
+    let claim = match request.state {
+        RequestState::Approved { at, .. } => words::moment(at.plus(request.claim_within)),
+        RequestState::Pending
+        | RequestState::Denied { .. }
+        | RequestState::Withdrawn { .. }
+        | RequestState::Lapsed { .. } => words::moment(request.lapses_at),
+    };
+    let (scope, duration) = request.narrowed().unwrap_or_else(|_| (request.scope.clone(), request.duration));
+    let mut facts = facts_of_request(request);
+    if scope != request.scope || duration != request.duration {
+        facts.push(fact("Narrowed to", words::scope_lines(&scope)));
+        facts.push(line("Narrowed to", format!("{duration}, from activation")));
+    }
+    facts.extend(exposure(&request.decision.residual_exposure));
+    Letter {
+        subject: format!("{} is approved ({duration})", request.role),
+        lead: format!("You may activate it until {claim}. Its {duration} begin when you do, not now."),
+        facts,
+        said: verdicts(request),
+        commands: vec![("Activate it", format!("curfew activate {}", request.id))],
+        page: page(request, envelope),
+        because: YOURS,
+    }
+}
+
+/// Somebody said no.
+pub(super) fn denied(request: &Request, envelope: &Envelope<'_>) -> Letter {
+    let by = request.approvals.iter().rev().find(|a| a.verdict == Verdict::Deny);
+    let by = by.map_or_else(|| "an approver".to_owned(), |a| words::who(&a.approver));
+    over(request, envelope, "was denied", format!("{by} denied it. To try again, ask anew."))
+}
+
+/// It was taken back.
+pub(super) fn withdrawn(request: &Request, envelope: &Envelope<'_>) -> Letter {
+    over(request, envelope, "was withdrawn", "It was taken back. To try again, ask anew.".to_owned())
+}
+
+/// Nobody decided in time.
+pub(super) fn lapsed(request: &Request, envelope: &Envelope<'_>) -> Letter {
+    let lead = "Nobody decided it in time, so it is over. To try again, ask anew.".to_owned();
+    over(request, envelope, "has lapsed", lead)
+}
+
+fn over(request: &Request, envelope: &Envelope<'_>, what: &str, lead: String) -> Letter {
+    Letter {
+        subject: format!("The request for {} {what}", request.role),
+        lead,
+        facts: facts_of_request(request),
+        said: verdicts(request),
+        commands: vec![("See why", format!("curfew show {}", request.id))],
+        page: page(request, envelope),
+        because: YOURS,
+    }
+}
+
+fn page(request: &Request, envelope: &Envelope<'_>) -> Option<url::Url> {
+    envelope.page(&format!("requests/{}", request.id))
+}
+
+fn needs(request: &Request) -> Vec<String> {
+    let stages = request.decision.stages.iter();
+    stages.map(|s| format!("{} of {} ({})", s.require, visible(&s.approvers.join(", ")), visible(&s.name))).collect()
+}
+
+fn reason(request: &Request) -> Vec<(String, Vec<String>)> {
+    if request.reason.trim().is_empty() {
+        return Vec::new();
+    }
+    vec![(format!("{} says why", request.subject.label()), words::typed(&request.reason))]
+}
+
+fn verdicts(request: &Request) -> Vec<(String, Vec<String>)> {
+    let spoke = |a: &&Approval| !a.reason.trim().is_empty();
+    request
+        .approvals
+        .iter()
+        .filter(spoke)
+        .map(|a| (format!("{} says", a.approver.label()), words::typed(&a.reason)))
+        .collect()
+}
