@@ -52,8 +52,7 @@ pub fn check(files: &[SourceFile], kinds: &[&'static ConnectorKind], purpose: Pu
         shape::check(&document.root, &Shape::Record(&DOCUMENT), site, &mut out);
         drafter.read(&file.path, &document.root, &mut out);
     }
-    let draft = &mut drafter.draft;
-    draft.roles.sort_by(|a, b| (&a.name, &a.place.file, a.place.line).cmp(&(&b.name, &b.place.file, b.place.line)));
+    let draft = &drafter.draft;
     let inventory = Inventory::new(draft.resources.iter().map(|d| d.resource.clone()), &draft.roles);
     let directory = Directory::new(&draft.groups, draft.idp_groups.iter().map(|(name, _)| name.clone()));
     link(draft, &inventory, purpose, &mut out);

@@ -240,11 +240,6 @@ pub(crate) static JUSTIFICATION: Record = Record {
     ],
 };
 
-/// Every record there is, for the tests that compare the table with its readers.
-#[cfg(test)]
-pub(crate) static ALL: [&Record; 7] =
-    [&DOCUMENT, &RESOURCE, &ROLE, &CONDITION, &DURATION, &CONSTRAINTS, &JUSTIFICATION];
-
 impl Record {
     /// The key of this name.
     pub(crate) fn key(&self, name: &str) -> Option<&'static Key> {

@@ -8,6 +8,7 @@
 
 // The text: bytes, tree, and the one table of what may stand in it.
 mod glob;
+mod ignore;
 mod language;
 mod leaf;
 mod nearest;
@@ -53,6 +54,6 @@ pub use model::{
 };
 pub use problem::{Problem, Severity};
 pub use schema::schema;
-pub use select::{Selection, select_files};
+pub use select::{IGNORE_FILE, Selection, select_files};
 pub use set::{DefineError, PolicySet};
 pub use source::{Place, SourceFile, Span};

@@ -53,7 +53,7 @@ pub(crate) struct Comment {
     /// With the `#`.
     pub(crate) text: String,
     pub(crate) span: Span,
-    pub(crate) line: u32,
+    pub(crate) pos: Pos,
 }
 
 /// A whole file.
@@ -119,6 +119,21 @@ impl Node {
     }
 }
 
+impl PartialEq for Node {
+    /// The same document, wherever its parts stand and however they are laid out.
+    fn eq(&self, other: &Self) -> bool {
+        match (&self.value, &other.value) {
+            (Value::Scalar(a), Value::Scalar(b)) => a.text == b.text && a.looks() == b.looks(),
+            (Value::List(_, a), Value::List(_, b)) => a == b,
+            (Value::Map(_, a), Value::Map(_, b)) => {
+                a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.key == b.key && a.value == b.value)
+            }
+            (Value::Broken, Value::Broken) => true,
+            (Value::Scalar(_) | Value::List(..) | Value::Map(..) | Value::Broken, _) => false,
+        }
+    }
+}
+
 /// What YAML readers, old and new, take a scalar for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Looks {
@@ -157,8 +172,9 @@ fn is_null(text: &str) -> bool {
     matches!(text, "" | "~" | "null" | "Null" | "NULL")
 }
 
+/// YAML 1.1 lists `y` and `n` too, but its readers take them for texts.
 fn is_boolean(text: &str) -> bool {
-    const WORDS: [&str; 8] = ["true", "false", "yes", "no", "on", "off", "y", "n"];
+    const WORDS: [&str; 6] = ["true", "false", "yes", "no", "on", "off"];
     let capital = |w: &str| w[..1].to_ascii_uppercase() + &w[1..];
     WORDS.iter().any(|w| text == *w || text == w.to_ascii_uppercase() || text == capital(w))
 }
@@ -242,13 +258,13 @@ mod tests {
 
     #[test]
     fn what_some_reader_takes_for_a_boolean_or_nothing() {
-        for text in ["true", "False", "YES", "no", "On", "off", "y", "N"] {
+        for text in ["true", "False", "YES", "no", "On", "off"] {
             assert_eq!(looks(text), Looks::Boolean, "{text}");
         }
         for text in ["", "~", "null", "NULL"] {
             assert_eq!(looks(text), Looks::Null, "{text}");
         }
-        for text in ["nope", "tRUE", "none", "one"] {
+        for text in ["nope", "tRUE", "none", "one", "y", "N"] {
             assert_eq!(looks(text), Looks::Text, "{text}");
         }
         assert_eq!(Scalar { text: "no".to_owned(), style: Style::Quoted }.looks(), Looks::Text);

@@ -7,7 +7,7 @@ use curfew_domain::limits;
 use granit_parser::{Event, Parser, ScalarStyle, StructureStyle};
 use std::collections::BTreeMap;
 
-const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
+pub(crate) const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
 /// Reads one file; nothing when there is no tree to go on with. What is wrong is in `out`.
 pub(crate) fn parse(file: &SourceFile, out: &mut Problems) -> Option<Document> {
@@ -211,7 +211,7 @@ impl<'a> Builder<'a> {
     fn comment(&mut self, span: &granit_parser::Span) {
         let at = self.node(span, Value::Broken);
         let text = span.slice(self.text).unwrap_or_default().trim_end().to_owned();
-        self.comments.push(Comment { text, span: at.span, line: at.pos.line });
+        self.comments.push(Comment { text, span: at.span, pos: at.pos });
     }
 
     fn push(&mut self, open: Open) -> Then {
@@ -294,7 +294,7 @@ impl<'a> Builder<'a> {
             return node;
         }
         let at = match key {
-            Some(key) if scalar.text.is_empty() => key.at(),
+            Some(key) if node.span.len == 0 => key.at(),
             Some(_) | None => node.at(),
         };
         let name = key.and_then(Node::text).map_or_else(|| "this item".to_owned(), |k| format!("`{k}`"));
@@ -333,7 +333,7 @@ fn end_of_node(node: &Node) -> usize {
 
 /// A document without a value: comments at most.
 fn is_absent(root: &Node) -> bool {
-    matches!(&root.value, Value::Scalar(s) if s.style == Style::Plain && s.text.is_empty())
+    root.span.len == 0 && matches!(&root.value, Value::Scalar(s) if s.looks() == Looks::Null)
 }
 
 fn layout(style: StructureStyle) -> Layout {

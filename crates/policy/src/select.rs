@@ -1,22 +1,133 @@
 //! Which files of a folder belong to the policy set.
 
-/// One path, and what is to be done with it.
+use crate::ignore::Ignore;
+use crate::problem::{At, Problem, Severity};
+
+/// The name of the file that lists what does not belong to the set.
+pub const IGNORE_FILE: &str = ".curfewignore";
+
+/// What is to be done with the files of a folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Selection {
-    /// Belong to the set, sorted.
+    /// Those that belong to the set, sorted.
     pub files: Vec<String>,
-    /// Why the folder cannot be used as it is.
-    pub problems: Vec<crate::problem::Problem>,
+    /// What is wrong with the ignore file.
+    pub problems: Vec<Problem>,
 }
 
-/// Says which of these paths belong to the set.
+/// Says which of these paths, relative to the policy folder and with `/`, belong to the set. `ignore` is the text of
+/// `.curfewignore`, if there is one.
+///
+/// Everything that ends in `.yaml`, `.yml`, `.json` or `.cedar` belongs, save what has a part that begins with a dot and
+/// what the ignore file lists. No ignore file can take a guardrail away.
 pub fn select_files(paths: &[String], ignore: Option<&str>) -> Selection {
-    let _ = ignore;
-    Selection { files: paths.to_vec(), problems: Vec::new() }
+    let (ignore, bad_lines) = Ignore::parse(ignore.unwrap_or_default());
+    let mut problems: Vec<Problem> = bad_lines.into_iter().map(bad_line).collect();
+    let mut files = Vec::new();
+    for path in paths.iter().filter(|p| has_policy_name(p)) {
+        match ignore.rule_for(path) {
+            None => files.push(path.clone()),
+            Some(line) if path.ends_with(".cedar") => {
+                problems.push(guardrail_ignored(path, line));
+                files.push(path.clone());
+            }
+            Some(_) => {}
+        }
+    }
+    files.sort();
+    files.dedup();
+    Selection { files, problems }
+}
+
+fn has_policy_name(path: &str) -> bool {
+    let hidden = path.split('/').any(|part| part.starts_with('.'));
+    let kind = [".yaml", ".yml", ".json", ".cedar"].iter().any(|ending| path.ends_with(ending));
+    kind && !hidden
+}
+
+fn problem(code: &'static str, file: &str, line: u32, message: String, hint: &str) -> Problem {
+    let hint = hint.to_owned();
+    Problem { severity: Severity::Error, code, message, hint, file: file.to_owned(), line, column: 1, span: None }
+}
+
+fn bad_line(line: u32) -> Problem {
+    let message = "this line is no pattern".to_owned();
+    problem("ignore-pattern", IGNORE_FILE, line, message, "write a path or a glob, as in .gitignore")
+}
+
+fn guardrail_ignored(path: &str, line: u32) -> Problem {
+    let message = format!("this line leaves out the guardrail `{path}`");
+    problem(
+        "ignored-guardrail",
+        IGNORE_FILE,
+        line,
+        message,
+        "guardrails cannot be ignored: move the file, or narrow the pattern",
+    )
 }
 
 /// A file that the language has and this version does not: an error, never silently left out.
-pub(crate) fn not_in_this_version(path: &str) -> Option<crate::problem::Problem> {
-    let _ = path;
-    None
+pub(crate) fn not_in_this_version(path: &str) -> Option<Problem> {
+    let what = if path.ends_with(".cedar") {
+        "a guardrail"
+    } else if [".test.yaml", ".test.yml", ".test.json"].iter().any(|ending| path.ends_with(ending)) {
+        "a file of tests"
+    } else if path.starts_with("environments/") {
+        "an environment"
+    } else {
+        return None;
+    };
+    let message = format!("{what} is part of the policy language, but this version of Curfew does not have it yet");
+    let At { pos, .. } = At::FILE;
+    Some(problem(
+        "not-yet",
+        path,
+        pos.line,
+        message,
+        "move the file out of the folder, or wait for a version that has it",
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn selected(paths: &[&str], ignore: &str) -> (Vec<String>, Vec<(&'static str, u32)>) {
+        let paths: Vec<String> = paths.iter().map(|p| (*p).to_owned()).collect();
+        let selection = select_files(&paths, Some(ignore));
+        (selection.files, selection.problems.iter().map(|p| (p.code, p.line)).collect())
+    }
+
+    #[test]
+    fn names_decide() {
+        let paths = [
+            "b.yml",
+            "a.yaml",
+            "x/c.json",
+            "g.cedar",
+            "README.md",
+            ".hidden.yaml",
+            ".git/x.yaml",
+            "yaml",
+            "a.yaml.bak",
+        ];
+        assert_eq!(selected(&paths, "").0, ["a.yaml", "b.yml", "g.cedar", "x/c.json"]);
+    }
+
+    #[test]
+    fn the_ignore_file_takes_away_but_no_guardrail() {
+        let (files, problems) = selected(&["a.yaml", "old/b.yaml", "old/g.cedar"], "# not these\nold/\n");
+        assert_eq!(files, ["a.yaml", "old/g.cedar"]);
+        assert_eq!(problems, [("ignored-guardrail", 2)]);
+    }
+
+    #[test]
+    fn what_this_version_lacks_is_said() {
+        for path in ["x.test.yaml", "environments/prod.yaml", "deep/er/g.cedar"] {
+            assert_eq!(not_in_this_version(path).map(|p| p.code), Some("not-yet"), "{path}");
+        }
+        for path in ["test.yaml", "x/environments/prod.yaml", "cedar.yaml"] {
+            assert_eq!(not_in_this_version(path), None, "{path}");
+        }
+    }
 }

@@ -49,8 +49,9 @@ pub enum DefineError {
 }
 
 impl PolicySet {
-    /// The roles have to be sorted by name.
-    pub(crate) fn new(version: String, draft: Draft, inventory: Inventory, directory: Directory) -> Self {
+    /// A set of a draft in which nothing was found wrong.
+    pub(crate) fn new(version: String, mut draft: Draft, inventory: Inventory, directory: Directory) -> Self {
+        draft.roles.sort_by(|a, b| a.name.cmp(&b.name));
         let mut by_requester: BTreeMap<Principal, Vec<usize>> = BTreeMap::new();
         let mut open_to_anyone = Vec::new();
         for (i, role) in draft.roles.iter().enumerate() {
