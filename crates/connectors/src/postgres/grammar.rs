@@ -96,7 +96,7 @@ impl Privilege {
 }
 
 impl On {
-    fn schema(&self) -> Option<&str> {
+    pub(crate) fn schema(&self) -> Option<&str> {
         match self {
             Self::Schema(s) | Self::Tables(s) | Self::Sequences(s) | Self::Functions(s) => Some(s),
             Self::Relation(q) | Self::Function(q, _) => Some(&q.schema),

@@ -15,6 +15,7 @@ mod host_desk;
 mod issue;
 mod kind;
 mod observe;
+pub mod private;
 mod public_key;
 mod revocation_list;
 mod revoke;

@@ -1,0 +1,168 @@
+//! No new login, and no rights left in sessions that are open.
+//!
+//! A subject may change its own password, and so hold a lock on the very row that `NOLOGIN` has to write, in
+//! an open or a prepared transaction. A batch that meets one falls back to one role at a time, and there
+//! the sessions and prepared transactions go first.
+
+use super::clear;
+use super::find;
+use super::sessions;
+use super::{BTreeSet, Case, MakesRoles, Role};
+use crate::postgres::Postgres;
+use crate::postgres::link::{Link, LinkError, ManagerIs, number, text};
+use crate::postgres::quote;
+use crate::postgres::settings::OWN_PREFIX;
+use crate::postgres::site::{Opened, Site, begin, ident, literal};
+use curfew_domain::Timestamp;
+use curfew_engine::seams::connector::{CallError, Marker, RevokeOrder};
+
+/// How often one role alone is tried before the caller has to come again.
+const TRIES: usize = 4;
+
+pub(super) async fn run(
+    postgres: &Postgres,
+    link: &mut Link,
+    site: &Site<'_>,
+    orders: &[RevokeOrder],
+) -> Result<Vec<Result<Case, CallError>>, CallError> {
+    let opened = begin(link, site).await?;
+    let mut cases = find::all(link, site, orders).await?;
+    let roles: Vec<_> = cases.iter().flatten().filter_map(|case| case.role.as_ref().map(|role| (case, role))).collect();
+    if roles.is_empty() {
+        link.ask("COMMIT").await.map_err(|e| site.failed(&e))?;
+        return Ok(cases);
+    }
+    let mut sql = String::new();
+    for (case, role) in &roles {
+        sql.push_str(&lock_sql(&role.name, opened)?);
+        sql.push_str(&strip_sql(link, case, role)?);
+    }
+    sql.push_str("COMMIT");
+    match link.ask(&sql).await {
+        Ok(_) => return Ok(cases),
+        Err(LinkError::Statement { .. }) => drop(link.ask("ROLLBACK").await.map_err(|e| site.failed(&e))?),
+        Err(e) => return Err(e.at_commit(site.resource())),
+    }
+    for case in &mut cases {
+        if let Ok(Case { role: Some(role), .. }) = case
+            && let Err(e) = alone(postgres, link, site, role).await
+        {
+            *case = Err(e);
+        }
+        if let Ok(one) = &case {
+            strip(link, site, one).await?;
+        }
+    }
+    Ok(cases)
+}
+
+/// Only the login, of a role that bears a marker of ours.
+pub(super) async fn only(postgres: &Postgres, link: &mut Link, site: &Site<'_>, oid: u32) -> Result<(), CallError> {
+    let look = format!(
+        "SELECT r.rolname, d.description FROM pg_roles r LEFT JOIN pg_shdescription d \
+         ON d.objoid = r.oid AND d.classoid = 'pg_authid'::regclass WHERE r.oid = {oid}"
+    );
+    let rows = link.rows(&look).await.map_err(|e| site.failed(&e))?;
+    let Some(row) = rows.first() else { return Ok(()) };
+    let name = text(row, 0).to_owned();
+    if Marker::parse(text(row, 1)).is_none_or(|m| m.installation != site.target.installation) {
+        return Err(site.not_ours(format!("the role {name} does not bear our marker")));
+    }
+    let (joins, joined_by) = (Vec::new(), Vec::new());
+    alone(postgres, link, site, &Role { oid, name, joins, joined_by, makes_roles: MakesRoles::Never }).await
+}
+
+fn lock_sql(name: &str, opened: Opened) -> Result<String, CallError> {
+    let now = literal(&Timestamp::from_millis(opened.now_millis).to_string())?;
+    Ok(format!("ALTER ROLE {} NOLOGIN CONNECTION LIMIT 0 VALID UNTIL {now};\n", ident(name)?))
+}
+
+/// Takes memberships away, in both directions, and notes roles that the lease could have made.
+fn strip_sql(link: &Link, case: &Case, role: &Role) -> Result<String, CallError> {
+    let name = ident(&role.name)?;
+    let mut sql = String::new();
+    for (group, grantor) in &role.joins {
+        sql.push_str(&format!("REVOKE {} FROM {name}{} CASCADE;\n", ident(group)?, granted_by(link, grantor)?));
+    }
+    for (member, grantor) in &role.joined_by {
+        sql.push_str(&format!("REVOKE {name} FROM {}{} CASCADE;\n", ident(member)?, granted_by(link, grantor)?));
+        sql.push_str(&note_sql(case, "membership", member, "dropped")?);
+    }
+    if role.makes_roles == MakesRoles::Perhaps {
+        let (lease, own) = (literal(&case.lease)?, literal(OWN_PREFIX)?);
+        // The server does not keep who made a role; what is younger than the lease may be its doing.
+        sql.push_str(&format!(
+            "INSERT INTO curfew.leftovers (lease, kind, name, database, done) SELECT {lease}, 'role', rolname, '', 'reported' \
+             FROM pg_roles WHERE oid > {} AND NOT starts_with(rolname, {own}) ON CONFLICT DO NOTHING;\n",
+            role.oid
+        ));
+    }
+    Ok(sql)
+}
+
+fn note_sql(case: &Case, kind: &str, name: &str, done: &str) -> Result<String, CallError> {
+    let values = [&case.lease, kind, name, "", done].map(literal).into_iter().collect::<Result<Vec<_>, _>>()?;
+    Ok(format!(
+        "INSERT INTO curfew.leftovers (lease, kind, name, database, done) VALUES ({}) ON CONFLICT DO NOTHING;\n",
+        values.join(", ")
+    ))
+}
+
+/// From 16 on a grant is one grantor's, and `REVOKE` has to name whose it takes back.
+fn granted_by(link: &Link, grantor: &str) -> Result<String, CallError> {
+    if !link.server().has_membership_options() || grantor.is_empty() {
+        return Ok(String::new());
+    }
+    Ok(format!(" GRANTED BY {}", ident(grantor)?))
+}
+
+/// Memberships of one role. What cannot be taken from it here goes with `DROP ROLE`.
+async fn strip(link: &mut Link, site: &Site<'_>, case: &Case) -> Result<(), CallError> {
+    let Some(role) = &case.role else { return Ok(()) };
+    for statement in strip_sql(link, case, role)?.lines() {
+        match link.ask(statement).await {
+            Ok(_) | Err(LinkError::Statement { .. }) => {}
+            Err(e) => return Err(site.failed(&e)),
+        }
+    }
+    Ok(())
+}
+
+/// One role by itself, with whatever holds a lock on it taken away first.
+async fn alone(postgres: &Postgres, link: &mut Link, site: &Site<'_>, role: &Role) -> Result<(), CallError> {
+    let mut last = None;
+    for _ in 0..TRIES {
+        let opened = begin(link, site).await?;
+        let sql = format!("SET LOCAL lock_timeout = '500ms'; {}COMMIT", lock_sql(&role.name, opened)?);
+        match link.ask(&sql).await {
+            Ok(_) => return Ok(()),
+            Err(e @ LinkError::Statement { .. }) => last = Some(e),
+            Err(e) => return Err(e.at_commit(site.resource())),
+        }
+        link.ask("ROLLBACK").await.map_err(|e| site.failed(&e))?;
+        sessions::end(link, &postgres.clock, &BTreeSet::from([role.oid])).await.map_err(|e| site.failed(&e))?;
+        if let Err(why) = clear::prepared(postgres, link, site, &role.name).await {
+            tracing::warn!(resource = %site.resource(), role = %role.name, %why, "a prepared transaction holds a lock on a lease's role");
+        }
+    }
+    let why = last.map(|e| e.to_string()).unwrap_or_default();
+    Err(site.refused(format!("{} cannot be locked out: {why}", role.name)))
+}
+
+/// Makes the manager able to act as a role, which a superuser is already.
+pub(super) async fn join(link: &mut Link, role: &str) -> Result<(), String> {
+    if link.server().manager_is == ManagerIs::Superuser {
+        return Ok(());
+    }
+    let manager = link.server().manager.clone();
+    let look = format!("SELECT pg_has_role({}, 'USAGE')::int", quote::literal(role).map_err(|e| e.to_string())?);
+    let rows = link.rows(&look).await.map_err(|e| e.to_string())?;
+    // 16 and later tell inheriting from becoming; both are needed, and granting twice does no harm.
+    if !link.server().has_membership_options() && rows.first().and_then(|r| number::<u8>(r, 0)) == Some(1) {
+        return Ok(());
+    }
+    let options = if link.server().has_membership_options() { " WITH INHERIT TRUE, SET TRUE" } else { "" };
+    let [role, manager] = [role, &manager].map(quote::ident);
+    let sql = format!("GRANT {} TO {}{options}", role.map_err(|e| e.to_string())?, manager.map_err(|e| e.to_string())?);
+    link.ask(&sql).await.map(drop).map_err(|e| format!("Curfew's account cannot act as it: {e}"))
+}
