@@ -4,6 +4,7 @@ use crate::commands::{
     activate, approve, audit, completions, connect, connectors, deny, dev, env, exec, extend, give_back, grants, login,
     policy, request, requests, revoke, serve, show, ssh, who_has, withdraw,
 };
+use crate::host::HostCommand;
 use crate::output::Voice;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Parser, Subcommand};
@@ -95,7 +96,7 @@ pub(crate) enum Command {
     Ssh(ssh::SshCommand),
     /// On an SSH host: set-up, principals, revocation list, ending sessions
     #[command(subcommand, arg_required_else_help = true)]
-    Host(crate::host::HostCommand),
+    Host(HostCommand),
     /// Kinds of targets: settings, the privileges the manager needs, residual exposure
     Connectors(connectors::ConnectorsArgs),
     /// Look at each resource, the clock and the ledger; exit 1 if any check fails

@@ -12,6 +12,8 @@ mod commands;
 mod exit;
 mod failure;
 mod host;
+#[cfg(test)]
+mod hostile;
 mod machine;
 mod output;
 mod policy_files;

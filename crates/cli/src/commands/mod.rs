@@ -34,6 +34,7 @@ pub(crate) mod withdraw;
 use crate::args::Command;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::host;
 use crate::machine::Machine;
 use crate::output::Output;
 use crate::program::Program;
@@ -82,7 +83,7 @@ pub(crate) fn dispatch(program: &Program, context: &mut Context, command: Comman
         Command::Revoke(args) => wait_for(revoke::run(context, args)),
         Command::Audit(command) => wait_for(audit::run(context, command)),
         Command::Ssh(command) => wait_for(ssh::run(context, command)),
-        Command::Host(command) => wait_for(crate::host::run(context, command)),
+        Command::Host(command) => wait_for(host::run(context, command)),
         Command::Doctor => wait_for(doctor::run(context)),
     }
 }

@@ -7,9 +7,11 @@ use crate::output::Voice;
 use crate::session::{self, Session};
 use crate::whole_file::{Readers, replace};
 use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use clap::{Args, Subcommand};
 use curfew_api::OfResource;
 use curfew_domain::ResourceName;
+use serde_json::json;
 use std::path::PathBuf;
 
 /// The two things hosts need.
@@ -53,16 +55,14 @@ async fn ca(context: &mut Context, resource: Option<ResourceName>) -> Result<Exi
 async fn krl(context: &mut Context, args: KrlArgs) -> Result<Exit, Failure> {
     let session = Session::as_nobody(context)?;
     let query = OfResource { resource: args.resource };
-    let list = session.client.ssh_krl(&query).await.map_err(session::failure)?;
-    let bytes = base64::engine::general_purpose::STANDARD.decode(&list.krl);
-    let bytes = bytes.map_err(|_| Failure::unavailable("the server sent a revocation list that is none"))?;
+    let bytes = session.client.ssh_krl(&query).await.map_err(session::failure)?;
     if let Some(path) = &args.out {
         let path = context.machine.path(path);
         // A host that reads half a list lets everybody in, and one without the file locks everybody out.
         replace(&context.machine, &path, &bytes, &Readers::Everybody)?;
     }
     match (context.output.voice(), args.out.is_some()) {
-        (Voice::Json, _) => context.output.document(&list)?,
+        (Voice::Json, _) => context.output.document(&json!({"krl": BASE64.encode(&bytes)}))?,
         (Voice::Human | Voice::Quiet, true) => {}
         (Voice::Human | Voice::Quiet, false) if context.output.is_terminal() => {
             return Err(Failure::wrong_use("a revocation list is binary").hint("--out FILE, or redirect it"));

@@ -2,7 +2,8 @@
 
 use super::{Output, Voice};
 use crate::failure::Failure;
-use comfy_table::{ContentArrangement, presets};
+use comfy_table::ContentArrangement;
+use comfy_table::presets;
 use curfew_domain::text::visible;
 
 /// Rows under headings. Every cell is made safe to print. `--quiet` prints the first column alone, and
@@ -38,7 +39,7 @@ impl Table {
             return Ok(());
         }
         let mut table = comfy_table::Table::new();
-        table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
+        table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
         table.set_header(self.headings).add_rows(self.rows);
         let lines = table.lines().map(|line| format!("{}\n", line.trim()));
         output.raw(lines.collect::<String>().as_bytes())

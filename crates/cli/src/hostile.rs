@@ -1,0 +1,146 @@
+//! Thousands of argument vectors that nobody would type, run for real where there is no server.
+
+use crate::args::{Cli, Command};
+use crate::exit::Exit;
+use crate::machine::Machine;
+use crate::output::tests::kept;
+use crate::output::{Reader, Streams};
+use crate::program::{Program, command, run_on};
+use clap::Parser;
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
+
+const VECTORS: usize = 10_000;
+const TOKEN: &str = "canary-2f6b1c";
+
+/// A small generator (splitmix64): the same vectors in every run, so that a failure can be looked at.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, end: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        usize::try_from((z ^ (z >> 31)) % (end as u64)).expect("smaller than a usize")
+    }
+
+    fn pick<'a, T>(&mut self, list: &'a [T]) -> &'a T {
+        &list[self.below(list.len())]
+    }
+}
+
+/// Every path of subcommands, with the flags that are taken there.
+fn paths(command: &clap::Command, path: &[String], all: &mut Vec<(Vec<String>, Vec<String>)>) {
+    let long = command.get_arguments().filter_map(|arg| arg.get_long()).map(|long| format!("--{long}"));
+    let short = command.get_arguments().filter_map(|arg| arg.get_short()).map(|short| format!("-{short}"));
+    all.push((path.to_vec(), long.chain(short).collect()));
+    for below in command.get_subcommands() {
+        paths(below, &[path, &[below.get_name().to_owned()]].concat(), all);
+    }
+}
+
+fn values() -> Vec<OsString> {
+    let mut values: Vec<OsString> = [
+        "", " ", "-", "--", "---", "=", "--=", "-x", "--json=yes", "a", ".", "..", "./a.yaml", "a.yaml", "nowhere/x", "/dev/null",
+        "\u{0}", "\u{202e}evil", "\u{1b}]0;owned\u{7}", "a\nb", "漢字", "%s%n", "$(reboot)", "`id`", "'; drop table x;--",
+        "req_01kb9n7r00e00000000000000a", "grt_01kb9n7r00e00000000000000a", "lse_01kb9n7r00e00000000000000a",
+        "req_", "grt_../../etc", "req_8zzzzzzzzzzzzzzzzzzzzzzzzz", "services/db", "services/**", "a//b", "read", "db-debug",
+        "0", "1", "-1", "18446744073709551615", "18446744073709551616", "1e9", "NaN", "0s", "30m", "30", "1h30m", "99999999d",
+        "forever", "a@b.c", "A@B", "@", "k=v", "=v", "k=", "2026-03-02T10:00:00Z", "yesterday", "10.0.0.1", "::1", "999.1.1.1",
+        "http://127.0.0.1:1", "http://", "file:///etc/passwd", "http://u:p@127.0.0.1:1", "bash", "tcsh", "open", "github",
+        "human", "json", "help", "--help", "--version", "-q", "-vvv", "@file", "~", "*",
+    ]
+    .map(OsString::from)
+    .into();
+    values.push(OsString::from_vec(vec![0xff, 0xfe, b'a']));
+    values.push(OsString::from_vec(b"--reason=\xc3\x28".to_vec()));
+    values.push("x".repeat(5_000).into());
+    values.push("🦀".repeat(2_001).into());
+    values
+}
+
+fn vector(dice: &mut Dice, paths: &[(Vec<String>, Vec<String>)], values: &[OsString]) -> Vec<OsString> {
+    let (path, flags) = dice.pick(paths);
+    let mut args: Vec<OsString> = vec!["curfew".into()];
+    args.extend(path.iter().map(OsString::from));
+    for _ in 0..dice.below(7) {
+        match dice.below(10) {
+            0..=3 if !flags.is_empty() => {
+                args.push(dice.pick(flags).into());
+                args.push(dice.pick(values).clone());
+            }
+            4 if !flags.is_empty() => {
+                let mut joined = OsString::from(dice.pick(flags));
+                joined.push("=");
+                joined.push(dice.pick(values));
+                args.push(joined);
+            }
+            5 => args.push(dice.pick(&["--json", "--quiet", "--server", "--"]).into()),
+            _ => args.push(dice.pick(values).clone()),
+        }
+    }
+    // Now and then the words stand in a wrong order.
+    if dice.below(20) == 0 && args.len() > 2 {
+        let last = args.len() - 1;
+        args.swap(1, last);
+    }
+    args
+}
+
+#[test]
+fn no_argument_vector_does_harm() {
+    let base = tempfile::tempdir().expect("a folder");
+    let folder = base.path().join("inner");
+    std::fs::create_dir(&folder).expect("made");
+    std::fs::write(folder.join("a.yaml"), "roles: []\n").expect("written");
+    let vars: BTreeMap<&str, OsString> = BTreeMap::from([
+        ("CURFEW_STATE", folder.join("state").into()),
+        ("CURFEW_SERVER", "http://127.0.0.1:1".into()),
+        ("CURFEW_TOKEN", TOKEN.into()),
+    ]);
+    let machine = Machine::with(&folder, vars.into_iter().map(|(name, value)| (name.into(), value)));
+    let (mut all, values, mut dice) = (Vec::new(), values(), Dice(20_261_122));
+    paths(&command(), &[], &mut all);
+    let mut ends: BTreeMap<u8, usize> = BTreeMap::new();
+    for _ in 0..VECTORS {
+        let args = vector(&mut dice, &all, &values);
+        if is_for_a_host(&args) {
+            continue;
+        }
+        let exit = check_one(&machine, &args);
+        *ends.entry(exit.code()).or_default() += 1;
+    }
+    // The vectors must reach beyond the parser: every kind of end is seen.
+    for code in [0, 1, 2, 4, 6, 125] {
+        assert!(ends.contains_key(&code), "no vector ended with {code}: {ends:?}");
+    }
+}
+
+/// `curfew host` writes where sshd reads: its own tests give it a folder.
+fn is_for_a_host(args: &[OsString]) -> bool {
+    matches!(Cli::try_parse_from(args), Ok(Cli { command: Command::Host(_), .. }))
+}
+
+fn check_one(machine: &Machine, args: &[OsString]) -> Exit {
+    let program = Program { kinds: Vec::new(), dev: |_| Ok(()), serve: |_| Ok(()) };
+    let (streams, out, err) = kept(Reader::Program);
+    let exit = run_on(program, machine.clone(), Streams { err_is: Reader::Terminal, ..streams }, args.iter().cloned());
+    assert!(matches!(exit.code(), 0..=6 | 125), "{args:?}: {exit:?}");
+    let (out, err) = (out.text(), err.text());
+    assert!(!out.contains(TOKEN) && !err.contains(TOKEN), "{args:?}");
+    let hidden = |c: char| c.is_control() && c != '\n' && c != '\t';
+    let raw = args.iter().any(|arg| arg == "completions" || arg == "man");
+    assert!(raw || !err.contains('\u{202e}') && !err.contains(hidden), "{args:?}: {err:?}");
+    if exit != Exit::Done && is_json(args) {
+        let document: Result<serde_json::Value, _> = serde_json::from_str(&out);
+        assert!(document.is_ok(), "{args:?}: {out}");
+    }
+    exit
+}
+
+/// Whether the vector was understood, and asks for JSON.
+fn is_json(args: &[OsString]) -> bool {
+    Cli::try_parse_from(args).is_ok_and(|cli| cli.voice() == crate::output::Voice::Json)
+}
