@@ -150,7 +150,8 @@ impl Engine {
             let Ok(step) = grant.activation_failed(&failure.to_string(), now) else { break };
             changes.grant(step);
             let mut ending = Vec::new();
-            for lease in leases.into_iter().filter(|l| !self.busy.is_making(l.id)) {
+            // Also what is still being made: its giver then finds that its end was ordered, and hands it over.
+            for lease in leases {
                 if let Ok(step) = lease.revoking(&Subject::system(), "another part of the grant could not be made", now)
                 {
                     ending.push(changes.lease(step));

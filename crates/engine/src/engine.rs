@@ -96,6 +96,7 @@ pub struct Engine {
     pub(crate) begun_hours: Nudge,
     pub(crate) begun_looking: Nudge,
     pub(crate) look: Nudge,
+    pub(crate) serving: AtomicBool,
     pub(crate) stopping: AtomicBool,
     pub(crate) stopped: Nudge,
     /// Alarms that stand, so that each is raised once.
@@ -127,6 +128,7 @@ impl Engine {
             begun_hours: Nudge::default(),
             begun_looking: Nudge::default(),
             look: Nudge::default(),
+            serving: AtomicBool::new(false),
             stopping: AtomicBool::new(false),
             stopped: Nudge::default(),
             alarms: Mutex::default(),
@@ -173,8 +175,9 @@ impl Engine {
         self.stopped.give();
     }
 
-    pub(crate) fn is_stopping(&self) -> bool {
-        self.stopping.load(Ordering::SeqCst)
+    /// Nothing new is given before the start has put everything right, nor after a stop was asked for.
+    pub(crate) fn gives_nothing_new(&self) -> bool {
+        !self.serving.load(Ordering::SeqCst) || self.stopping.load(Ordering::SeqCst)
     }
 
     pub(crate) fn mint<T: Identified>(&self) -> Id<T> {

@@ -51,6 +51,7 @@ impl Engine {
                 Either::Right(_) => tracing::warn!("serving before every target has answered"),
             }
         }
+        self.serving.store(true, std::sync::atomic::Ordering::SeqCst);
         self.begun_hours.give();
         self.begun_looking.give();
         Ok(())

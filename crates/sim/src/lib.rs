@@ -1,1 +1,18 @@
+//! The whole system in one seeded, deterministic world: people, clocks, a ledger and targets, and everything
+//! that can go wrong with each of them.
 //!
+//! **Invariant:** nothing here reads a real clock, draws real randomness, spawns, or talks to a network. The
+//! same seed gives the same bytes.
+
+mod chance;
+mod clock;
+mod edge;
+mod executor;
+mod invariants;
+mod script;
+mod world;
+
+pub use chance::Chance;
+pub use invariants::Broken;
+pub use script::{Run, run};
+pub use world::{Trouble, World};

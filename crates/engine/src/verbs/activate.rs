@@ -59,8 +59,8 @@ pub enum ActivateError {
     /// A target refuses or does not answer.
     #[error(transparent)]
     Target(#[from] CallError),
-    /// The server is going down.
-    #[error("the server is stopping")]
+    /// The server is coming up or going down.
+    #[error("the server is starting or stopping")]
     Stopping,
     /// It came to nothing, and what was made was taken away.
     #[error(transparent)]
@@ -87,7 +87,7 @@ impl Engine {
     ) -> Result<Activation, ActivateError> {
         let halves: BTreeMap<ResourceName, PublicHalf> = halves.into_iter().collect();
         for _ in 0..ATTEMPTS {
-            if self.is_stopping() {
+            if self.gives_nothing_new() {
                 return Err(ActivateError::Stopping);
             }
             let grant = self.claimable(who, which).await?;

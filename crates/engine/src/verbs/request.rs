@@ -47,8 +47,8 @@ pub enum RequestError {
     /// The clocks disagree: nothing new is given.
     #[error("nothing new is given while {0}")]
     ClockInDoubt(String),
-    /// The server is going down.
-    #[error("the server is stopping")]
+    /// The server is coming up or going down.
+    #[error("the server is starting or stopping")]
     Stopping,
     /// The ledger did not answer.
     #[error(transparent)]
@@ -92,7 +92,7 @@ impl Engine {
     /// # Errors
     /// When policy denies it, and as [`RequestError`] says.
     pub async fn request(&self, who: &Identity, ask: AskFor, key: Option<&str>) -> Result<Request, RequestError> {
-        if self.is_stopping() {
+        if self.gives_nothing_new() {
             return Err(RequestError::Stopping);
         }
         if let Some(doubt) = self.clock.doubt() {
