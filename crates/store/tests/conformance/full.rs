@@ -113,6 +113,31 @@ fn without_a_reserve_nothing_is_given_until_there_is_one() {
     check::the_log_is_whole(&store);
 }
 
+#[test]
+fn a_failed_activation_is_cleaned_up_on_the_reserve() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("ledger.db");
+    let store = SqliteStore::open(&path).expect("a ledger");
+    let (request, grant) = (asked(1, ASK), granted(1, &asked(1, ASK).next, at(1)));
+    let lease = wanted(1, &grant.next, at(1));
+    let issuing = lease.next.clone().issuing(1, &subject("ann"), at(1)).expect("wanted");
+    let claim = grant.next.clone().activating(vec![lease.next.id], at(9), at(1)).expect("claimed");
+    let (grant_after, lease_after) = (claim.next.clone(), issuing.next.clone());
+    let all = vec![request_step(request), grant_step(grant), lease_step(lease), grant_step(claim), lease_step(issuing)];
+    commit(&store, all).expect("committed");
+    drop(store);
+    std::fs::remove_file(folder.path().join("ledger.db.reserve")).expect("it was there");
+    std::fs::create_dir(folder.path().join("ledger.db.reserve")).expect("made");
+    let store = SqliteStore::open(&path).expect("the ledger");
+    assert_eq!(store.counts().space, Space::RevocationOnly);
+    let live = lease_after.clone().issued("7".to_owned(), connection(), at(2)).expect("issuing");
+    assert_eq!(commit(&store, vec![lease_step(live)]).map(drop), only_revocation());
+    let back = grant_after.activation_failed("the ledger is full", at(2)).expect("activating");
+    assert_eq!(commit(&store, vec![grant_step(back.clone())]).map(drop), only_revocation(), "alone it ends nothing");
+    let revoking = lease_after.revoking(&subject("ann"), "failed", at(2)).expect("issuing");
+    commit(&store, vec![grant_step(back), lease_step(revoking)]).expect("together they do");
+}
+
 /// Says to the children below what they are to do, and where.
 const FOLDER: &str = "CURFEW_STORE_TEST_FULL";
 

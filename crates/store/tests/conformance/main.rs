@@ -1,10 +1,11 @@
-//! What every ledger must do ([`suite`], [`model`]), and what only one in a file can be asked
-//! ([`files`], [`crowd`], [`crash`], [`full`]).
+//! What every ledger must do ([`suite`], [`model`]), what only one in a file can be asked ([`files`],
+//! [`crowd`], [`crash`], [`full`]), and what only one in memory can ([`faults`]).
 
 mod build;
 mod check;
 mod crash;
 mod crowd;
+mod faults;
 mod files;
 mod full;
 mod model;
