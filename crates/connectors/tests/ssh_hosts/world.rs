@@ -203,7 +203,7 @@ impl World {
     }
 
     /// Waits until it is so, for 10 s at most.
-    pub async fn until(&self, what: &str, so: impl Fn() -> bool) {
+    pub async fn until(&self, what: &str, mut so: impl FnMut() -> bool) {
         for _ in 0..500 {
             if so() {
                 return;
