@@ -1,0 +1,73 @@
+//! From a header to an identity.
+
+use super::token::{Presented, SESSION_PREFIX, Token, is_same_hash};
+use crate::app::App;
+use crate::edge::{ApiError, Source};
+use crate::refusals::Refused;
+use axum::extract::{FromRequestParts, Request, State};
+use axum::middleware::Next;
+use axum::response::Response;
+use curfew_api::ErrorCode;
+use curfew_domain::audit::AuditAction;
+use curfew_domain::{Identity, Timestamp};
+use http::request::Parts;
+
+/// Somebody whose token was looked up for this very call.
+#[derive(Debug, Clone)]
+pub(crate) struct Caller {
+    /// Who.
+    pub(crate) who: Identity,
+    /// When the sign-in is over.
+    pub(crate) expires_at: Timestamp,
+    /// SHA-256 of the token, for signing out.
+    pub(crate) token_hash: String,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Caller {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+        let caller = parts.extensions.get::<Caller>().cloned();
+        caller.ok_or_else(|| ApiError::new(ErrorCode::Unauthenticated, "this takes a sign-in"))
+    }
+}
+
+/// Lets only those through whose token stands, and says who they are.
+pub(crate) async fn authenticate(
+    State(app): State<App>,
+    source: Source,
+    mut request: Request,
+    next: Next,
+) -> Result<Response, ApiError> {
+    let token = match Token::presented(request.headers(), SESSION_PREFIX) {
+        Presented::Token(token) => token,
+        Presented::Nothing => {
+            app.refused.take(&source)?;
+            return Err(ApiError::new(ErrorCode::Unauthenticated, "there is no sign-in with this call"));
+        }
+        Presented::Malformed => return Err(refuse(&app, &source, "the token is not one of this server").await),
+    };
+    let hash = token.hash();
+    let session = app.engine.store().session(&hash).await?;
+    let Some(session) = session.filter(|s| is_same_hash(&s.token_hash, &hash)) else {
+        return Err(refuse(&app, &source, "the sign-in is not known").await);
+    };
+    if app.engine.now() >= session.expires_at {
+        return Err(refuse(&app, &source, "the sign-in is over").await);
+    }
+    let who = Identity { subject: session.subject, groups: session.groups };
+    tracing::Span::current().record("subject", tracing::field::display(&who.subject.id));
+    request.extensions_mut().insert(Caller { who, expires_at: session.expires_at, token_hash: hash });
+    Ok(next.run(request).await)
+}
+
+/// Records that a token was refused, and gives the error to answer with.
+async fn refuse(app: &App, source: &Source, because: &'static str) -> ApiError {
+    if let Err(too_many) = app.refused.take(source) {
+        return too_many;
+    }
+    app.refusals
+        .note(Refused { action: AuditAction::TokenRefused, source: source.clone(), because, claimed: None })
+        .await;
+    ApiError::new(ErrorCode::Unauthenticated, because)
+}

@@ -1,0 +1,11 @@
+//! Who is calling: tokens made here, kept as hashes, compared in constant time.
+//!
+//! **Invariant:** a token's text is never stored, logged or put into an error. What a token may do is not
+//! decided here: the engine asks policy.
+
+mod caller;
+pub(crate) mod sign_in;
+mod token;
+
+pub(crate) use caller::{Caller, authenticate};
+pub(crate) use token::{HOST_PREFIX, Presented, Token, is_same_hash};

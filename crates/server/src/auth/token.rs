@@ -1,0 +1,114 @@
+//! Bearer tokens: 256 random bits behind a prefix that says what they are.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use curfew_engine::seams::Entropy;
+use http::HeaderMap;
+use http::header::AUTHORIZATION;
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+use zeroize::Zeroizing;
+
+/// What a person's token begins with, so that secret scanners know it.
+pub(crate) const SESSION_PREFIX: &str = "cfs_";
+/// What an SSH host's token begins with.
+pub(crate) const HOST_PREFIX: &str = "cfh_";
+
+/// Characters of 32 bytes in base 64 without padding.
+const BODY_CHARS: usize = 43;
+
+/// A token's text. It has no `Debug`.
+pub(crate) struct Token(Zeroizing<String>);
+
+impl Token {
+    /// A new one.
+    pub(crate) fn fresh(prefix: &'static str, entropy: &dyn Entropy) -> Self {
+        let mut bytes = Zeroizing::new([0u8; 32]);
+        entropy.fill(bytes.as_mut_slice());
+        Self(Zeroizing::new(format!("{prefix}{}", URL_SAFE_NO_PAD.encode(*bytes))))
+    }
+
+    /// The one in the `Authorization` header, if it has this prefix and the length of a token.
+    pub(crate) fn presented(headers: &HeaderMap, prefix: &'static str) -> Presented {
+        let mut all = headers.get_all(AUTHORIZATION).iter();
+        let Some(value) = all.next() else { return Presented::Nothing };
+        let text = value.to_str().ok().filter(|_| all.next().is_none());
+        let token = text.and_then(|text| {
+            let (scheme, token) = text.split_once(' ')?;
+            scheme.eq_ignore_ascii_case("bearer").then_some(token)
+        });
+        match token {
+            Some(token) if token.starts_with(prefix) && token.len() == prefix.len() + BODY_CHARS => {
+                Presented::Token(Self(Zeroizing::new(token.to_owned())))
+            }
+            Some(_) | None => Presented::Malformed,
+        }
+    }
+
+    /// SHA-256 of the text, in hex: all that is kept.
+    pub(crate) fn hash(&self) -> String {
+        hex::encode(Sha256::digest(self.0.as_bytes()))
+    }
+
+    /// The text, to be shown once to whom it belongs.
+    pub(crate) fn reveal(&self) -> String {
+        self.0.to_string()
+    }
+}
+
+/// What stands in the `Authorization` header.
+pub(crate) enum Presented {
+    /// There is none.
+    Nothing,
+    /// It is not what such a token looks like.
+    Malformed,
+    /// It could be one.
+    Token(Token),
+}
+
+/// Whether two hashes are one, in a time that does not depend on where they differ.
+pub(crate) fn is_same_hash(ours: &str, theirs: &str) -> bool {
+    ours.as_bytes().ct_eq(theirs.as_bytes()).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::HeaderValue;
+
+    struct Counting;
+    impl Entropy for Counting {
+        fn fill(&self, buffer: &mut [u8]) {
+            buffer.iter_mut().zip(0u8..).for_each(|(b, n)| *b = n);
+        }
+    }
+
+    fn presented(value: &str) -> Presented {
+        let mut headers = HeaderMap::new();
+        headers.insert(AUTHORIZATION, HeaderValue::from_str(value).expect("a header"));
+        Token::presented(&headers, SESSION_PREFIX)
+    }
+
+    #[test]
+    fn a_token_is_read_back_to_the_same_hash() {
+        let token = Token::fresh(SESSION_PREFIX, &Counting);
+        let text = token.reveal();
+        assert_eq!(text.len(), 47);
+        let Presented::Token(read) = presented(&format!("bearer {text}")) else { panic!("a token") };
+        assert!(is_same_hash(&read.hash(), &token.hash()));
+        assert_eq!(token.hash().len(), 64);
+    }
+
+    #[test]
+    fn what_is_no_token_is_told_from_nothing() {
+        assert!(matches!(Token::presented(&HeaderMap::new(), SESSION_PREFIX), Presented::Nothing));
+        let text = Token::fresh(SESSION_PREFIX, &Counting).reveal();
+        for bad in
+            ["", "Bearer", "Bearer ", "Bearer cfs_short", &format!("DPoP {text}"), &format!("Bearer {text}x"), &text]
+        {
+            assert!(matches!(presented(bad), Presented::Malformed), "{bad}");
+        }
+        let host = Token::fresh(HOST_PREFIX, &Counting).reveal();
+        assert!(matches!(presented(&format!("Bearer {host}")), Presented::Malformed));
+    }
+}

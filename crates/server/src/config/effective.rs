@@ -1,0 +1,89 @@
+//! The configuration as it is in force, for `serve --check`. Secrets stand as their references, never as values.
+
+use super::{Config, Ledger, LogFormat, Reach, SignInMethod};
+use std::fmt;
+use toml::{Table, Value};
+use url::Url;
+
+impl fmt::Display for Config {
+    /// TOML that could be read again, save for what is masked.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&toml::to_string_pretty(&self.table()).map_err(|_| fmt::Error)?)
+    }
+}
+
+impl Config {
+    fn table(&self) -> Table {
+        let mut table = Table::new();
+        let mut text = |key: &str, value: String| table.insert(key.to_owned(), Value::String(value));
+        text("listen", self.listen.to_string());
+        if let Some(url) = &self.public_url {
+            text("public_url", url.as_str().trim_end_matches('/').to_owned());
+        }
+        text(
+            "ledger",
+            match &self.ledger {
+                Ledger::Sqlite(path) => format!("sqlite:{}", path.display()),
+            },
+        );
+        let development = match self.sign_in {
+            SignInMethod::Development => true,
+        };
+        table.insert("development_sign_in".to_owned(), Value::Boolean(development));
+        let mut section = |name: &str, entries: Vec<(&str, String)>| {
+            let entries = entries.into_iter().map(|(k, v)| (k.to_owned(), Value::String(v)));
+            table.insert(name.to_owned(), Value::Table(entries.collect()));
+        };
+        section("policy", vec![("path", self.policy.display().to_string())]);
+        if let Some(tls) = &self.tls {
+            section("tls", vec![("cert", tls.cert.display().to_string()), ("key", tls.key.display().to_string())]);
+        }
+        if let Some(key) = &self.seal {
+            section("seal", vec![("key", key.to_string())]);
+        }
+        if let Some(mail) = &self.mail {
+            let mut entries = vec![("smtp", mail.smtp.to_string()), ("from", mail.from.to_string())];
+            entries.extend(mail.password.as_ref().map(|password| ("password", password.to_string())));
+            section("mail", entries);
+        }
+        if let Some(witness) = &self.witness {
+            section("audit", vec![("witness", witness.display().to_string())]);
+        }
+        let format = match self.log.format {
+            LogFormat::Text => "text",
+            LogFormat::Json => "json",
+        };
+        section("log", vec![("format", format.to_owned()), ("level", self.log.level.clone())]);
+        if !self.secrets.is_empty() {
+            table.insert("secrets".to_owned(), Value::Table(self.bindings()));
+        }
+        if !self.webhooks.is_empty() {
+            table.insert("webhooks".to_owned(), Value::Array(self.hooks()));
+        }
+        table
+    }
+
+    fn bindings(&self) -> Table {
+        let names = |list: &[curfew_domain::ResourceName]| list.iter().map(|n| Value::String(n.to_string())).collect();
+        self.secrets.iter().map(|(reference, list)| (reference.clone(), Value::Array(names(list)))).collect()
+    }
+
+    fn hooks(&self) -> Vec<Value> {
+        let hook = |hook: &super::Webhook| {
+            let mut table = Table::new();
+            table.insert("name".to_owned(), Value::String(hook.name.clone()));
+            table.insert("url".to_owned(), Value::String(masked(&hook.url)));
+            table.insert("secret".to_owned(), Value::String(hook.secret.to_string()));
+            table.insert("allow_private".to_owned(), Value::Boolean(hook.reach == Reach::Private));
+            Value::Table(table)
+        };
+        self.webhooks.iter().map(hook).collect()
+    }
+}
+
+/// An address without what may be a secret in it: many webhooks carry a token in their path.
+fn masked(url: &Url) -> String {
+    let hidden = url.path() != "/" || url.query().is_some() || !url.username().is_empty();
+    let origin = url.origin().ascii_serialization();
+    if hidden { format!("{origin}/********") } else { origin }
+}

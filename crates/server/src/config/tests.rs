@@ -1,0 +1,108 @@
+use super::*;
+
+fn load(setting: Setting, toml: &str, env: &[(&str, &str)]) -> Result<Config, ConfigError> {
+    let dir = std::env::temp_dir().join(format!("curfew-config-{}-{:p}", std::process::id(), &toml));
+    std::fs::create_dir_all(&dir).expect("a folder");
+    let path = dir.join("curfew.toml");
+    std::fs::write(&path, toml).expect("a file");
+    let lookup = |name: &str| env.iter().find(|(n, _)| *n == name).map(|(_, v)| (*v).to_owned());
+    let config = Config::load(&Sources { setting, file: Some(&path), lookup: &lookup, overrides: Vec::new() });
+    std::fs::remove_dir_all(&dir).expect("cleaned");
+    config
+}
+
+fn problems(setting: Setting, toml: &str) -> Vec<String> {
+    match load(setting, toml, &[]) {
+        Err(ConfigError::Problems(problems)) => problems.into_iter().map(|p| p.key).collect(),
+        Err(other) => vec![other.to_string()],
+        Ok(_) => Vec::new(),
+    }
+}
+
+const WHOLE: &str = r#"
+development_sign_in = true
+seal = {key = "env:CURFEW_TEST_SEAL"}
+"#;
+
+#[test]
+fn the_least_that_serves() {
+    let config = load(Setting::Serve, WHOLE, &[]).expect("holds together");
+    assert_eq!(config.listen.to_string(), "127.0.0.1:7373");
+    assert_eq!(config.ledger, Ledger::Sqlite("/var/lib/curfew/ledger.db".into()));
+    assert_eq!(problems(Setting::Dev, ""), Vec::<String>::new());
+}
+
+#[test]
+fn serving_nobody_and_without_a_seal_is_refused() {
+    assert_eq!(problems(Setting::Serve, ""), ["development_sign_in", "seal.key"]);
+}
+
+#[test]
+fn beyond_loopback_it_takes_tls_and_real_sign_in() {
+    let open = format!("listen = \"0.0.0.0:80\"\n{WHOLE}");
+    assert_eq!(problems(Setting::Serve, &open), ["development_sign_in", "listen"]);
+    assert_eq!(problems(Setting::Dev, "listen = \"0.0.0.0:80\""), ["listen"]);
+    assert_eq!(problems(Setting::Dev, "listen = \"localhost:80\""), Vec::<String>::new());
+}
+
+#[test]
+fn what_this_version_lacks_is_refused() {
+    let toml = format!(
+        "ledger = \"postgres://x/y\"\nenvironment = \"p\"\n{WHOLE}\n[policy]\ngit = \"x\"\n[pipelines]\n\
+         heartbeat_window = \"60s\"\n[[issuers]]\nname = \"x\"\n"
+    );
+    assert_eq!(problems(Setting::Serve, &toml), ["environment", "policy.git", "issuers", "pipelines", "ledger"]);
+}
+
+#[test]
+fn unknown_keys_are_errors_with_their_place() {
+    for toml in ["typo = 1", "[policy]\npaht = \"x\"", "[tls]\ncert = \"a\"\nkey = \"b\"\nx = 1"] {
+        let error = load(Setting::Dev, toml, &[]).expect_err("refused").to_string();
+        assert!(error.contains("unknown field") && error.contains("line"), "{error}");
+    }
+}
+
+#[test]
+fn the_environment_wins_over_the_file() {
+    let env = [
+        ("CURFEW_LISTEN", "127.0.0.1:1"),
+        ("CURFEW_POLICY_PATH", "/p"),
+        ("CURFEW_DEVELOPMENT_SIGN_IN", "true"),
+        ("CURFEW_SECRETS", "{\"file:/a\" = [\"services/db\"]}"),
+        ("CURFEW_SEAL_KEY", "env:X"),
+    ];
+    let config = load(Setting::Serve, "listen = \"127.0.0.1:2\"", &env).expect("holds together");
+    assert_eq!(config.listen.port(), 1);
+    assert_eq!(config.policy, PathBuf::from("/p"));
+    assert_eq!(config.secrets["file:/a"][0].as_str(), "services/db");
+    let wrong = load(Setting::Serve, WHOLE, &[("CURFEW_DEVELOPMENT_SIGN_IN", "yes")]).expect_err("refused");
+    assert!(wrong.to_string().contains("CURFEW_DEVELOPMENT_SIGN_IN"), "{wrong}");
+}
+
+#[test]
+fn the_seal_key_is_not_beside_what_it_seals() {
+    let folder = std::env::temp_dir();
+    let toml = format!(
+        "ledger = \"sqlite:{0}/ledger.db\"\ndevelopment_sign_in = true\nseal = {{key = \"file:{0}/keys/seal.key\"}}",
+        folder.display()
+    );
+    assert_eq!(problems(Setting::Serve, &toml), ["seal.key"]);
+}
+
+#[test]
+fn inline_secrets_are_refused_and_references_are_printed() {
+    let inline = format!("{WHOLE}\n[mail]\nsmtp = \"smtp://u:hunter2@m:25\"");
+    assert_eq!(problems(Setting::Serve, &inline), ["mail.smtp"]);
+    let error = load(Setting::Serve, &format!("{WHOLE}\n[mail]\nsmtp = \"smtp://m:25\"\npassword = \"hunter2\""), &[]);
+    assert!(error.is_err());
+    let toml = format!(
+        "{WHOLE}\n[mail]\nsmtp = \"smtp://u@m:25\"\npassword = \"env:CURFEW_SMTP\"\n[[webhooks]]\nname = \"siem\"\n\
+         url = \"https://hooks.example.com/T0/hunter2\"\nsecret = \"env:CURFEW_SIEM\"\n[audit]\nwitness = \"/w\"\n\
+         [secrets]\n\"file:/a\" = [\"services/db\"]"
+    );
+    let printed = load(Setting::Serve, &toml, &[]).expect("holds together").to_string();
+    assert!(!printed.contains("hunter2"), "{printed}");
+    for shown in ["env:CURFEW_SMTP", "env:CURFEW_SIEM", "hooks.example.com/****", "witness = \"/w\"", "services/db"] {
+        assert!(printed.contains(shown), "{shown}: {printed}");
+    }
+}

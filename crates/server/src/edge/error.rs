@@ -1,0 +1,212 @@
+//! Every failure as one answer: `{"error": {"code", "message", "hint"}}`.
+
+use crate::checkpointer::CheckpointError;
+use axum::Json;
+use axum::response::{IntoResponse, Response};
+use curfew_api::{DecisionView, ErrorBody, ErrorCode};
+use curfew_domain::Decision;
+use curfew_domain::request::VerdictError;
+use curfew_engine::seams::connector::CallError;
+use curfew_engine::seams::store::{CommitError, ReadError};
+use curfew_engine::{ActivateError, DecideError, EndError, RequestError};
+use http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
+use http::{HeaderValue, StatusCode};
+use std::collections::BTreeMap;
+use utoipa::openapi::{Content, Ref, RefOr, ResponseBuilder};
+
+/// A failure, ready to be sent.
+#[derive(Debug)]
+pub(crate) struct ApiError {
+    code: ErrorCode,
+    body: ErrorBody,
+    retry_after: Option<u32>,
+}
+
+impl ApiError {
+    /// A failure with its code's own hint.
+    pub(crate) fn new(code: ErrorCode, message: impl Into<String>) -> Self {
+        Self { code, body: code.body(message), retry_after: None }
+    }
+
+    /// The same with a better hint.
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.body.error.hint = hint.into();
+        self
+    }
+
+    /// Come again after so many seconds.
+    pub(crate) fn retry_after(mut self, seconds: u32) -> Self {
+        self.retry_after = Some(seconds);
+        self
+    }
+
+    /// Policy said no.
+    pub(crate) fn denied(message: &str, decision: &Decision) -> Self {
+        let mut error = Self::new(ErrorCode::Denied, message);
+        let mut reasons = decision.unsatisfied.iter().chain(&decision.failed);
+        if let Some(first) = reasons.next() {
+            error.body.error.message = format!("{message}: {}", first.message);
+        }
+        error.body.error.decision = Some(DecisionView::from(decision));
+        error
+    }
+
+    /// There is no such thing, or the caller may not see it: the two are not told apart.
+    pub(crate) fn not_found(what: &str) -> Self {
+        Self::new(ErrorCode::NotFound, format!("there is no such {what}"))
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        if status == StatusCode::INTERNAL_SERVER_ERROR {
+            tracing::error!(code = self.code.word(), "{}", self.body.error.message);
+        }
+        let mut response = (status, Json(self.body)).into_response();
+        let headers = response.headers_mut();
+        if self.code == ErrorCode::Unauthenticated {
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"curfew\""));
+        }
+        if let Some(seconds) = self.retry_after {
+            headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        response
+    }
+}
+
+impl From<ReadError> for ApiError {
+    fn from(error: ReadError) -> Self {
+        Self::new(ErrorCode::Unavailable, error.to_string()).retry_after(1)
+    }
+}
+
+impl From<CommitError> for ApiError {
+    fn from(error: CommitError) -> Self {
+        let code = match error {
+            CommitError::Conflict(_) | CommitError::KeyUsed(_) => ErrorCode::Conflict,
+            CommitError::Unavailable(_) => ErrorCode::Unavailable,
+        };
+        Self::new(code, error.to_string()).retry_after(1)
+    }
+}
+
+impl From<CheckpointError> for ApiError {
+    fn from(error: CheckpointError) -> Self {
+        Self::new(ErrorCode::Unavailable, format!("the audit log cannot be signed: {error}")).retry_after(3)
+    }
+}
+
+impl From<RequestError> for ApiError {
+    fn from(error: RequestError) -> Self {
+        match error {
+            RequestError::NoSuchRole(_) => {
+                Self::new(ErrorCode::NotFound, error.to_string()).hint("`curfew roles` lists what you may ask for.")
+            }
+            RequestError::Denied(decision) => Self::denied("policy denies it", &decision),
+            RequestError::TooLong(_) => Self::new(ErrorCode::OutOfBounds, error.to_string()),
+            RequestError::ClockInDoubt(_) => Self::new(ErrorCode::ClockInDoubt, error.to_string()),
+            RequestError::Stopping => Self::new(ErrorCode::Unavailable, error.to_string()).retry_after(5),
+            RequestError::Read(error) => error.into(),
+            RequestError::Commit(error) => error.into(),
+        }
+    }
+}
+
+impl From<VerdictError> for ApiError {
+    fn from(error: VerdictError) -> Self {
+        let code = match error {
+            VerdictError::AlreadyFinal(_) => ErrorCode::AlreadyFinal,
+            VerdictError::OwnRequest => ErrorCode::OwnRequest,
+            VerdictError::NotAPerson => ErrorCode::Forbidden,
+            VerdictError::OtherDigest => ErrorCode::DigestDiffers,
+            VerdictError::AlreadyCounted => ErrorCode::AlreadyCounted,
+            VerdictError::Widens(_) => ErrorCode::Widens,
+            VerdictError::NoSuchStage(_) => ErrorCode::NoLongerAllowed,
+        };
+        Self::new(code, error.to_string())
+    }
+}
+
+impl From<DecideError> for ApiError {
+    fn from(error: DecideError) -> Self {
+        match error {
+            DecideError::NotFound => Self::not_found("request"),
+            DecideError::Forbidden(why) => Self::new(ErrorCode::NotAnApprover, why),
+            DecideError::Verdict(error) => error.into(),
+            DecideError::Reason(why) => Self::new(ErrorCode::OutOfBounds, why).hint("Say why, in 2,000 characters."),
+            DecideError::Read(error) => error.into(),
+            DecideError::Commit(error) => error.into(),
+        }
+    }
+}
+
+impl From<CallError> for ApiError {
+    fn from(error: CallError) -> Self {
+        let code = match error {
+            CallError::Unreachable { .. }
+            | CallError::Refused { .. }
+            | CallError::Lost { .. }
+            | CallError::StaleEpoch { .. }
+            | CallError::NotOurs { .. } => ErrorCode::TargetUnavailable,
+            CallError::Invalid(_) => ErrorCode::PublicHalfRefused,
+        };
+        Self::new(code, error.to_string())
+    }
+}
+
+impl From<ActivateError> for ApiError {
+    fn from(error: ActivateError) -> Self {
+        match error {
+            ActivateError::NotFound => Self::not_found("grant"),
+            ActivateError::NotApproved(state) => not_approved(state, error.to_string()),
+            ActivateError::Forbidden => Self::new(ErrorCode::Forbidden, error.to_string()),
+            ActivateError::AlreadyFinal(_) => Self::new(ErrorCode::AlreadyFinal, error.to_string()),
+            ActivateError::OtherHalf => Self::new(ErrorCode::WrongState, error.to_string()),
+            ActivateError::Denied(decision) => Self::denied("policy denies it now", &decision),
+            ActivateError::Grown(why) => Self::new(ErrorCode::NoLongerAllowed, why),
+            ActivateError::Halves(why) => Self::new(ErrorCode::PublicHalfRefused, why),
+            ActivateError::ClockInDoubt(_) => Self::new(ErrorCode::ClockInDoubt, error.to_string()),
+            ActivateError::Target(error) => error.into(),
+            ActivateError::Stopping => Self::new(ErrorCode::Unavailable, error.to_string()).retry_after(5),
+            ActivateError::Failed(_) => Self::new(ErrorCode::TargetUnavailable, error.to_string()),
+            ActivateError::Read(error) => error.into(),
+            ActivateError::Commit(error) => error.into(),
+        }
+    }
+}
+
+impl From<EndError> for ApiError {
+    fn from(error: EndError) -> Self {
+        match error {
+            EndError::NotFound => Self::not_found("grant"),
+            EndError::NotApproved(state) => not_approved(state, error.to_string()),
+            EndError::Forbidden(why) => Self::new(ErrorCode::Forbidden, why),
+            EndError::AlreadyFinal(_) => Self::new(ErrorCode::AlreadyFinal, error.to_string()),
+            EndError::Reason(why) => Self::new(ErrorCode::OutOfBounds, why).hint("Say why, in 2,000 characters."),
+            EndError::Read(error) => error.into(),
+            EndError::Commit(error) => error.into(),
+        }
+    }
+}
+
+/// A request that has no grant: not yet, or never.
+fn not_approved(state: &str, message: String) -> ApiError {
+    if state == "pending" {
+        return ApiError::new(ErrorCode::WrongState, message).hint("Wait until it is approved.");
+    }
+    ApiError::new(ErrorCode::AlreadyFinal, message)
+}
+
+/// In the OpenAPI document: every answer that is no success.
+pub(crate) struct Refusals;
+
+impl utoipa::IntoResponses for Refusals {
+    fn responses() -> BTreeMap<String, RefOr<utoipa::openapi::Response>> {
+        let content = Content::new(Some(Ref::from_schema_name("ErrorBody")));
+        let response = ResponseBuilder::new()
+            .description("What went wrong; the code is stable.")
+            .content("application/json", content);
+        BTreeMap::from([("default".to_owned(), response.build().into())])
+    }
+}

@@ -1,0 +1,49 @@
+//! `GET /metrics`
+
+use crate::app::App;
+use crate::edge::ApiError;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use curfew_domain::LeaseState;
+use http::header::CONTENT_TYPE;
+use std::collections::BTreeMap;
+
+/// How long after its order an end is overdue, in milliseconds.
+const OVERDUE_AFTER: u64 = 5 * 60 * 1_000;
+
+/// Everything that is counted, in Prometheus's text format. [`crate::telemetry`] lists the names.
+pub(crate) async fn metrics(State(app): State<App>) -> Result<Response, ApiError> {
+    sample(&app).await?;
+    let text = app.metrics.render();
+    Ok(([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response())
+}
+
+/// Reads from the ledger what is a state, not a count.
+async fn sample(app: &App) -> Result<(), ApiError> {
+    let mut open: BTreeMap<(String, &'static str), u32> = BTreeMap::new();
+    let mut overdue: BTreeMap<String, u32> = BTreeMap::new();
+    let now = app.engine.now();
+    for connector in app.engine.connectors() {
+        for state in ["wanted", "issuing", "live", "revoking", "locked_out"] {
+            open.insert((connector.kind().name.to_owned(), state), 0);
+        }
+        overdue.insert(connector.kind().name.to_owned(), 0);
+    }
+    for lease in app.engine.store().open_leases().await? {
+        if let LeaseState::Revoking { since, .. } = lease.state
+            && now.millis_since(since) > OVERDUE_AFTER
+        {
+            *overdue.entry(lease.connector.clone()).or_default() += 1;
+        }
+        *open.entry((lease.connector, lease.state.word())).or_default() += 1;
+    }
+    for ((connector, state), count) in open {
+        metrics::gauge!("curfew_open_leases", "connector" => connector, "state" => state).set(f64::from(count));
+    }
+    for (connector, count) in overdue {
+        metrics::gauge!("curfew_overdue_leases", "connector" => connector).set(f64::from(count));
+    }
+    metrics::gauge!("curfew_audit_events").set(app.engine.store().tree_head().await?.size as f64);
+    metrics::gauge!("curfew_clock_in_doubt").set(if app.engine.clock_doubt().is_some() { 1.0 } else { 0.0 });
+    Ok(())
+}

@@ -1,0 +1,54 @@
+//! `GET /api/v1/roles`
+
+use crate::app::App;
+use crate::auth::Caller;
+use crate::edge::{Answer, RefusalResponses};
+use axum::Json;
+use axum::extract::State;
+use curfew_api::{JustificationView, Listing, RoleScopeView, RoleView, StageView};
+use curfew_policy::{Approval, Condition, Justification, Required, Role, StageRule};
+
+/// The roles the caller may ask for, and what approval each would take.
+#[utoipa::path(get, path = "/roles", tag = "requests", responses((status = 200, body = Listing<RoleView>), RefusalResponses))]
+pub(crate) async fn roles(State(app): State<App>, caller: Caller) -> Answer<Listing<RoleView>> {
+    let policy = app.engine.policy();
+    Ok(Json(Listing::whole(policy.roles_for(&caller.who).into_iter().map(view).collect())))
+}
+
+fn view(role: &Role) -> RoleView {
+    let (approval, stages) = match &role.approval {
+        Approval::Automatic(_) => ("automatic", Vec::new()),
+        Approval::Stages(stages) => ("stages", stages.iter().map(stage).collect()),
+    };
+    RoleView {
+        name: role.name.clone(),
+        description: role.description.clone(),
+        scope: role.conditions.iter().map(scope).collect(),
+        min_duration_seconds: role.duration.min,
+        default_duration_seconds: role.duration.default,
+        max_duration_seconds: role.duration.max,
+        approval: approval.to_owned(),
+        stages,
+        justification: role.justification.as_ref().map(justification),
+    }
+}
+
+fn scope(condition: &Condition) -> RoleScopeView {
+    RoleScopeView { resource: condition.resource.as_str().to_owned(), actions: condition.actions.clone() }
+}
+
+fn stage(stage: &StageRule) -> StageView {
+    let approvers = stage.approvers.iter().map(|listed| listed.principal.to_string()).collect();
+    StageView { name: stage.name.clone(), require: stage.require, approvers }
+}
+
+fn justification(rule: &Justification) -> JustificationView {
+    JustificationView {
+        required: match rule.required {
+            Required::Yes => true,
+            Required::No => false,
+        },
+        min_length: rule.min_length,
+        pattern: rule.pattern.as_ref().map(|pattern| pattern.as_str().to_owned()),
+    }
+}

@@ -1,0 +1,22 @@
+//! `GET /api/v1/who-has`
+
+use super::{auditors_only, grant_path};
+use crate::app::App;
+use crate::auth::Caller;
+use crate::edge::{Answer, Params, RefusalResponses};
+use axum::Json;
+use axum::extract::State;
+use curfew_api::{AboutResource, GrantView, Listing};
+
+/// Everything that gives, or may still give, access to a resource. For auditors.
+#[utoipa::path(get, path = "/who-has", tag = "grants", params(AboutResource),
+    responses((status = 200, body = Listing<GrantView>), RefusalResponses))]
+pub(crate) async fn who_has(
+    State(app): State<App>,
+    caller: Caller,
+    Params(query): Params<AboutResource>,
+) -> Answer<Listing<GrantView>> {
+    auditors_only(&app, &caller)?;
+    let found = app.engine.who_has(&query.resource).await?;
+    Ok(Json(Listing::whole(grant_path::views(&app, &found).await?)))
+}

@@ -1,0 +1,22 @@
+//! `POST /api/v1/requests/{id}/withdraw`
+
+use crate::app::App;
+use crate::auth::Caller;
+use crate::edge::{Answer, PathId, RefusalResponses};
+use axum::Json;
+use axum::extract::State;
+use curfew_api::RequestView;
+use curfew_domain::Request;
+
+/// Takes one's own pending request back.
+#[utoipa::path(post, path = "/requests/{id}/withdraw", tag = "requests",
+    params(("id" = String, Path, description = "`req_...`")),
+    responses((status = 200, body = RequestView), RefusalResponses))]
+pub(crate) async fn withdraw(
+    State(app): State<App>,
+    caller: Caller,
+    PathId(id): PathId<Request>,
+) -> Answer<RequestView> {
+    let request = app.engine.withdraw(&caller.who, id).await?;
+    Ok(Json(RequestView::from(&request)))
+}

@@ -1,0 +1,172 @@
+//! References in policy, resolved: whoever can merge a policy cannot point a harmless name at production.
+//!
+//! **Invariant:** a reference is open to the resources it is bound to in the configuration, and the default
+//! reference of a name to that resource alone. No message holds a value.
+
+use crate::config::Reference;
+use curfew_domain::ResourceName;
+use curfew_domain::connector::Presence;
+use curfew_engine::seams::Secrets;
+use curfew_engine::seams::secrets::SecretError;
+use curfew_policy::PolicySet;
+use secrecy::{ExposeSecret, SecretString};
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+use url::Url;
+
+/// Looks a variable of the environment up.
+pub type Lookup = Box<dyn Fn(&str) -> Option<String> + Send + Sync>;
+
+/// Resolves what stands behind `admin` in policy.
+pub struct Resolver {
+    bindings: BTreeMap<String, Vec<ResourceName>>,
+    lookup: Lookup,
+    given: Mutex<BTreeMap<ResourceName, SecretString>>,
+}
+
+impl Resolver {
+    /// A resolver with the bindings of the configuration.
+    pub fn new(bindings: BTreeMap<String, Vec<ResourceName>>, lookup: Lookup) -> Self {
+        Self { bindings, lookup, given: Mutex::default() }
+    }
+
+    /// Says what the way into a resource is, whatever policy says. What `curfew dev` does for the targets it starts.
+    pub fn give(&self, resource: ResourceName, secret: SecretString) {
+        self.given.lock().unwrap_or_else(PoisonError::into_inner).insert(resource, secret);
+    }
+
+    /// What speaks against putting a policy in force: a reference that is not open to its resource, and two
+    /// resources that resolve to one target. A secret that cannot be had now is no reason: `doctor` names it.
+    pub fn objections(&self, policy: &PolicySet) -> Vec<String> {
+        let mut objections = Vec::new();
+        let mut targets: BTreeMap<String, &ResourceName> = BTreeMap::new();
+        for resource in policy.resources() {
+            let written = resource.admin.as_deref();
+            if let Err(error) = self.check_binding(&resource.name, written) {
+                objections.push(error.0);
+                continue;
+            }
+            let secret = match self.resolve(&resource.name, written) {
+                Ok(Some(secret)) => secret,
+                Ok(None) => {
+                    if resource.connector.admin == Presence::Required {
+                        tracing::warn!(resource = %resource.name, "{} is not set", default_reference(&resource.name));
+                    }
+                    continue;
+                }
+                Err(error) => {
+                    tracing::warn!(resource = %resource.name, "{error}");
+                    continue;
+                }
+            };
+            let Some(target) = target_of(&secret, &resource.settings) else { continue };
+            if let Some(first) = targets.insert(format!("{} {target}", resource.connector.name), &resource.name) {
+                objections.push(format!("`{first}` and `{}` resolve to one target", resource.name));
+            }
+        }
+        objections
+    }
+
+    fn check_binding(&self, resource: &ResourceName, written: Option<&str>) -> Result<(), SecretError> {
+        let Some(reference) = written else { return Ok(()) };
+        if reference == default_reference(resource) {
+            return Ok(());
+        }
+        match self.bindings.get(reference) {
+            Some(open_to) if open_to.contains(resource) => Ok(()),
+            Some(_) | None => Err(SecretError(format!(
+                "`{reference}` is not open to `{resource}`: bind it in [secrets] of the server's configuration"
+            ))),
+        }
+    }
+}
+
+impl Secrets for Resolver {
+    fn resolve(&self, resource: &ResourceName, reference: Option<&str>) -> Result<Option<SecretString>, SecretError> {
+        if let Some(given) = self.given.lock().unwrap_or_else(PoisonError::into_inner).get(resource) {
+            return Ok(Some(given.clone()));
+        }
+        self.check_binding(resource, reference)?;
+        let default = default_reference(resource);
+        let text = reference.unwrap_or(&default);
+        let parsed: Reference = text
+            .parse()
+            .map_err(|_| SecretError(format!("`{text}`: this version reads env:NAME and file:/PATH only")))?;
+        match parsed.read(&*self.lookup) {
+            Ok(secret) => Ok(Some(secret)),
+            Err(_) if reference.is_none() => Ok(None),
+            Err(error) => Err(SecretError(error.to_string())),
+        }
+    }
+}
+
+/// The reference that is open to a resource without being bound: `services/db` has `env:CURFEW_SERVICES_DB_URL`.
+pub fn default_reference(resource: &ResourceName) -> String {
+    let capital = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' };
+    format!("env:CURFEW_{}_URL", resource.as_str().chars().map(capital).collect::<String>())
+}
+
+/// What makes two ways in the same target: host, port and database. A setting named `database` stands for the
+/// one in the address, because that is what it means to every kind that has it.
+fn target_of(secret: &SecretString, settings: &serde_json::Value) -> Option<String> {
+    let url = Url::parse(secret.expose_secret()).ok()?;
+    let host = url.host_str()?.to_ascii_lowercase();
+    let database = settings.get("database").and_then(serde_json::Value::as_str);
+    let database = database.unwrap_or_else(|| url.path().trim_start_matches('/'));
+    Some(format!("{host} {} {database}", url.port_or_known_default().unwrap_or_default()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name(text: &str) -> ResourceName {
+        ResourceName::new(text).expect("a name")
+    }
+
+    fn resolver() -> Resolver {
+        let bindings = BTreeMap::from([("env:SHARED".to_owned(), vec![name("a")])]);
+        let variables = |variable: &str| match variable {
+            "CURFEW_SERVICES_DB_URL" => Some("postgres://m:hunter2@h/orders\n".to_owned()),
+            "SHARED" => Some("postgres://m:hunter2@h:5433/orders".to_owned()),
+            _ => None,
+        };
+        Resolver::new(bindings, Box::new(variables))
+    }
+
+    #[test]
+    fn the_default_is_open_to_its_resource_alone() {
+        let resolver = resolver();
+        let secret = resolver.resolve(&name("services/db"), None).expect("resolves").expect("is set");
+        assert_eq!(secret.expose_secret(), "postgres://m:hunter2@h/orders");
+        assert!(resolver.resolve(&name("services/db"), Some("env:CURFEW_SERVICES_DB_URL")).is_ok());
+        let stolen = resolver.resolve(&name("harmless"), Some("env:CURFEW_SERVICES_DB_URL")).expect_err("refused");
+        assert!(stolen.0.contains("env:CURFEW_SERVICES_DB_URL") && !stolen.0.contains("hunter2"), "{stolen}");
+        assert!(resolver.resolve(&name("unset"), None).expect("no error").is_none());
+    }
+
+    #[test]
+    fn bound_references_are_open_to_those_they_name() {
+        let resolver = resolver();
+        assert!(resolver.resolve(&name("a"), Some("env:SHARED")).is_ok());
+        assert!(resolver.resolve(&name("b"), Some("env:SHARED")).is_err());
+        assert!(resolver.resolve(&name("a"), Some("openbao:x#y")).is_err());
+    }
+
+    #[test]
+    fn targets_are_compared_without_their_passwords() {
+        let of = |url: &str, settings| target_of(&SecretString::from(url), &settings);
+        let none = serde_json::json!({});
+        assert_eq!(of("postgres://a:b@H:5432/x", none.clone()), of("postgres://c@h:5432/x", none.clone()));
+        assert_ne!(of("postgres://a@h/x", none.clone()), of("postgres://a@h/y", none.clone()));
+        assert_eq!(of("postgres://a@h/x", serde_json::json!({"database": "y"})), of("postgres://a@h/y", none));
+    }
+
+    #[test]
+    fn what_is_given_wins() {
+        let resolver = resolver();
+        resolver.give(name("services/db"), SecretString::from("postgres://dev"));
+        let secret = resolver.resolve(&name("services/db"), Some("file:/nowhere")).expect("given").expect("there");
+        assert_eq!(secret.expose_secret(), "postgres://dev");
+    }
+}
