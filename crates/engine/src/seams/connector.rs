@@ -196,7 +196,7 @@ pub enum Standing {
 
 /// Why a call to a target did not give an answer. Messages never hold a secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
-#[serde(tag = "error", rename_all = "snake_case")]
+#[serde(tag = "error", content = "details", rename_all = "snake_case")]
 pub enum CallError {
     /// Nothing listens, or nothing answers. The effect did not happen, or may have: look.
     #[error("{resource} cannot be reached: {message}")]
