@@ -61,7 +61,12 @@ impl Engine {
                     return Ok(next);
                 }
                 Err(CommitError::Conflict(_)) => grant = self.store.grant(before.id).await?.unwrap_or(before),
-                Err(other) => return Err(OrderError::Commit(other)),
+                Err(other) => {
+                    // Taking access away does not wait for the ledger: what was carried out is recorded when
+                    // it can be, and until then the order is tried again.
+                    self.take(ending);
+                    return Err(OrderError::Commit(other));
+                }
             }
         }
         Err(OrderError::Commit(CommitError::Conflict("the grant".to_owned())))

@@ -65,7 +65,8 @@ impl Engine {
             hex::encode(random)
         });
         let before = self.store.fact("epoch").await?.and_then(|text| text.parse::<u64>().ok()).unwrap_or(0);
-        let epoch = before + 1;
+        // The latest start wins, also against a copy of the ledger that was restored elsewhere and is behind.
+        let epoch = (before + 1).max(u64::try_from(self.clock.now().as_unix_seconds()).unwrap_or(0));
         let event = AuditEvent::new(self.clock.now(), Subject::system(), AuditAction::ServerStarted)
             .with("installation", installation.clone())
             .with("epoch", i64::try_from(epoch).unwrap_or(i64::MAX));

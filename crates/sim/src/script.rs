@@ -3,7 +3,7 @@
 use crate::invariants::{Broken, check_all, check_now, check_quiet};
 use crate::world::{Trouble, World, person};
 use curfew_connectors::postgres::fake::{Call, Fault, Power};
-use curfew_domain::{Id, Identity, Request, ResourceName, Seconds};
+use curfew_domain::{Id, Identity, Request, RequestState, ResourceName, Seconds};
 use curfew_engine::seams::connector::PublicHalf;
 use curfew_engine::seams::store::{Page, RequestFilter, Store};
 use curfew_engine::{AskFor, GrantRef, Judging, RevokeWhat};
@@ -39,7 +39,7 @@ pub fn run(seed: u64, steps: usize, trouble: Trouble) -> Run {
     let mut broken = None;
     for _ in 0..steps {
         step(&mut world, trouble);
-        let length = *world.chance.pick(&[1, 20, 400, 5_000, 61_000, 400_000]);
+        let length = *world.chance.pick(&[0, 0, 1, 1, 20, 20, 400, 5_000, 61_000, 400_000]);
         world.pass(Duration::from_millis(length));
         broken = check_now(&world).err();
         if broken.is_some() {
@@ -89,12 +89,12 @@ fn step(world: &mut World, trouble: Trouble) {
     if trouble.target_fault_once_in > 0 && world.chance.one_in(trouble.target_fault_once_in) {
         return bad_luck(world);
     }
-    match world.chance.below(12) {
-        0..=2 => ask(world),
-        3..=5 => judge(world),
-        6..=8 => activate(world),
-        9 => end(world),
-        10 => log_in(world),
+    match world.chance.below(24) {
+        0..=6 => ask(world),
+        7..=12 => judge(world),
+        13..=18 => activate(world),
+        19 | 20 => end(world),
+        21 | 22 => log_in(world),
         _ => withdraw(world),
     }
 }
@@ -108,15 +108,26 @@ fn recent(world: &World) -> Vec<Request> {
     block_on(world.store.requests(&RequestFilter::default(), page)).unwrap_or_default()
 }
 
-fn some_request(world: &World) -> Option<Request> {
+/// Mostly one for which the step makes sense, now and then any.
+fn some_request(world: &World, fits: fn(&Request) -> bool) -> Option<Request> {
     let recent = recent(world);
-    (!recent.is_empty()).then(|| world.chance.pick(&recent).clone())
+    let fitting: Vec<Request> = recent.iter().filter(|r| fits(r)).cloned().collect();
+    let from = if fitting.is_empty() || world.chance.one_in(5) { recent } else { fitting };
+    (!from.is_empty()).then(|| world.chance.pick(&from).clone())
+}
+
+fn is_pending(request: &Request) -> bool {
+    matches!(request.state, RequestState::Pending)
+}
+
+fn has_grant(request: &Request) -> bool {
+    request.grant_id().is_some()
 }
 
 fn ask(world: &mut World) {
-    let who = somebody(world);
-    let role: &str = *world.chance.pick(&["debug", "everywhere", "glance"]);
-    let duration = world.chance.pick(&[None, Some(5), Some(90), Some(600), Some(90_000)]).map(Seconds::new);
+    let who = if world.chance.one_in(3) { somebody(world) } else { person(*world.chance.pick(&["dev", "eve"])) };
+    let role: &str = world.chance.pick(&["debug", "everywhere", "glance"]);
+    let duration = world.chance.pick(&[None, None, Some(5), Some(90), Some(120), Some(90_000)]).map(Seconds::new);
     let ask = AskFor {
         role: role.parse().expect("INVARIANT: a role name"),
         resources: Vec::new(),
@@ -136,8 +147,8 @@ fn ask(world: &mut World) {
 }
 
 fn judge(world: &mut World) {
-    let Some(request) = some_request(world) else { return };
-    let people = ["ann", "bob", "dev", "mallory", "eve"];
+    let Some(request) = some_request(world, is_pending) else { return };
+    let people = ["ann", "ann", "bob", "dev", "mallory"];
     let verdicts = 1 + world.chance.below(3);
     for _ in 0..verdicts {
         let who = person(*world.chance.pick(&people));
@@ -165,7 +176,7 @@ fn judge(world: &mut World) {
 }
 
 fn activate(world: &mut World) {
-    let Some(request) = some_request(world) else { return };
+    let Some(request) = some_request(world, has_grant) else { return };
     let mut clicks = 1 + world.chance.below(2);
     if request.grant_id().is_none() {
         clicks = usize::from(world.chance.one_in(4));
@@ -190,7 +201,7 @@ fn activate(world: &mut World) {
 }
 
 fn end(world: &mut World) {
-    let Some(request) = some_request(world) else { return };
+    let Some(request) = some_request(world, has_grant) else { return };
     let which = GrantRef::Request(request.id);
     let engine = world.engine.clone();
     if world.chance.one_in(2) {
@@ -211,7 +222,7 @@ fn end(world: &mut World) {
 }
 
 fn withdraw(world: &mut World) {
-    let Some(request) = some_request(world) else { return };
+    let Some(request) = some_request(world, is_pending) else { return };
     let who = if world.chance.one_in(4) {
         somebody(world)
     } else {
