@@ -131,12 +131,6 @@ impl Compiled {
         };
         Self { role: role_entity(uid, role.justification.as_ref()), may_ask, stages, bounds }
     }
-
-    /// How many Cedar policies a decision about asking looks at.
-    #[cfg(test)]
-    pub(crate) fn policies(&self) -> usize {
-        self.may_ask.policies.num_of_policies() + self.bounds.policies.num_of_policies()
-    }
 }
 
 impl Stage {

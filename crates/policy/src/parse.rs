@@ -4,7 +4,7 @@ use crate::node::{Comment, Document, Entry, Layout, Looks, Node, Scalar, Style, 
 use crate::problem::{At, Problems};
 use crate::source::{Pos, SourceFile, Span};
 use curfew_domain::limits;
-use granit_parser::{Event, Parser, ScalarStyle, StructureStyle};
+use granit_parser::{ErrorKind, Event, Parser, ScalarStyle, StructureStyle};
 use std::collections::BTreeMap;
 
 pub(crate) const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
@@ -217,8 +217,7 @@ impl<'a> Builder<'a> {
     fn push(&mut self, open: Open) -> Then {
         if self.open.len() >= limits::POLICY_NESTING {
             let (Open::List { start, .. } | Open::Map { start, .. }) = &open;
-            let message = format!("this is nested deeper than {} levels", limits::POLICY_NESTING);
-            self.refuse(start.head(), "nesting", message, "no policy needs that; look for a missing bracket");
+            self.nested_too_deep(start.head());
             return Then::Stop;
         }
         self.open.push(open);
@@ -308,8 +307,24 @@ impl<'a> Builder<'a> {
 
     fn syntax(&mut self, e: &granit_parser::ScanError) {
         let mark = e.marker();
-        let at = At { pos: pos(mark), span: self.offset(mark).map(|offset| Span { offset, len: 1 }) };
+        let at = At {
+            pos: pos(mark),
+            span: mark.byte_offset().map(|o| Span { offset: self.skipped + o, len: self.one_char(o) }),
+        };
+        if matches!(e.kind(), ErrorKind::RecursionLimitExceeded) {
+            return self.nested_too_deep(at);
+        }
         self.refuse(at, "syntax", format!("this is not YAML: {}", e.info()), "check quotes, brackets and indentation");
+    }
+
+    fn nested_too_deep(&mut self, at: At) {
+        let message = format!("this is nested deeper than {} levels", limits::POLICY_NESTING);
+        self.refuse(at, "nesting", message, "no policy needs that; look for a missing bracket");
+    }
+
+    /// Bytes of the character at an offset; none at the end.
+    fn one_char(&self, offset: usize) -> usize {
+        self.text.get(offset..).and_then(|rest| rest.chars().next()).map_or(0, char::len_utf8)
     }
 
     fn node(&self, span: &granit_parser::Span, value: Value) -> Node {
@@ -320,10 +335,6 @@ impl<'a> Builder<'a> {
     fn at(&self, span: &granit_parser::Span) -> At {
         let range = span.byte_range().map(|r| Span { offset: self.skipped + r.start, len: r.len() });
         At { pos: pos(&span.start), span: range }
-    }
-
-    fn offset(&self, mark: &granit_parser::Marker) -> Option<usize> {
-        mark.byte_offset().map(|o| self.skipped + o)
     }
 }
 

@@ -588,7 +588,7 @@ fn json_is_read_strictly() {
     );
     assert_eq!(json("{\"roles\": [], \"roles\": []}"), vec![("duplicate-key", 1, 15)]);
     assert_eq!(json("{\"roles\": null}"), vec![("null", 1, 11)]);
-    assert_eq!(json("{\"groups\": {\"\\u0061\": [], \"a\": []}}"), vec![("duplicate-key", 1, 26)]);
+    assert_eq!(json("{\"groups\": {\"\\u0061\": [], \"a\": []}}"), vec![("duplicate-key", 1, 27)]);
     assert_eq!(json("roles: []\n"), vec![("syntax", 1, 1)]);
     assert_eq!(json("{\"roles\": [],}\n"), vec![("syntax", 1, 14)]);
     assert_eq!(json("{\"roles\": []} # no\n"), vec![("syntax", 1, 15)]);
