@@ -6,5 +6,6 @@
 //! **Invariant:** nothing here knows of requests, grants, approvals or the ledger. What a connector needs
 //! arrives in its orders; what it knows is read from the target.
 
+pub mod conformance;
 pub mod postgres;
 pub mod ssh;

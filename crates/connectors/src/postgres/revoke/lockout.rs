@@ -16,8 +16,10 @@ use crate::postgres::site::{Opened, Site, begin, ident, literal};
 use curfew_domain::Timestamp;
 use curfew_engine::seams::connector::{CallError, Marker, RevokeOrder};
 
-/// How often one role alone is tried before the caller has to come again.
+/// How often a stubborn role is tried before the caller has to come again.
 const TRIES: usize = 4;
+/// How long a row that somebody else holds is waited for: only a subject that plays tricks holds one.
+const ROW_WAIT: &str = "SET LOCAL lock_timeout = '200ms';\n";
 
 pub(super) async fn run(
     postgres: &Postgres,
@@ -32,7 +34,7 @@ pub(super) async fn run(
         link.ask("COMMIT").await.map_err(|e| site.failed(&e))?;
         return Ok(cases);
     }
-    let mut sql = String::new();
+    let mut sql = String::from(ROW_WAIT);
     for (case, role) in &roles {
         sql.push_str(&lock_sql(&role.name, opened)?);
         sql.push_str(&strip_sql(link, case, role)?);
@@ -43,17 +45,47 @@ pub(super) async fn run(
         Err(LinkError::Statement { .. }) => drop(link.ask("ROLLBACK").await.map_err(|e| site.failed(&e))?),
         Err(e) => return Err(e.at_commit(site.resource())),
     }
-    for case in &mut cases {
-        if let Ok(Case { role: Some(role), .. }) = case
-            && let Err(e) = alone(postgres, link, site, role).await
-        {
-            *case = Err(e);
-        }
-        if let Ok(one) = &case {
-            strip(link, site, one).await?;
+    one_by_one(postgres, link, site, &mut cases).await?;
+    Ok(cases)
+}
+
+/// The batch again, role by role: first those that let themselves be locked out, then the stubborn ones.
+async fn one_by_one(
+    postgres: &Postgres,
+    link: &mut Link,
+    site: &Site<'_>,
+    cases: &mut [Result<Case, CallError>],
+) -> Result<(), CallError> {
+    let mut stubborn = Vec::new();
+    for case in cases.iter_mut() {
+        let Ok(Case { role: Some(role), .. }) = case else { continue };
+        if quick(link, site, role).await?.is_err() {
+            stubborn.push(case);
         }
     }
-    Ok(cases)
+    for case in stubborn {
+        let Ok(Case { role: Some(role), .. }) = case else { continue };
+        if let Err(e) = alone(postgres, link, site, role).await {
+            *case = Err(e);
+        }
+    }
+    for case in cases.iter().flatten() {
+        strip(link, site, case).await?;
+    }
+    Ok(())
+}
+
+/// One role, without much patience.
+async fn quick(link: &mut Link, site: &Site<'_>, role: &Role) -> Result<Result<(), LinkError>, CallError> {
+    let opened = begin(link, site).await?;
+    match link.ask(&format!("{ROW_WAIT}{}COMMIT", lock_sql(&role.name, opened)?)).await {
+        Ok(_) => Ok(Ok(())),
+        Err(e @ LinkError::Statement { .. }) => {
+            link.ask("ROLLBACK").await.map_err(|e| site.failed(&e))?;
+            Ok(Err(e))
+        }
+        Err(e) => Err(e.at_commit(site.resource())),
+    }
 }
 
 /// Only the login, of a role that bears a marker of ours.
@@ -132,14 +164,10 @@ async fn strip(link: &mut Link, site: &Site<'_>, case: &Case) -> Result<(), Call
 async fn alone(postgres: &Postgres, link: &mut Link, site: &Site<'_>, role: &Role) -> Result<(), CallError> {
     let mut last = None;
     for _ in 0..TRIES {
-        let opened = begin(link, site).await?;
-        let sql = format!("SET LOCAL lock_timeout = '500ms'; {}COMMIT", lock_sql(&role.name, opened)?);
-        match link.ask(&sql).await {
-            Ok(_) => return Ok(()),
-            Err(e @ LinkError::Statement { .. }) => last = Some(e),
-            Err(e) => return Err(e.at_commit(site.resource())),
+        match quick(link, site, role).await? {
+            Ok(()) => return Ok(()),
+            Err(e) => last = Some(e),
         }
-        link.ask("ROLLBACK").await.map_err(|e| site.failed(&e))?;
         sessions::end(link, &postgres.clock, &BTreeSet::from([role.oid])).await.map_err(|e| site.failed(&e))?;
         if let Err(why) = clear::prepared(postgres, link, site, &role.name).await {
             tracing::warn!(resource = %site.resource(), role = %role.name, %why, "a prepared transaction holds a lock on a lease's role");

@@ -1,0 +1,60 @@
+//! The one quoting function against the server's own. It is private, so it is tried through what it makes:
+//! hostile names of schemas, databases and roles that must come out as what they are.
+
+use crate::support::{EVERY, Manager, Site, Version, revoked};
+use curfew_engine::seams::Connector;
+
+const HOSTILE: &[&str] = &[
+    "a\"b",
+    "a'b",
+    "a\\b",
+    "Robert\"); DROP SCHEMA public CASCADE; --",
+    "$$; SELECT 1; $$",
+    "select",
+    "  spaces  ",
+    "ünïcödé 漢字",
+    "/* comment",
+    "tab\tnewline\nend",
+    "x'y\"z\\w;--",
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn hostile_names_are_only_names() {
+    for (version, manager) in EVERY {
+        for schema in HOSTILE {
+            let settings = serde_json::json!({"schemas": [schema]});
+            let Some(site) = Site::with(version, manager, settings).await else { continue };
+            let quoted = schema.replace('"', "\"\"");
+            let owner = site
+                .value(&format!("SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = '{}'", site.database))
+                .await;
+            site.sql(&format!(
+                "SET ROLE {owner}; CREATE SCHEMA \"{quoted}\"; CREATE TABLE \"{quoted}\".\"{quoted}\" (i int)"
+            ))
+            .await;
+            site.connector.prepare(&site.target).await.unwrap_or_else(|e| panic!("{schema}: {e}"));
+            let ask = site.order(&["read", "ddl"], 600);
+            let issued = site.issue(&ask).await.unwrap();
+            let session = ask.log_in(&site).await.unwrap();
+            session.run(&format!("SELECT * FROM \"{quoted}\".\"{quoted}\"")).await.unwrap();
+            session
+                .run(&format!("CREATE FUNCTION \"{quoted}\".\"{quoted}\"(int[], text) RETURNS int LANGUAGE sql SECURITY DEFINER AS 'SELECT 1'"))
+                .await
+                .unwrap();
+            assert_eq!(revoked(site.revoke(&ask, Some(&issued)).await).len(), 1);
+            assert_eq!(site.value("SELECT count(*) FROM orders").await, "1", "nothing else happened");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn names_that_would_be_cut_are_never_sent() {
+    let Some(site) = Site::new(Version::Debian, Manager::Superuser).await else { return };
+    let settings = serde_json::json!({"schemas": ["x".repeat(64)]});
+    let target = curfew_engine::seams::connector::Target {
+        definition: curfew_domain::lease::Definition { admin: None, settings },
+        ..site.target.clone()
+    };
+    let refused = site.connector.prepare(&target).await.unwrap_err().to_string();
+    assert!(refused.contains("63 bytes"), "{refused}");
+}
