@@ -22,7 +22,7 @@ async fn one_host(world: &World) -> (PrivateSshd, Target) {
     (host, target)
 }
 
-pub async fn opens_until_revoked() {
+pub(crate) async fn opens_until_revoked() {
     let world = World::new().await;
     let (host, target) = one_host(&world).await;
     let held = world.issue(&target, &["shell"], HOUR).await;
@@ -40,7 +40,7 @@ pub async fn opens_until_revoked() {
     assert!(matches!(refused, Err(CallError::Refused { .. })), "{refused:?}");
 }
 
-pub async fn another_resource_refuses() {
+pub(crate) async fn another_resource_refuses() {
     let world = World::new().await;
     let (host, target) = one_host(&world).await;
     let mut blue = world.host("blue");
@@ -60,7 +60,7 @@ fn trusting(held: Held, other: &Held) -> Held {
     held
 }
 
-pub async fn only_its_accounts() {
+pub(crate) async fn only_its_accounts() {
     let world = World::new().await;
     let mut host = world.host("web");
     let account = host.account().to_owned();
@@ -75,12 +75,11 @@ pub async fn only_its_accounts() {
     assert!(world.issue(&target, &["both"], HOUR).await.opens(&host).await);
 }
 
-pub async fn ends_at_its_hour_alone() {
+pub(crate) async fn ends_at_its_hour_alone() {
     let world = World::new().await;
     let (host, target) = one_host(&world).await;
     let held = world.issue(&target, &["shell"], Duration::from_secs(4)).await;
-    let mut session = Guard::spawn(held.client(&host, "certificate").arg("echo in; sleep 60"));
-    world.until("the session is open", || sessions(&host) == 1).await;
+    let mut session = enter(&world, &host, &held).await;
     world.stop_server();
     let left = held.order.expires_at.millis_since(RealClock.wall());
     tokio::time::sleep(Duration::from_millis(left.saturating_sub(1_500))).await;
@@ -90,7 +89,7 @@ pub async fn ends_at_its_hour_alone() {
     assert!(!held.opens(&host).await, "expired");
 }
 
-pub async fn master_connection_ends() {
+pub(crate) async fn master_connection_ends() {
     let world = World::new().await;
     let (host, target) = one_host(&world).await;
     let held = world.issue(&target, &["shell"], HOUR).await;
@@ -128,7 +127,7 @@ pub async fn master_connection_ends() {
     assert_eq!(observation.found, []);
 }
 
-pub async fn only_what_policy_gives() {
+pub(crate) async fn only_what_policy_gives() {
     let world = World::new().await;
     let mut host = world.host("web");
     let account = host.account().to_owned();
@@ -158,12 +157,11 @@ pub async fn only_what_policy_gives() {
     assert!(world.issue(&far, &["shell"], HOUR).await.opens(&host).await);
 }
 
-pub async fn dead_agent() {
+pub(crate) async fn dead_agent() {
     let world = World::new().await;
     let (mut host, target) = one_host(&world).await;
     let held = world.issue(&target, &["shell"], HOUR).await;
-    let mut session = Guard::spawn(held.client(&host, "certificate").arg("echo in; sleep 60"));
-    world.until("the session is open", || sessions(&host) == 1).await;
+    let mut session = enter(&world, &host, &held).await;
     let token = world.token_of(&host);
     host.stop_agent();
     assert!(!held.opens(&host).await, "nobody would end a new session");
@@ -182,7 +180,7 @@ pub async fn dead_agent() {
     assert!(session.has_ended());
 }
 
-pub async fn rotation() {
+pub(crate) async fn rotation() {
     let world = World::new().await;
     let (host, target) = one_host(&world).await;
     let before = world.issue(&target, &["shell"], HOUR).await;
@@ -198,7 +196,7 @@ pub async fn rotation() {
     assert!(!before.opens(&host).await && !after.opens(&host).await, "refused under either authority");
 }
 
-pub async fn unread_host() {
+pub(crate) async fn unread_host() {
     let world = World::new().await;
     let (host, _) = one_host(&world).await;
     let target = world
@@ -216,7 +214,7 @@ pub async fn unread_host() {
     assert!(!held.opens(&host).await, "the other one refuses");
 }
 
-pub async fn many_end_at_once() {
+pub(crate) async fn many_end_at_once() {
     let world = World::new().await;
     let (host, target) = one_host(&world).await;
     let mut held = Vec::new();
@@ -232,6 +230,14 @@ pub async fn many_end_at_once() {
     let found = world.ssh.observe(&target).await.expect("observed").found;
     assert_eq!(found.len(), kept.len());
     assert!(found.iter().all(|f| f.access == Access::Open && f.marker.is_some()));
+}
+
+/// Opens a session that does nothing, and waits until it is in: sshd asks for principals before it lets anybody in.
+async fn enter(world: &World, host: &PrivateSshd, held: &Held) -> Guard {
+    let mark = held.dir.join("in");
+    let session = Guard::spawn(held.client(host, "certificate").arg(format!("touch {}; sleep 60", mark.display())));
+    world.until("the session is open", || mark.exists()).await;
+    session
 }
 
 /// Sessions that were let in and whose sshd runs.

@@ -24,7 +24,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 /// This binary as `curfew`.
-pub fn curfew() -> ExitCode {
+pub(crate) fn curfew() -> ExitCode {
     curfew_cli::run(curfew_cli::Program {
         kinds: Vec::new(),
         dev: |_| Err(curfew_cli::Failure::no("not_here", "only `curfew host` is in this binary")),
@@ -33,13 +33,13 @@ pub fn curfew() -> ExitCode {
 }
 
 /// What these tests need and this machine does not have.
-pub fn missing() -> Option<&'static str> {
+pub(crate) fn missing() -> Option<&'static str> {
     let there = |program: &str, places: &[&str]| places.iter().any(|p| Path::new(p).join(program).exists());
     let anywhere = ["/usr/sbin", "/usr/local/sbin", "/usr/bin", "/usr/local/bin"];
     ["sshd", "ssh", "ssh-keygen"].into_iter().find(|p| !there(p, &anywhere))
 }
 
-pub struct RealClock;
+pub(crate) struct RealClock;
 
 impl Clock for RealClock {
     #[allow(clippy::disallowed_methods, reason = "real hosts go by real time")]
@@ -70,18 +70,18 @@ impl Entropy for Counting {
 
 type Tokens = Arc<Mutex<BTreeMap<String, (ResourceName, String)>>>;
 
-pub struct World {
-    pub store: MemoryStore,
-    pub ssh: Arc<Ssh>,
+pub(crate) struct World {
+    pub(crate) store: MemoryStore,
+    pub(crate) ssh: Arc<Ssh>,
     tokens: Tokens,
     server: Mutex<Option<tokio::task::JoinHandle<()>>>,
     address: std::net::SocketAddr,
-    pub base: TempDir,
+    pub(crate) base: TempDir,
     leases: AtomicU64,
 }
 
 impl World {
-    pub async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let store = MemoryStore::default();
         let clock: Arc<dyn Clock> = Arc::new(RealClock);
         let shared: Arc<dyn Store> = Arc::new(store.clone());
@@ -112,20 +112,20 @@ impl World {
     }
 
     /// Takes the server away; its address refuses.
-    pub fn stop_server(&self) {
+    pub(crate) fn stop_server(&self) {
         if let Some(task) = self.server.lock().expect("not poisoned").take() {
             task.abort();
         }
     }
 
     /// Starts sshd for a resource, without an agent.
-    pub fn host(&self, name: &str) -> PrivateSshd {
+    pub(crate) fn host(&self, name: &str) -> PrivateSshd {
         let program = std::env::current_exe().expect("this program");
         PrivateSshd::start(&self.base.path().join(name), &program).expect("a private sshd")
     }
 
     /// Gives a host a token and starts its agent; waits for its first report.
-    pub async fn watch(&self, target: &Target, host: &mut PrivateSshd) {
+    pub(crate) async fn watch(&self, target: &Target, host: &mut PrivateSshd) {
         let token = format!("cfh_{}_{}", target.resource.as_str().replace('/', "_"), host.port());
         let fact = format!("host_token/{}/{}", target.resource, host.host());
         let value = Some(json!({"sha256": "of no interest"}).to_string());
@@ -139,19 +139,19 @@ impl World {
         .await;
     }
 
-    pub fn start_agent(&self, target: &Target, host: &mut PrivateSshd, token: &str) {
+    pub(crate) fn start_agent(&self, target: &Target, host: &mut PrivateSshd, token: &str) {
         let server = format!("http://{}", self.address);
         let token = token.to_owned().into();
         host.start_agent(&Agent { server: &server, resource: &target.resource, token: &token }).expect("an agent");
     }
 
-    pub fn token_of(&self, host: &PrivateSshd) -> String {
+    pub(crate) fn token_of(&self, host: &PrivateSshd) -> String {
         let tokens = self.tokens.lock().expect("not poisoned");
         tokens.iter().find(|(_, (_, h))| *h == host.host()).expect("a token").0.clone()
     }
 
     /// A prepared resource on this host.
-    pub async fn resource(&self, name: &str, host: &PrivateSshd, change: impl FnOnce(&mut Value)) -> Target {
+    pub(crate) async fn resource(&self, name: &str, host: &PrivateSshd, change: impl FnOnce(&mut Value)) -> Target {
         let mut settings = json!({
             "hosts": [host.host()],
             "host_keys": [host.host_key().expect("a host key")],
@@ -170,7 +170,7 @@ impl World {
     }
 
     /// Issues a certificate for a key of its own, and writes both beside each other.
-    pub async fn issue(&self, target: &Target, actions: &[&str], length: Duration) -> Held {
+    pub(crate) async fn issue(&self, target: &Target, actions: &[&str], length: Duration) -> Held {
         let number = self.leases.fetch_add(1, Ordering::Relaxed);
         let dir = self.base.path().join(format!("client-{number}"));
         std::fs::create_dir(&dir).expect("a folder");
@@ -197,13 +197,13 @@ impl World {
         Held { dir, order, issued }
     }
 
-    pub async fn revoke(&self, target: &Target, held: &[&Held]) -> Vec<Result<Revocation, CallError>> {
+    pub(crate) async fn revoke(&self, target: &Target, held: &[&Held]) -> Vec<Result<Revocation, CallError>> {
         let orders: Vec<_> = held.iter().map(|h| h.end(RealClock.wall())).collect();
         self.ssh.revoke(target, &orders).await
     }
 
     /// Waits until it is so, for 10 s at most.
-    pub async fn until(&self, what: &str, mut so: impl FnMut() -> bool) {
+    pub(crate) async fn until(&self, what: &str, mut so: impl FnMut() -> bool) {
         for _ in 0..500 {
             if so() {
                 return;
@@ -232,14 +232,14 @@ async fn sync(
 }
 
 /// A key and its certificate, as a subject holds them.
-pub struct Held {
-    pub dir: PathBuf,
-    pub order: IssueOrder,
-    pub issued: Issued,
+pub(crate) struct Held {
+    pub(crate) dir: PathBuf,
+    pub(crate) order: IssueOrder,
+    pub(crate) issued: Issued,
 }
 
 impl Held {
-    pub fn end(&self, now: Timestamp) -> RevokeOrder {
+    pub(crate) fn end(&self, now: Timestamp) -> RevokeOrder {
         RevokeOrder {
             lease: self.order.lease,
             locator: Some(self.issued.locator.clone()),
@@ -251,7 +251,7 @@ impl Held {
     }
 
     /// `ssh` to a host with these options, ready to be given a command.
-    pub fn client(&self, host: &PrivateSshd, certificate: &str) -> Command {
+    pub(crate) fn client(&self, host: &PrivateSshd, certificate: &str) -> Command {
         let mut ssh = Command::new("ssh");
         ssh.args(["-F", "none", "-o", "BatchMode=yes", "-o", "IdentitiesOnly=yes", "-o", "IdentityAgent=none"]);
         ssh.args(["-o", "StrictHostKeyChecking=yes", "-o", "ConnectTimeout=10"]);
@@ -264,14 +264,14 @@ impl Held {
     }
 
     /// Runs a command there.
-    pub async fn run(&self, host: &PrivateSshd, command: &str) -> Output {
+    pub(crate) async fn run(&self, host: &PrivateSshd, command: &str) -> Output {
         let mut ssh = self.client(host, "certificate");
         ssh.arg(command);
         tokio::task::spawn_blocking(move || ssh.output().expect("ssh runs")).await.expect("joined")
     }
 
     /// Whether it opens the host.
-    pub async fn opens(&self, host: &PrivateSshd) -> bool {
+    pub(crate) async fn opens(&self, host: &PrivateSshd) -> bool {
         let output = self.run(host, "echo in").await;
         let stderr = String::from_utf8_lossy(&output.stderr);
         assert!(
@@ -283,14 +283,14 @@ impl Held {
 }
 
 /// A child that ends with its test.
-pub struct Guard(pub Child);
+pub(crate) struct Guard(pub(crate) Child);
 
 impl Guard {
-    pub fn spawn(command: &mut Command) -> Self {
+    pub(crate) fn spawn(command: &mut Command) -> Self {
         Self(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts"))
     }
 
-    pub fn has_ended(&mut self) -> bool {
+    pub(crate) fn has_ended(&mut self) -> bool {
         matches!(self.0.try_wait(), Ok(Some(_)))
     }
 }
