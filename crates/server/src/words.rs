@@ -71,7 +71,7 @@ mod tests {
 
     #[test]
     fn times_and_spans_read_well() {
-        let at = |millis| Timestamp::from_millis(1_772_445_600_000 + millis);
+        let at = |millis: i64| Timestamp::from_millis(1_772_445_600_000 + millis);
         assert_eq!(moment(at(59_999)), "2026-03-02 10:00 UTC");
         assert_eq!(span(at(0), at(59_999)), "under a minute");
         assert_eq!(span(at(0), at(90_500)), "1m30s");

@@ -10,6 +10,7 @@ use axum::response::Response;
 use curfew_api::ErrorCode;
 use curfew_domain::audit::AuditAction;
 use curfew_domain::{Identity, Timestamp};
+use curfew_engine::seams::store::ReadError;
 use http::request::Parts;
 
 /// Somebody whose token was looked up for this very call.
@@ -47,22 +48,34 @@ pub(crate) async fn authenticate(
         }
         Presented::Malformed => return Err(refuse(&app, &source, "the token is not one of this server").await),
     };
-    let hash = token.hash();
-    let session = app.engine.store().session(&hash).await?;
-    let Some(session) = session.filter(|s| is_same_hash(&s.token_hash, &hash)) else {
-        return Err(refuse(&app, &source, "the sign-in is not known").await);
+    let caller = match known(&app, &token).await? {
+        Ok(caller) => caller,
+        Err(because) => return Err(refuse(&app, &source, because).await),
     };
-    if app.engine.now() >= session.expires_at {
-        return Err(refuse(&app, &source, "the sign-in is over").await);
-    }
-    let who = Identity { subject: session.subject, groups: session.groups };
-    tracing::Span::current().record("subject", tracing::field::display(&who.subject.id));
-    request.extensions_mut().insert(Caller { who, expires_at: session.expires_at, token_hash: hash });
+    tracing::Span::current().record("subject", tracing::field::display(&caller.who.subject.id));
+    request.extensions_mut().insert(caller);
     Ok(next.run(request).await)
 }
 
+/// Who stands behind a token, or why nobody does.
+///
+/// # Errors
+/// When the ledger cannot be read.
+pub(crate) async fn known(app: &App, token: &Token) -> Result<Result<Caller, &'static str>, ReadError> {
+    let hash = token.hash();
+    let session = app.engine.store().session(&hash).await?;
+    let Some(session) = session.filter(|s| is_same_hash(&s.token_hash, &hash)) else {
+        return Ok(Err("the sign-in is not known"));
+    };
+    if app.engine.now() >= session.expires_at {
+        return Ok(Err("the sign-in is over"));
+    }
+    let who = Identity { subject: session.subject, groups: session.groups };
+    Ok(Ok(Caller { who, expires_at: session.expires_at, token_hash: hash }))
+}
+
 /// Records that a token was refused, and gives the error to answer with.
-async fn refuse(app: &App, source: &Source, because: &'static str) -> ApiError {
+pub(crate) async fn refuse(app: &App, source: &Source, because: &'static str) -> ApiError {
     if let Err(too_many) = app.refused.take(source) {
         return too_many;
     }

@@ -7,5 +7,5 @@ mod caller;
 pub(crate) mod sign_in;
 mod token;
 
-pub(crate) use caller::{Caller, authenticate};
-pub(crate) use token::{HOST_PREFIX, Presented, Token, is_same_hash};
+pub(crate) use caller::{Caller, authenticate, known, refuse};
+pub(crate) use token::{HOST_PREFIX, Presented, SESSION_PREFIX, Token, is_same_hash};

@@ -28,6 +28,12 @@ impl Token {
         Self(Zeroizing::new(format!("{prefix}{}", URL_SAFE_NO_PAD.encode(*bytes))))
     }
 
+    /// Of its text, if that has this prefix and the length of a token.
+    pub(crate) fn of(text: &str, prefix: &'static str) -> Option<Self> {
+        let sound = text.starts_with(prefix) && text.len() == prefix.len() + BODY_CHARS;
+        sound.then(|| Self(Zeroizing::new(text.to_owned())))
+    }
+
     /// The one in the `Authorization` header, if it has this prefix and the length of a token.
     pub(crate) fn presented(headers: &HeaderMap, prefix: &'static str) -> Presented {
         let mut all = headers.get_all(AUTHORIZATION).iter();
@@ -38,10 +44,8 @@ impl Token {
             scheme.eq_ignore_ascii_case("bearer").then_some(token)
         });
         match token {
-            Some(token) if token.starts_with(prefix) && token.len() == prefix.len() + BODY_CHARS => {
-                Presented::Token(Self(Zeroizing::new(token.to_owned())))
-            }
-            Some(_) | None => Presented::Malformed,
+            Some(token) => Self::of(token, prefix).map_or(Presented::Malformed, Presented::Token),
+            None => Presented::Malformed,
         }
     }
 

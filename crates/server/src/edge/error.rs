@@ -3,7 +3,7 @@
 use crate::checkpointer::CheckpointError;
 use axum::Json;
 use axum::response::{IntoResponse, Response};
-use curfew_api::{DecisionView, ErrorBody, ErrorCode};
+use curfew_api::{DecisionView, ErrorBody, ErrorCode, ErrorView};
 use curfew_domain::Decision;
 use curfew_domain::request::VerdictError;
 use curfew_engine::seams::connector::CallError;
@@ -49,6 +49,11 @@ impl ApiError {
         }
         error.body.error.decision = Some(DecisionView::from(decision));
         error
+    }
+
+    /// What it says, for whoever shows it otherwise than as JSON.
+    pub(crate) fn into_view(self) -> (ErrorCode, ErrorView) {
+        (self.code, self.body.error)
     }
 
     /// There is no such thing, or the caller may not see it: the two are not told apart.
