@@ -142,7 +142,9 @@ mod tests {
     #[tokio::test]
     async fn the_exit_is_the_commands_own() {
         let machine = Machine::here();
-        for (script, exit) in [("exit 7", Exit::Command(7)), ("exit 0", Exit::Command(0)), ("kill -9 $$", Exit::Signal(9))] {
+        for (script, exit) in
+            [("exit 7", Exit::Command(7)), ("exit 0", Exit::Command(0)), ("kill -9 $$", Exit::Signal(9))]
+        {
             assert_eq!(run(&launch("sh", &["-c", script], &[]), &machine).await, Ok(exit), "{script}");
         }
     }

@@ -86,7 +86,10 @@ fn check_claimable(grant: &GrantView, folder: &GrantFolder) -> Result<(), Failur
         "active" if folder.record()?.is_some() => Ok(()),
         "active" => Err(Failure::no("activated_elsewhere", format!("{} was activated on another machine", grant.id))
             .hint("its secret stayed there; return it and ask again")),
-        state => Err(Failure::no("already_final", format!("{} is {state}", grant.id)).hint("ask again with `curfew request`")),
+        state => {
+            Err(Failure::no("already_final", format!("{} is {state}", grant.id))
+                .hint("ask again with `curfew request`"))
+        }
     }
 }
 
@@ -127,7 +130,8 @@ fn prepare(
 
 fn print(context: &mut Context, activated: &Activated) -> Result<(), Failure> {
     let grant = &activated.grant;
-    let end = grant.expires_at.map_or_else(String::new, |at| format!("ends {} ({at})", ago_or_in(at, context.machine.now())));
+    let end =
+        grant.expires_at.map_or_else(String::new, |at| format!("ends {} ({at})", ago_or_in(at, context.machine.now())));
     context.output.line(&format!("{} {}  {end}", grant.id, grant.state))?;
     for credential in &activated.credentials {
         let mut facts = Facts::new();

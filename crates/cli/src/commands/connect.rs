@@ -55,10 +55,12 @@ fn choose<'a>(credentials: &'a [Credential], resource: Option<&ResourceName>) ->
     match (resource, credentials) {
         (None, [one]) => Ok(one),
         (None, _) => {
-            Err(Failure::wrong_use("the grant has several resources").hint(format!("--resource {}", names.join(" or "))))
+            Err(Failure::wrong_use("the grant has several resources")
+                .hint(format!("--resource {}", names.join(" or "))))
         }
         (Some(name), _) => credentials.iter().find(|credential| credential.resource == *name).ok_or_else(|| {
-            Failure::not_found(format!("the grant does not reach `{name}`")).hint(format!("it reaches {}", names.join(", ")))
+            Failure::not_found(format!("the grant does not reach `{name}`"))
+                .hint(format!("it reaches {}", names.join(", ")))
         }),
     }
 }
@@ -104,7 +106,9 @@ fn ssh_options(credential: &Credential, action: Option<&ActionName>) -> Result<V
 /// A path as ssh_config(5) reads it: quoted, `%` doubled. Quotes and `${` have no escape there.
 fn ssh_path(path: &str) -> Result<String, Failure> {
     if path.contains('"') || path.contains("${") || path.contains('\\') {
-        return Err(Failure::wrong_use(format!("ssh cannot be given the path {path}")).hint("set CURFEW_STATE to another"));
+        return Err(
+            Failure::wrong_use(format!("ssh cannot be given the path {path}")).hint("set CURFEW_STATE to another")
+        );
     }
     Ok(format!("\"{}\"", path.replace('%', "%%")))
 }
@@ -177,7 +181,10 @@ mod tests {
     fn of_several_resources_one_must_be_named() {
         let all = [credential("a", &[]), credential("b", &[])];
         let name = |text: &str| text.parse::<ResourceName>().expect("a name");
-        assert_eq!(choose(&all, None).map_err(|f| (f.exit, f.hint)).err(), Some((Exit::WrongUse, "--resource a or b".into())));
+        assert_eq!(
+            choose(&all, None).map_err(|f| (f.exit, f.hint)).err(),
+            Some((Exit::WrongUse, "--resource a or b".into()))
+        );
         assert_eq!(choose(&all, Some(&name("b"))).map(|c| c.resource.to_string()), Ok("b".into()));
         assert_eq!(choose(&all, Some(&name("c"))).map_err(|f| f.exit).err(), Some(Exit::NotFound));
         assert!(choose(&all[..1], None).is_ok());

@@ -31,7 +31,8 @@ pub(crate) fn run(context: &mut Context, args: ConnectorsArgs) -> Result<Exit, F
             let kind = kinds.iter().find(|kind| kind.name == name);
             let kind = kind.ok_or_else(|| {
                 let names: Vec<_> = kinds.iter().map(|kind| kind.name.as_str()).collect();
-                Failure::not_found(format!("there is no connector `{name}`")).hint(format!("there is {}", names.join(", ")))
+                Failure::not_found(format!("there is no connector `{name}`"))
+                    .hint(format!("there is {}", names.join(", ")))
             })?;
             show(context, kind)?;
         }

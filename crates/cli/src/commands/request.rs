@@ -135,7 +135,11 @@ pub(crate) async fn ask(context: &mut Context, session: &Session, body: &AskBody
             if let ClientError::Api { decision: Some(decision), .. } = error {
                 let reasons = decision.unsatisfied.iter().chain(&decision.failed);
                 for reason in reasons.filter(|_| context.output.voice() != Voice::Json) {
-                    let place = if reason.file.is_empty() { String::new() } else { format!(" ({}:{})", reason.file, reason.line) };
+                    let place = if reason.file.is_empty() {
+                        String::new()
+                    } else {
+                        format!(" ({}:{})", reason.file, reason.line)
+                    };
                     failure.message.push_str(&format!("\n{}{place}", reason.message));
                 }
             }

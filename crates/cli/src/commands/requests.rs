@@ -43,7 +43,8 @@ pub(crate) async fn run(context: &mut Context, args: &RequestsArgs) -> Result<Ex
     let requests = all(context, &session, args.which()).await?;
     let now = context.machine.now();
     context.output.show(&requests, |output, requests| {
-        let mut table = Table::new(&["ID", "STATE", "ROLE", "SUBJECT", "SCOPE", "FOR", "ASKED", "REASON"], "no requests");
+        let mut table =
+            Table::new(&["ID", "STATE", "ROLE", "SUBJECT", "SCOPE", "FOR", "ASKED", "REASON"], "no requests");
         for request in requests {
             table.row([
                 request.id.to_string(),

@@ -56,8 +56,7 @@ async fn revoke_one(context: &mut Context, id: &str, reason: String) -> Result<E
 async fn revoke_all(context: &mut Context, args: RevokeArgs) -> Result<Exit, Failure> {
     let session = Session::signed_in(context)?;
     let What { id: _, all_of, role, resource } = args.what;
-    let body =
-        RevocationBody { reason: args.reason, subject: all_of.map(|email| email.to_string()), role, resource };
+    let body = RevocationBody { reason: args.reason, subject: all_of.map(|email| email.to_string()), role, resource };
     let grants = session.client.revoke_all(&body).await.map_err(session::failure)?.items;
     for grant in &grants {
         forget(context, grant);

@@ -11,7 +11,8 @@ pub(crate) async fn run(context: &mut Context) -> Result<Exit, Failure> {
     let session = Session::signed_in(context)?;
     let roles = session.client.roles().await.map_err(session::failure)?.items;
     context.output.show(&roles, |output, roles| {
-        let mut table = Table::new(&["ROLE", "SCOPE", "AT MOST", "APPROVAL", "DESCRIPTION"], "no role may be asked for");
+        let mut table =
+            Table::new(&["ROLE", "SCOPE", "AT MOST", "APPROVAL", "DESCRIPTION"], "no role may be asked for");
         for role in roles {
             let scope: Vec<_> = role.scope.iter().map(scope_line).collect();
             let (name, most) = (role.name.to_string(), role.max_duration_seconds.to_string());

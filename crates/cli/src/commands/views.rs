@@ -82,9 +82,8 @@ fn verdict_line(approval: &curfew_api::ApprovalView, now: Timestamp) -> String {
 }
 
 fn stage_lines(decision: &DecisionView) -> Vec<String> {
-    let line = |stage: &curfew_api::StageView| {
-        format!("{} of {} ({})", stage.require, stage.approvers.join(", "), stage.name)
-    };
+    let line =
+        |stage: &curfew_api::StageView| format!("{} of {} ({})", stage.require, stage.approvers.join(", "), stage.name);
     decision.stages.iter().map(line).collect()
 }
 

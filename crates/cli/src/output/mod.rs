@@ -76,8 +76,6 @@ pub(crate) enum Colour {
     Red,
     /// Over, secondary.
     Dim,
-    /// A heading.
-    Bold,
 }
 
 impl Colour {
@@ -87,7 +85,6 @@ impl Colour {
             Self::Yellow => "33",
             Self::Red => "31",
             Self::Dim => "2",
-            Self::Bold => "1",
         }
     }
 }

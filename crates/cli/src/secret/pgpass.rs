@@ -49,8 +49,7 @@ mod tests {
 
     #[test]
     fn colons_and_backslashes_are_escaped() {
-        let login =
-            Login { host: "::1".into(), port: "5432".into(), database: r"a\b".into(), user: "cf_x".into() };
+        let login = Login { host: "::1".into(), port: "5432".into(), database: r"a\b".into(), user: "cf_x".into() };
         assert_eq!(pgpass_line(&login, "s3cret").as_str(), "\\:\\:1:5432:a\\\\b:cf_x:s3cret\n");
     }
 

@@ -58,14 +58,13 @@ mod tests {
         let (stored, server) = keys.split_once(':').expect("two keys");
         let [stored, server] = [stored, server].map(|key| BASE64.decode(key).expect("base64"));
         let nonce = "rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0";
-        let message = format!(
-            "n=user,r=rOprNGfwEbeRWgbNEkqO,r={nonce},s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096,c=biws,r={nonce}"
-        );
-        let proof = BASE64.decode("dHzbZapWIK4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ=").expect("base64");
+        let message =
+            format!("n=user,r=rOprNGfwEbeRWgbNEkqO,r={nonce},s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096,c=biws,r={nonce}");
+        let proof = BASE64.decode("dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ=").expect("base64");
         let signature = keyed(&stored, message.as_bytes());
         let client_key: Vec<u8> = proof.iter().zip(signature).map(|(a, b)| a ^ b).collect();
         assert_eq!(Sha256::digest(client_key).as_slice(), stored);
-        assert_eq!(BASE64.encode(keyed(&server, message.as_bytes())), "6rriTRBi23WpRK/wtup+mMhUZUn/dB5nLTJRsjl95G4=");
+        assert_eq!(BASE64.encode(keyed(&server, message.as_bytes())), "6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4=");
     }
 
     #[test]

@@ -21,7 +21,9 @@ pub(crate) struct TailArgs {
 
 pub(crate) async fn run(context: &mut Context, args: &TailArgs) -> Result<Exit, Failure> {
     if args.follow && context.output.voice() == Voice::Json {
-        return Err(Failure::wrong_use("--json prints one document, and --follow never ends").hint("leave one of them out"));
+        return Err(
+            Failure::wrong_use("--json prints one document, and --follow never ends").hint("leave one of them out")
+        );
     }
     let session = Session::signed_in(context)?;
     // Opened first, so that nothing falls between what was and what comes.

@@ -75,7 +75,10 @@ fn read_key(context: &Context, text: &str) -> Result<VerifierKey, Failure> {
         let mut text = String::new();
         file.take(KEY_FILE_BYTES).read_to_string(&mut text).map(|_| text)
     });
-    let text = read.map_err(|_| Failure::wrong_use("--key is neither a key nor a file that holds one").hint("it is what `curfew audit key` prints"))?;
+    let text = read.map_err(|_| {
+        Failure::wrong_use("--key is neither a key nor a file that holds one")
+            .hint("it is what `curfew audit key` prints")
+    })?;
     VerifierKey::parse(text.trim()).map_err(|error| Failure::wrong_use(format!("{}: {error}", path.display())))
 }
 
@@ -97,10 +100,7 @@ fn open(path: &Path) -> Result<File, Failure> {
 }
 
 /// Reads line by line; no line is held that is longer than one may be.
-fn verify(
-    mut reader: impl BufRead,
-    mut verifier: ExportVerifier,
-) -> std::io::Result<Result<Verdict, ExportError>> {
+fn verify(mut reader: impl BufRead, mut verifier: ExportVerifier) -> std::io::Result<Result<Verdict, ExportError>> {
     let mut line = Vec::new();
     loop {
         line.clear();
@@ -163,7 +163,7 @@ mod tests {
             (vec!["whole", "--key", "nothing"], Exit::WrongUse),
             (vec!["nothing", "--key", "key"], Exit::WrongUse),
             (vec![".", "--key", "key"], Exit::WrongUse),
-            (vec!["whole", "--key", "key", "--witness", "changed"], Exit::WrongUse),
+            (vec!["whole", "--key", "key", "--witness", "key"], Exit::WrongUse),
         ] {
             let (got, out, _) = run_in(folder.path(), &[&["--json", "audit", "verify"], args.as_slice()].concat());
             assert_eq!(got, exit, "{args:?}: {out}");

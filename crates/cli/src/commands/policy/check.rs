@@ -68,7 +68,9 @@ impl CheckedFiles {
             self.print_problems(output)?;
         }
         match self.set {
-            Some(set) if document["problems"].as_array().is_none_or(|p| p.iter().all(|p| p["severity"] != "error")) => Ok(set),
+            Some(set) if document["problems"].as_array().is_none_or(|p| p.iter().all(|p| p["severity"] != "error")) => {
+                Ok(set)
+            }
             Some(_) | None => Err(Failure {
                 code: "invalid_policy".to_owned(),
                 document: Some(document),

@@ -113,7 +113,8 @@ pub(crate) fn run(context: &mut Context, args: ExplainArgs) -> Result<Exit, Fail
     let set = load(context, &args.path)?.usable(&mut context.output)?;
     if set.role(&args.role).is_none() {
         let names: Vec<_> = set.roles().map(|role| role.name.to_string()).take(20).collect();
-        return Err(Failure::not_found(format!("there is no role `{}`", args.role)).hint(format!("there is {}", names.join(", "))));
+        return Err(Failure::not_found(format!("there is no role `{}`", args.role))
+            .hint(format!("there is {}", names.join(", "))));
     }
     let ask = Ask {
         who,
@@ -178,9 +179,17 @@ mod tests {
 
     fn explain(more: &[&str]) -> (Exit, Value) {
         let folder = tempfile::tempdir().expect("a folder");
-        std::fs::write(folder.path().join("a.yaml"), POLICY).expect("written");
-        std::fs::write(folder.path().join("claims.json"), r#"{"iss": "https://x", "sub": "repo:a"}"#).expect("written");
-        let (exit, out, _) = run_in(folder.path(), &[&["--json", "policy", "explain"], more].concat());
+        let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).expect("written");
+        std::fs::create_dir(folder.path().join("policies")).expect("made");
+        write("policies/a.yaml", POLICY);
+        write("claims.json", r#"{"iss": "https://x", "sub": "repo:a"}"#);
+        let folder_last = if more.last().is_some_and(|last| last.contains("nowhere") || last.contains("json")) {
+            None
+        } else {
+            Some("policies")
+        };
+        let args = ["--json", "policy", "explain"].iter().chain(more).copied().chain(folder_last);
+        let (exit, out, _) = run_in(folder.path(), &args.collect::<Vec<_>>());
         (exit, serde_json::from_str(&out).expect("one document"))
     }
 
@@ -190,7 +199,10 @@ mod tests {
             (vec!["--as", "dev@example.com", "--role", "debug", "--for", "1h"], "needs_approval"),
             (vec!["--as", "dev@example.com", "--role", "debug", "--for", "3h"], "denied"),
             (vec!["--as-workload", "github", "--claims", "claims.json", "--role", "debug"], "denied"),
-            (vec!["--as", "dev@example.com", "--role", "debug", "--mfa", "--oncall", "--source-ip", "10.0.0.1"], "needs_approval"),
+            (
+                vec!["--as", "dev@example.com", "--role", "debug", "--mfa", "--oncall", "--source-ip", "10.0.0.1"],
+                "needs_approval",
+            ),
         ] {
             let (exit, decision) = explain(&more);
             assert_eq!((exit, &decision["outcome"]), (Exit::Done, &outcome.into()), "{more:?}: {decision}");
@@ -207,7 +219,7 @@ mod tests {
             (vec!["--as", "dev@example.com", "--role", "debug", "claims.json"], Exit::WrongUse),
             (vec!["--role", "debug"], Exit::WrongUse),
             (vec!["--as-workload", "github", "--role", "debug"], Exit::WrongUse),
-            (vec!["--as-workload", "github", "--claims", "a.yaml", "--role", "debug"], Exit::WrongUse),
+            (vec!["--as-workload", "github", "--claims", "policies/a.yaml", "--role", "debug"], Exit::WrongUse),
         ] {
             let (got, document) = explain(&more);
             assert_eq!(got, exit, "{more:?}: {document}");
