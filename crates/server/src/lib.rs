@@ -7,9 +7,11 @@
 //! handler decides who may do what; no secret reaches a log, an answer or an error.
 
 mod app;
+mod assembly;
 mod auth;
 mod checkpointer;
 pub mod config;
+mod console;
 mod edge;
 mod endpoints;
 pub mod notices;

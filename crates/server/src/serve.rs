@@ -1,25 +1,21 @@
 //! The main loop: come up, serve, and go down without leaving anything half done.
 
-use crate::app::{App, Parts, Phase, Readiness, Stopping};
-use crate::checkpointer::{CheckpointError, Checkpointer, CheckpointerParts};
+use crate::app::{App, Readiness, Stopping, stopped};
+use crate::assembly::{Assembled, assemble};
+use crate::checkpointer::CheckpointError;
 use crate::config::{Config, Setting};
 use crate::edge::listener::Listener;
-use crate::edge::tls::{self, TlsError};
-use crate::edge::{IdempotentAnswers, Names, Throttle};
+use crate::edge::tls::TlsError;
+use crate::endpoints;
+use crate::notices::{Courier, CourierError};
 use crate::policy_folder::{self, PolicyError, PolicyFolder};
-use crate::refusals::Refusals;
-use crate::tail::Tail;
-use crate::{endpoints, telemetry};
+use curfew_engine::StartError;
 use curfew_engine::keyring::Keyring;
 use curfew_engine::seams::{Clock, Connector, Entropy, HostDesk, Store};
-use curfew_engine::{Audience, Engine, EngineParts, StartError, Unnamed};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::TcpListener;
-use tokio::sync::watch;
 use tokio::task::JoinSet;
-use url::Url;
 
 /// How often a grown log is signed.
 const CHECKPOINT_EVERY: Duration = Duration::from_secs(3);
@@ -29,6 +25,8 @@ const SWEEP_EVERY: Duration = Duration::from_secs(1);
 const VERBS_WITHIN: Duration = Duration::from_secs(20);
 /// How long the engine may take to finish once it is told to stop.
 const ENGINE_WITHIN: Duration = Duration::from_secs(20);
+/// How long notices under way may take once the server stops.
+const NOTICES_WITHIN: Duration = Duration::from_secs(6);
 
 /// What the `curfew` binary picks and hands in.
 pub struct ServerParts {
@@ -74,6 +72,9 @@ pub enum ServeError {
         /// Why.
         error: PolicyError,
     },
+    /// Mail or webhooks cannot work as they are configured.
+    #[error(transparent)]
+    Notices(#[from] CourierError),
     /// The engine did not start.
     #[error(transparent)]
     Start(#[from] StartError),
@@ -87,61 +88,21 @@ pub enum ServeError {
 /// # Errors
 /// See [`ServeError`].
 pub async fn serve(parts: ServerParts, shutdown: impl Future<Output = ()> + Send) -> Result<(), ServeError> {
-    let tls = parts.config.tls.as_ref().map(tls::acceptor).transpose()?;
-    let folder = Arc::new(parts.policy);
-    let loading = folder.clone();
-    let policy = tokio::task::spawn_blocking(move || loading.load()).await;
-    let policy = policy.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()));
-    let refused = |error| ServeError::Policy { folder: folder.path.display().to_string(), error };
-    let policy = policy.map_err(refused)?;
-    let address = parts.config.listen;
-    let failed = |e: std::io::Error| ServeError::Listen { address, why: e.to_string() };
-    let tcp = TcpListener::bind(address).await.map_err(failed)?;
-    let bound = tcp.local_addr().map_err(failed)?;
-    let engine = Arc::new(Engine::new(EngineParts {
-        store: parts.store.clone(),
-        clock: parts.clock.clone(),
-        entropy: parts.entropy.clone(),
-        connectors: parts.connectors,
-        secrets: folder.secrets.clone(),
-        policy,
-        audience: audience(&parts.config),
-        unnamed: match parts.config.setting {
-            Setting::Dev => Unnamed::Everybody,
-            Setting::Serve => Unnamed::Nobody,
-        },
-    }));
-    let (stop, stopping) = watch::channel(Stopping::No);
-    let setting = parts.config.setting;
-    let app = app(
-        Made { engine: engine.clone(), stopping: stopping.clone() },
-        parts.config,
-        Seams {
-            store: parts.store,
-            clock: parts.clock,
-            entropy: parts.entropy,
-            keyring: parts.keyring,
-            host_desk: parts.host_desk,
-        },
-    );
+    let Assembled { app, folder, tcp, bound, tls, courier, stop, ready } = assemble(parts).await?;
     let mut tasks = JoinSet::new();
-    let driving = tasks.spawn({
-        let engine = engine.clone();
-        async move { engine.drive().await }
-    });
-    let listener = Listener { tcp, tls, router: endpoints::router(&app), stopping };
+    let engine = app.engine.clone();
+    let driving = tasks.spawn(async move { engine.drive().await });
     let mut serving = JoinSet::new();
-    serving.spawn(listener.serve());
-    // `/readyz` answers 503 until this is done.
-    engine.start().await?;
+    // `/readyz` answers 503 until everything is reconciled, and so does the API.
+    serving.spawn(Listener { tcp, tls, router: endpoints::router(&app), stopping: app.stopping.clone() }.serve());
+    app.engine.start().await?;
     app.checkpointer.sign().await?;
-    background(&mut tasks, &app);
-    if setting == Setting::Dev {
-        tasks.spawn(policy_folder::watch(folder, engine.clone()));
-    }
+    background(&mut tasks, &app, &folder);
+    let mut notices = JoinSet::new();
+    notices.spawn(send_notices(courier, app.clone()));
     app.phase.set(Readiness::Ready);
-    tracing::info!(address = %bound, policy_version = %engine.policy().version(), "ready");
-    if let Some(ready) = parts.ready {
+    tracing::info!(address = %bound, policy_version = %app.engine.policy().version(), "ready");
+    if let Some(ready) = ready {
         ready(bound);
     }
     shutdown.await;
@@ -149,11 +110,20 @@ pub async fn serve(parts: ServerParts, shutdown: impl Future<Output = ()> + Send
     app.phase.set(Readiness::Stopping);
     stop.send_replace(Stopping::Yes);
     while serving.join_next().await.is_some() {}
-    go_down(&app, tasks, &driving).await
+    finish_verbs(&app, &driving).await;
+    let sent = async { while notices.join_next().await.is_some() {} };
+    if tokio::time::timeout(NOTICES_WITHIN, sent).await.is_err() {
+        tracing::warn!("some notices are sent at the next start");
+    }
+    tasks.shutdown().await;
+    app.refusals.flush().await;
+    app.checkpointer.sign().await?;
+    tracing::info!("stopped");
+    Ok(())
 }
 
-/// Finishes the verbs, then the engine, then the evidence.
-async fn go_down(app: &App, mut tasks: JoinSet<()>, driving: &tokio::task::AbortHandle) -> Result<(), ServeError> {
+/// Lets the verbs under way come to their end, then the engine.
+async fn finish_verbs(app: &App, driving: &tokio::task::AbortHandle) {
     if tokio::time::timeout(VERBS_WITHIN, app.answers.quiet()).await.is_err() {
         tracing::warn!("some verbs did not come to their end; they are taken up at the next start");
     }
@@ -166,15 +136,15 @@ async fn go_down(app: &App, mut tasks: JoinSet<()>, driving: &tokio::task::Abort
     if tokio::time::timeout(ENGINE_WITHIN, finished).await.is_err() {
         tracing::warn!("some targets did not answer; what is left for them is taken up at the next start");
     }
-    tasks.shutdown().await;
-    app.refusals.flush().await;
-    app.checkpointer.sign().await?;
-    tracing::info!("stopped");
-    Ok(())
+}
+
+async fn send_notices(courier: Courier, app: App) {
+    let mut stopping = app.stopping.clone();
+    courier.run(stopped(&mut stopping)).await;
 }
 
 /// What goes on beside the serving. Each ends when it is dropped.
-fn background(tasks: &mut JoinSet<()>, app: &App) {
+fn background(tasks: &mut JoinSet<()>, app: &App, folder: &Arc<PolicyFolder>) {
     let checkpoints = app.clone();
     tasks.spawn(async move {
         loop {
@@ -193,56 +163,11 @@ fn background(tasks: &mut JoinSet<()>, app: &App) {
     });
     let (tail, store) = (app.tail.clone(), app.engine.store().clone());
     tasks.spawn(async move { tail.follow(store).await });
-}
-
-struct Made {
-    engine: Arc<Engine>,
-    stopping: watch::Receiver<Stopping>,
-}
-
-struct Seams {
-    store: Arc<dyn Store>,
-    clock: Arc<dyn Clock>,
-    entropy: Arc<dyn Entropy>,
-    keyring: Arc<Keyring>,
-    host_desk: Option<Arc<dyn HostDesk>>,
-}
-
-fn app(made: Made, config: Config, seams: Seams) -> App {
-    let clock = seams.clock.clone();
-    let checkpointer = Checkpointer::new(CheckpointerParts {
-        store: seams.store.clone(),
-        clock: clock.clone(),
-        keyring: seams.keyring,
-        host: public_host(config.public_url.as_ref()),
-        witness: config.witness.clone(),
-    });
-    App::new(Parts {
-        engine: made.engine,
-        names: Names::new(config.public_url.clone()),
-        answers: IdempotentAnswers::new(clock.clone()),
-        sign_ins: Throttle::new(endpoints::SIGN_IN_RATE, clock.clone()),
-        refused: Throttle::new(endpoints::REFUSAL_RATE, clock.clone()),
-        refusals: Arc::new(Refusals::new(seams.store, clock.clone())),
-        checkpointer: Arc::new(checkpointer),
-        tail: Tail::new(),
-        metrics: telemetry::metrics_handle(),
-        phase: Phase::default(),
-        stopping: made.stopping,
-        config,
-        clock,
-        entropy: seams.entropy,
-        host_desk: seams.host_desk,
-    })
-}
-
-fn audience(config: &Config) -> Audience {
-    Audience {
-        mail_from: config.mail.as_ref().map(|mail| mail.from.clone()),
-        webhooks: config.webhooks.iter().map(|hook| hook.name.clone()).collect(),
+    match app.config.setting {
+        Setting::Dev => {
+            tasks.spawn(policy_folder::watch(folder.clone(), app.engine.clone()));
+        }
+        // What is in force outside development changes by a restart, on purpose.
+        Setting::Serve => {}
     }
-}
-
-fn public_host(url: Option<&Url>) -> String {
-    url.and_then(Url::host_str).unwrap_or("curfew.local").to_owned()
 }

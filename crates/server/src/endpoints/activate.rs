@@ -35,3 +35,43 @@ fn halves(body: ActivateBody) -> Result<Vec<(ResourceName, PublicHalf)>, ApiErro
     };
     body.public_halves.into_iter().map(half).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::endpoints::testing::{World, halves, text};
+
+    #[tokio::test]
+    async fn gives_what_a_client_needs_and_the_same_again() {
+        let world = World::new().await;
+        let dev = world.sign_in("dev@example.com").await;
+        let asked = world.ask(&dev).await;
+        let path = format!("/api/v1/grants/{}/activate", text(&asked, "id"));
+        let early = world.post(&dev, &path, halves(1)).await;
+        assert_eq!((early.status.as_u16(), early.code().as_str()), (409, "wrong_state"));
+        let lead = world.sign_in("lead@example.com").await;
+        let approve = format!("/api/v1/requests/{}/approve", text(&asked, "id"));
+        world.post(&lead, &approve, serde_json::json!({"digest": asked["digest"]})).await.ok();
+        assert_eq!(world.post(&lead, &path, halves(1)).await.code(), "forbidden");
+        assert_eq!(
+            world.post(&dev, &path, serde_json::json!({"public_halves": []})).await.code(),
+            "public_half_refused"
+        );
+        let first = world.post(&dev, &path, halves(1)).await.ok();
+        assert_eq!(first["grant"]["state"], "active");
+        let connection = &first["connections"][0];
+        assert_eq!((&connection["resource"], &connection["connector"]), (&"services/db".into(), &"postgres".into()));
+        assert_eq!(connection["connection"]["user"], first["grant"]["leases"][0]["handle"]);
+        assert_eq!(world.post(&dev, &path, halves(1)).await.ok()["connections"], first["connections"]);
+        assert_eq!(world.post(&dev, &path, halves(2)).await.code(), "wrong_state");
+    }
+
+    #[tokio::test]
+    async fn it_ends_at_its_hour() {
+        let world = World::new().await;
+        let dev = world.sign_in("dev@example.com").await;
+        let id = text(&world.active(&dev).await, "id");
+        world.clock.turn(std::time::Duration::from_secs(1_800));
+        let grant = world.until(&dev, &id, "ended").await;
+        assert_eq!((&grant["end_cause"], &grant["verified"]), (&"expired".into(), &true.into()));
+    }
+}

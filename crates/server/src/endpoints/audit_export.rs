@@ -50,3 +50,25 @@ async fn piece(app: App, signed: Signed, from: Option<u64>) -> Result<Option<(By
     }
     Ok(Some((lines.into(), Some(next))))
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::endpoints::testing::{World, text};
+    use curfew_domain::audit::export::verify_export;
+    use curfew_domain::audit::{ExportVerifier, VerifierKey};
+
+    #[tokio::test]
+    async fn the_file_verifies_with_nothing_but_the_key() {
+        let world = World::new().await;
+        let dev = world.sign_in("dev@example.com").await;
+        world.active(&dev).await;
+        assert_eq!(world.post(&dev, "/api/v1/audit/export", serde_json::json!({})).await.code(), "forbidden");
+        let auditor = world.sign_in("auditor@example.com").await;
+        let key = text(&world.get("", "/api/v1/audit/key").await.ok(), "key");
+        let file = world.post(&auditor, "/api/v1/audit/export", serde_json::json!({})).await;
+        let verifier = ExportVerifier::new(VerifierKey::parse(&key).expect("a key"), Vec::new(), None);
+        let verdict = verify_export(file.text.as_bytes(), verifier).expect("whole");
+        assert!(verdict.size > 10);
+        assert!(file.text.contains("audit.exported"), "the export is in itself");
+    }
+}

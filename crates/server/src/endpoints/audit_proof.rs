@@ -31,3 +31,34 @@ pub(crate) async fn audit_proof(
         checkpoint: signed.note,
     }))
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::endpoints::testing::{World, text};
+    use curfew_domain::audit::checkpoint::verify_consistency;
+    use curfew_domain::audit::merkle::verify_inclusion;
+    use curfew_domain::audit::{Place, TreeHash, VerifierKey};
+
+    #[tokio::test]
+    async fn proofs_verify_under_the_checkpoint() {
+        let world = World::new().await;
+        let auditor = world.sign_in("auditor@example.com").await;
+        let key = VerifierKey::parse(&text(&world.get("", "/api/v1/audit/key").await.ok(), "key")).expect("a key");
+        let old = key.verify(&text(&world.get(&auditor, "/api/v1/audit/checkpoint").await.ok(), "checkpoint"));
+        let old = old.expect("signed");
+        world.sign_in("dev@example.com").await;
+        let proof = world.get(&auditor, "/api/v1/audit/proof?seq=1").await.ok();
+        let new = key.verify(&text(&proof, "checkpoint")).expect("signed");
+        let hashes = |value: &serde_json::Value| -> Vec<TreeHash> {
+            let list = value["hashes"].as_array().expect("a list");
+            list.iter().map(|h| h.as_str().and_then(|h| h.parse().ok()).expect("a hash")).collect()
+        };
+        let leaf = text(&proof, "leaf_hash").parse().expect("a hash");
+        let place = Place { seq: 1, size: new.size };
+        assert_eq!(verify_inclusion(leaf, place, &hashes(&proof), new.root), Ok(()));
+        let path = format!("/api/v1/audit/consistency?old={}&new={}", old.size, new.size);
+        let grown = world.get(&auditor, &path).await.ok();
+        assert_eq!(verify_consistency(&old, &new, &hashes(&grown)), Ok(()));
+        assert_eq!(world.get(&auditor, "/api/v1/audit/proof?seq=100000").await.status, 404);
+    }
+}

@@ -23,3 +23,26 @@ pub(crate) async fn deny(
     let request = app.engine.deny(&caller.who, id, judging).await?;
     Ok(Json(RequestView::from(&request)))
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::endpoints::testing::{World, text};
+
+    #[tokio::test]
+    async fn a_no_is_final_and_ends_what_came_of_a_yes() {
+        let world = World::new().await;
+        let dev = world.sign_in("dev@example.com").await;
+        let second = world.sign_in("second@example.com").await;
+        let asked = world.ask(&dev).await;
+        let path = |asked: &serde_json::Value| format!("/api/v1/requests/{}/deny", text(asked, "id"));
+        let body = |asked: &serde_json::Value, reason| serde_json::json!({"digest": asked["digest"], "reason": reason});
+        assert_eq!(world.post(&second, &path(&asked), body(&asked, " ")).await.code(), "out_of_bounds");
+        let denied = world.post(&second, &path(&asked), body(&asked, "not today")).await.ok();
+        assert_eq!((&denied["state"], &denied["approvals"][0]["verdict"]), (&"denied".into(), &"deny".into()));
+        assert_eq!(world.post(&second, &path(&asked), body(&asked, "no")).await.code(), "already_final");
+        let approved = world.approved(&dev).await;
+        world.post(&second, &path(&approved), body(&approved, "stop")).await.ok();
+        let grant = world.until(&dev, &text(&approved, "grant_id"), "ended").await;
+        assert_eq!((&grant["end_cause"], &grant["verified"]), (&"revoked".into(), &true.into()));
+    }
+}

@@ -31,3 +31,22 @@ fn view(about: Option<&str>, finding: Finding) -> FindingView {
     let about = about.unwrap_or(&finding.check).to_owned();
     FindingView { about, check: finding.check, standing, message: finding.message }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::endpoints::testing::{World, text};
+
+    #[tokio::test]
+    async fn looks_at_everything_for_administrators() {
+        let world = World::new().await;
+        let root = world.sign_in("root@example.com").await;
+        let seen = world.post(&root, "/api/v1/doctor", serde_json::json!({})).await.ok();
+        let about: std::collections::BTreeSet<_> =
+            seen["findings"].as_array().expect("a list").iter().map(|f| text(f, "about")).collect();
+        assert!(["clock", "ledger", "services/db"].iter().all(|name| about.contains(*name)), "{seen}");
+        let dev = world.sign_in("dev@example.com").await;
+        assert_eq!(world.post(&dev, "/api/v1/doctor", serde_json::json!({})).await.code(), "forbidden");
+        let kinds = world.get(&dev, "/api/v1/connectors").await.ok();
+        assert_eq!(kinds["items"][0]["name"], "postgres");
+    }
+}

@@ -121,3 +121,43 @@ fn shown(event: &SealedEvent) -> Event {
     let data = serde_json::to_string(&AuditEventView::from(event)).expect("INVARIANT: events serialize");
     Event::default().event("audit").id(event.seq.to_string()).data(data)
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::endpoints::testing::{World, call};
+
+    /// The next event's data within five seconds.
+    async fn next(body: &mut axum::body::BodyDataStream) -> serde_json::Value {
+        use futures::StreamExt;
+        let wait = async {
+            while let Some(Ok(chunk)) = body.next().await {
+                let text = String::from_utf8_lossy(&chunk).into_owned();
+                if let Some(data) = text.lines().find_map(|line| line.strip_prefix("data: ")) {
+                    return serde_json::from_str(data).expect("JSON");
+                }
+            }
+            serde_json::Value::Null
+        };
+        tokio::time::timeout(std::time::Duration::from_secs(5), wait).await.expect("an event")
+    }
+
+    #[tokio::test]
+    async fn each_sees_what_is_theirs_as_it_happens() {
+        let world = World::new().await;
+        let dev = world.sign_in("dev@example.com").await;
+        let stranger = world.sign_in("stranger@example.com").await;
+        let watch = async |who: &str| {
+            let response = world.raw(call(http::Method::GET, who, "/api/v1/events", None, None)).await;
+            assert_eq!(response.headers()["content-type"], "text/event-stream");
+            response.into_body().into_data_stream()
+        };
+        let (mut mine, mut theirs) = (watch(&dev).await, watch(&stranger).await);
+        world.ask(&dev).await;
+        assert_eq!(next(&mut mine).await["action"], "request.created");
+        world.sign_in("stranger@example.com").await;
+        // The first that the stranger sees is their own, not the request before it.
+        assert_eq!(next(&mut theirs).await["action"], "sign_in.accepted");
+        world.stop.send_replace(crate::app::Stopping::Yes);
+        assert_eq!(next(&mut mine).await, serde_json::Value::Null, "the stream ends with the server");
+    }
+}

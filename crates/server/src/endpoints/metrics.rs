@@ -47,3 +47,19 @@ async fn sample(app: &App) -> Result<(), ApiError> {
     metrics::gauge!("curfew_clock_in_doubt").set(if app.engine.clock_doubt().is_some() { 1.0 } else { 0.0 });
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::endpoints::testing::{World, text};
+
+    #[tokio::test]
+    async fn counts_by_pattern_and_shows_nobody() {
+        let world = World::new().await;
+        let dev = world.sign_in("dev@example.com").await;
+        let id = text(&world.active(&dev).await, "id");
+        let shown = world.get("", "/metrics").await;
+        assert!(shown.text.contains("curfew_open_leases{connector=\"postgres\",state=\"live\"} 1"), "{}", shown.text);
+        assert!(shown.text.contains("path=\"/api/v1/grants/{id}/activate\""), "{}", shown.text);
+        assert!(!shown.text.contains(&id) && !shown.text.contains("dev@example.com"));
+    }
+}

@@ -4,7 +4,7 @@
 //! and no GET changes anything.
 
 mod activate;
-mod approve;
+pub(crate) mod approve;
 mod audit_about;
 mod audit_checkpoint;
 mod audit_consistency;
@@ -12,30 +12,30 @@ mod audit_events;
 mod audit_export;
 mod audit_key;
 mod audit_proof;
-mod audit_search;
+pub(crate) mod audit_search;
 mod connectors;
 mod cursor;
-mod decide;
-mod deny;
+pub(crate) mod decide;
+pub(crate) mod deny;
 mod doctor;
 mod events;
 mod extend;
-mod give_back;
-mod grant_path;
+pub(crate) mod give_back;
+pub(crate) mod grant_path;
 mod grants;
 mod health;
 mod host_desk;
 mod metrics;
 mod public_halves;
-mod request;
+pub(crate) mod request;
 mod requests;
-mod revoke;
+pub(crate) mod revoke;
 mod revoke_all;
-mod roles;
+pub(crate) mod roles;
 mod show_grant;
 mod show_request;
-mod sign_in;
-mod sign_out;
+pub(crate) mod sign_in;
+pub(crate) mod sign_out;
 mod ssh_ca;
 mod ssh_host;
 mod ssh_krl;
@@ -43,10 +43,11 @@ mod ssh_rotate;
 mod ssh_sync;
 mod who_has;
 mod whoami;
-mod withdraw;
+pub(crate) mod withdraw;
 
 use crate::app::{App, Readiness};
 use crate::auth::{Caller, authenticate};
+use crate::console;
 use crate::edge::throttle::Rate;
 use crate::edge::{ApiError, bounded, check_names, etag, harden, observe, once, quiet_panics};
 use axum::extract::{Request, State};
@@ -149,11 +150,6 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
     api(None).1
 }
 
-/// Pages for people. The console mounts itself here.
-fn pages() -> Router<App> {
-    Router::new()
-}
-
 /// Everything this server answers.
 pub(crate) fn router(app: &App) -> Router {
     let (api, document) = api(Some(app));
@@ -163,7 +159,7 @@ pub(crate) fn router(app: &App) -> Router {
         .route(&format!("{PREFIX}/openapi.json"), get(move || async move { Json(document) }));
     Router::new()
         .merge(api)
-        .merge(pages())
+        .merge(console::pages(app))
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
         .route("/metrics", get(metrics::metrics))
@@ -221,6 +217,6 @@ pub(crate) fn administrators_only(app: &App, caller: &Caller) -> Result<(), ApiE
 }
 
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests;

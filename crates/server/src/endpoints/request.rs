@@ -59,3 +59,62 @@ pub(crate) fn ask_for(body: AskBody) -> Result<AskFor, ApiError> {
         ticket: body.ticket,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::endpoints::testing::World;
+
+    #[tokio::test]
+    async fn policy_says_no_with_its_decision_and_the_log_keeps_it() {
+        let world = World::new().await;
+        let dev = world.sign_in("dev@example.com").await;
+        let reply = world.post(&dev, "/api/v1/requests", serde_json::json!({"role": "db-look", "reason": "x"})).await;
+        assert_eq!((reply.status.as_u16(), reply.code().as_str()), (422, "denied"));
+        assert_eq!(reply.json()["error"]["decision"]["unsatisfied"][0]["code"], "justification");
+        let auditor = world.sign_in("auditor@example.com").await;
+        let found = world.get(&auditor, "/api/v1/audit/search?q=request.refused").await.ok();
+        assert_eq!(found["items"][0]["actor"]["email"], "dev@example.com");
+    }
+
+    #[tokio::test]
+    async fn the_same_key_is_the_same_request() {
+        let world = World::new().await;
+        let dev = world.sign_in("dev@example.com").await;
+        let body = || serde_json::json!({"role": "db-debug", "reason": "orders are stuck"});
+        let first = world.post_once(&dev, "/api/v1/requests", body(), "k1").await;
+        let again = world.post_once(&dev, "/api/v1/requests", body(), "k1").await;
+        assert_eq!((first.status.as_u16(), &first.text), (201, &again.text));
+        assert_eq!(again.headers["idempotent-replayed"], "true");
+        let other = world.post_once(&dev, "/api/v1/requests", serde_json::json!({"role": "db-look"}), "k1").await;
+        assert_eq!((other.status.as_u16(), other.code().as_str()), (422, "idempotency_key_reused"));
+        let mine = world.get(&dev, "/api/v1/requests?which=mine").await.ok();
+        assert_eq!(mine["items"].as_array().map(Vec::len), Some(1));
+        // Another subject's key is another key.
+        let lead = world.sign_in("lead@example.com").await;
+        assert_eq!(world.post_once(&lead, "/api/v1/requests", body(), "k1").await.status, 201);
+    }
+
+    #[tokio::test]
+    async fn a_key_outlives_the_answers_kept_in_memory() {
+        let world = World::new().await;
+        let dev = world.sign_in("dev@example.com").await;
+        let body = |reason: &str| serde_json::json!({"role": "db-debug", "reason": reason});
+        let first = world.post_once(&dev, "/api/v1/requests", body("orders are stuck"), "k1").await.ok();
+        world.clock.turn(std::time::Duration::from_secs(2 * 3_600));
+        // Turning the clock that far is doubted for a minute.
+        world.app.engine.now();
+        world.clock.turn(std::time::Duration::from_secs(120));
+        let again = world.post_once(&dev, "/api/v1/requests", body("orders are stuck"), "k1").await.ok();
+        assert_eq!(again["id"], first["id"]);
+    }
+
+    #[tokio::test]
+    async fn many_at_once_with_one_key_make_one() {
+        let world = World::new().await;
+        let dev = world.sign_in("dev@example.com").await;
+        let body = || serde_json::json!({"role": "db-debug", "reason": "orders are stuck"});
+        let calls = (0..16).map(|_| world.post_once(&dev, "/api/v1/requests", body(), "k"));
+        let replies = futures::future::join_all(calls).await;
+        assert!(replies.iter().all(|reply| reply.text == replies[0].text && reply.status == 201));
+    }
+}

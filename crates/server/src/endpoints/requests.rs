@@ -30,3 +30,43 @@ pub(crate) async fn requests(
     let next = found.last().filter(|_| found.len() == limit).map(|last| cursor::write(last.id.as_u128()));
     Ok(Json(Listing { items: found.iter().map(RequestView::from).collect(), next }))
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::endpoints::testing::{World, text};
+
+    #[tokio::test]
+    async fn pages_follow_each_other_and_show_only_what_may_be_seen() {
+        let world = World::new().await;
+        let dev = world.sign_in("dev@example.com").await;
+        let lead = world.sign_in("lead@example.com").await;
+        for _ in 0..5 {
+            world.ask(&dev).await;
+            world.clock.turn(std::time::Duration::from_secs(1));
+        }
+        let mut seen = Vec::new();
+        let mut path = "/api/v1/requests?which=to_approve&limit=2".to_owned();
+        loop {
+            let page = world.get(&lead, &path).await.ok();
+            seen.extend(page["items"].as_array().expect("a list").iter().map(|r| text(r, "id")));
+            let Some(next) = page["next"].as_str() else { break };
+            path = format!("/api/v1/requests?which=to_approve&limit=2&cursor={next}");
+        }
+        assert_eq!(seen.len(), 5);
+        assert!(seen.windows(2).all(|pair| pair[0] > pair[1]), "{seen:?}");
+        let stranger = world.sign_in("stranger@example.com").await;
+        assert_eq!(world.get(&stranger, "/api/v1/requests").await.ok()["items"], serde_json::json!([]));
+        assert_eq!(world.get(&dev, "/api/v1/requests?which=to_approve").await.ok()["items"], serde_json::json!([]));
+    }
+
+    #[tokio::test]
+    async fn wrong_queries_are_our_errors() {
+        let world = World::new().await;
+        let dev = world.sign_in("dev@example.com").await;
+        for query in ["limit=0", "limit=1001", "limit=x", "which=theirs", "cursor=1", "extra=1"] {
+            let reply = world.get(&dev, &format!("/api/v1/requests?{query}")).await;
+            assert_eq!(reply.status, 400, "{query}");
+            assert!(["malformed", "out_of_bounds"].contains(&reply.code().as_str()), "{query}");
+        }
+    }
+}

@@ -23,3 +23,26 @@ pub(crate) async fn revoke(
     let grant = ended.first().ok_or_else(|| ApiError::not_found("grant"))?;
     Ok(Json(grant_path::view(&app, grant).await?))
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::endpoints::testing::{World, text};
+
+    #[tokio::test]
+    async fn approvers_and_administrators_revoke() {
+        let world = World::new().await;
+        let dev = world.sign_in("dev@example.com").await;
+        let lead = world.sign_in("lead@example.com").await;
+        let id = text(&world.active(&dev).await, "id");
+        let path = format!("/api/v1/grants/{id}/revoke");
+        let because = |reason| serde_json::json!({"reason": reason});
+        assert_eq!(world.post(&dev, &path, because("mine")).await.code(), "forbidden");
+        assert_eq!(world.post(&lead, &path, because("")).await.code(), "out_of_bounds");
+        let revoked = world.post(&lead, &path, because("enough")).await.ok();
+        assert_eq!(revoked["end_cause"], "revoked");
+        world.until(&lead, &id, "ended").await;
+        let extend =
+            world.post(&dev, &format!("/api/v1/grants/{id}/extend"), serde_json::json!({"duration_seconds": 60})).await;
+        assert_eq!((extend.status.as_u16(), extend.code().as_str()), (409, "not_extensible"));
+    }
+}

@@ -34,3 +34,28 @@ fn what(body: RevocationBody) -> Result<RevokeWhat, ApiError> {
         _ => Err(ApiError::new(ErrorCode::Malformed, "say one of `subject`, `role` and `resource`")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::endpoints::testing::{World, text};
+
+    #[tokio::test]
+    async fn by_subject_role_or_resource_and_nothing_else() {
+        let world = World::new().await;
+        let dev = world.sign_in("dev@example.com").await;
+        let root = world.sign_in("root@example.com").await;
+        for by in [("subject", "dev@example.com"), ("role", "db-debug"), ("resource", "services/db")] {
+            let id = text(&world.active(&dev).await, "id");
+            let mut body = serde_json::json!({"reason": "drill"});
+            body[by.0] = by.1.into();
+            let ended = world.post(&root, "/api/v1/revocations", body).await.ok();
+            assert_eq!(ended["items"][0]["id"], id.as_str(), "{by:?}");
+            world.until(&root, &id, "ended").await;
+        }
+        for body in
+            [serde_json::json!({"reason": "x"}), serde_json::json!({"reason": "x", "subject": "a@b", "role": "r"})]
+        {
+            assert_eq!(world.post(&root, "/api/v1/revocations", body).await.code(), "malformed");
+        }
+    }
+}

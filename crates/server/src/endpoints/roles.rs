@@ -52,3 +52,23 @@ fn justification(rule: &Justification) -> JustificationView {
         pattern: rule.pattern.as_ref().map(|pattern| pattern.as_str().to_owned()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::endpoints::testing::World;
+
+    #[tokio::test]
+    async fn shows_what_the_caller_may_ask_for() {
+        let world = World::new().await;
+        let dev = world.sign_in("dev@example.com").await;
+        let roles = world.get(&dev, "/api/v1/roles").await.ok();
+        let names: Vec<_> = roles["items"].as_array().expect("a list").iter().map(|r| &r["name"]).collect();
+        assert_eq!(names, ["db-debug", "db-look"]);
+        assert_eq!(roles["items"][0]["stages"][0]["approvers"][0], "lead@example.com");
+        assert_eq!(roles["items"][1]["approval"], "automatic");
+        assert_eq!(roles["items"][1]["justification"]["min_length"], 5);
+        let other = world.sign_in("other@example.com").await;
+        let roles = world.get(&other, "/api/v1/roles").await.ok();
+        assert_eq!(roles["items"].as_array().map(Vec::len), Some(1));
+    }
+}

@@ -20,3 +20,19 @@ pub(crate) async fn who_has(
     let found = app.engine.who_has(&query.resource).await?;
     Ok(Json(Listing::whole(grant_path::views(&app, &found).await?)))
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::endpoints::testing::{World, text};
+
+    #[tokio::test]
+    async fn tells_auditors_only() {
+        let world = World::new().await;
+        let dev = world.sign_in("dev@example.com").await;
+        let id = text(&world.active(&dev).await, "id");
+        let auditor = world.sign_in("auditor@example.com").await;
+        let found = world.get(&auditor, "/api/v1/who-has?resource=services/db").await.ok();
+        assert_eq!(found["items"][0]["id"], id.as_str());
+        assert_eq!(world.get(&dev, "/api/v1/who-has?resource=services/db").await.code(), "forbidden");
+    }
+}

@@ -20,3 +20,18 @@ pub(crate) async fn withdraw(
     let request = app.engine.withdraw(&caller.who, id).await?;
     Ok(Json(RequestView::from(&request)))
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::endpoints::testing::{World, text};
+
+    #[tokio::test]
+    async fn only_ones_own() {
+        let world = World::new().await;
+        let (dev, lead) = (world.sign_in("dev@example.com").await, world.sign_in("lead@example.com").await);
+        let path = format!("/api/v1/requests/{}/withdraw", text(&world.ask(&dev).await, "id"));
+        assert_eq!(world.post(&lead, &path, serde_json::json!({})).await.status, 403);
+        assert_eq!(world.post(&dev, &path, serde_json::json!({})).await.ok()["state"], "withdrawn");
+        assert_eq!(world.post(&dev, &path, serde_json::json!({})).await.code(), "already_final");
+    }
+}

@@ -1,0 +1,141 @@
+//! Puts the server's own parts together before anything is served.
+
+use crate::app::{App, Parts, Phase, Stopping};
+use crate::checkpointer::{Checkpointer, CheckpointerParts};
+use crate::config::{Config, Setting, process_environment};
+use crate::edge::tls;
+use crate::edge::{IdempotentAnswers, Names, Throttle};
+use crate::notices::{Courier, CourierParts, audience};
+use crate::policy_folder::PolicyFolder;
+use crate::refusals::Refusals;
+use crate::serve::{ServeError, ServerParts};
+use crate::tail::Tail;
+use crate::{endpoints, telemetry};
+use curfew_engine::keyring::Keyring;
+use curfew_engine::seams::{Clock, Entropy, HostDesk, Store};
+use curfew_engine::{Engine, EngineParts, Unnamed};
+use curfew_policy::PolicySet;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio_rustls::TlsAcceptor;
+use url::Url;
+
+/// A server that listens but does not serve yet.
+pub(crate) struct Assembled {
+    pub(crate) app: App,
+    pub(crate) folder: Arc<PolicyFolder>,
+    pub(crate) tcp: TcpListener,
+    pub(crate) bound: SocketAddr,
+    pub(crate) tls: Option<TlsAcceptor>,
+    pub(crate) courier: Courier,
+    pub(crate) stop: watch::Sender<Stopping>,
+    pub(crate) ready: Option<Box<dyn FnOnce(SocketAddr) + Send>>,
+}
+
+/// Reads the policy, takes the address, and makes the engine. Nothing has touched the ledger or a target yet.
+///
+/// # Errors
+/// See [`ServeError`].
+pub(crate) async fn assemble(parts: ServerParts) -> Result<Assembled, ServeError> {
+    let tls = parts.config.tls.as_ref().map(tls::acceptor).transpose()?;
+    let folder = Arc::new(parts.policy);
+    let policy = policy(&folder).await?;
+    let address = parts.config.listen;
+    let failed = |e: std::io::Error| ServeError::Listen { address, why: e.to_string() };
+    let tcp = TcpListener::bind(address).await.map_err(failed)?;
+    let bound = tcp.local_addr().map_err(failed)?;
+    let public_url = public_url(&parts.config, bound);
+    let courier = Courier::new(CourierParts {
+        store: parts.store.clone(),
+        clock: parts.clock.clone(),
+        entropy: parts.entropy.clone(),
+        public_url: &public_url,
+        mail: parts.config.mail.as_ref(),
+        webhooks: &parts.config.webhooks,
+        lookup: &process_environment,
+    })?;
+    let engine = Engine::new(EngineParts {
+        store: parts.store.clone(),
+        clock: parts.clock.clone(),
+        entropy: parts.entropy.clone(),
+        connectors: parts.connectors,
+        secrets: folder.secrets.clone(),
+        policy,
+        audience: audience(parts.config.mail.as_ref(), &parts.config.webhooks),
+        unnamed: match parts.config.setting {
+            Setting::Dev => Unnamed::Everybody,
+            Setting::Serve => Unnamed::Nobody,
+        },
+    });
+    let (stop, stopping) = watch::channel(Stopping::No);
+    let app = app(Making {
+        engine: Arc::new(engine),
+        stopping,
+        config: parts.config,
+        store: parts.store,
+        clock: parts.clock,
+        entropy: parts.entropy,
+        keyring: parts.keyring,
+        host_desk: parts.host_desk,
+    });
+    Ok(Assembled { app, folder, tcp, bound, tls, courier, stop, ready: parts.ready })
+}
+
+async fn policy(folder: &Arc<PolicyFolder>) -> Result<PolicySet, ServeError> {
+    let loading = folder.clone();
+    match tokio::task::spawn_blocking(move || loading.load()).await {
+        Ok(loaded) => loaded.map_err(|error| ServeError::Policy { folder: folder.path.display().to_string(), error }),
+        Err(panic) => std::panic::resume_unwind(panic.into_panic()),
+    }
+}
+
+/// How browsers and programs reach the server: as configured, else where it listens.
+fn public_url(config: &Config, bound: SocketAddr) -> Url {
+    let scheme = if config.tls.is_some() { "https" } else { "http" };
+    let here = || Url::parse(&format!("{scheme}://{bound}")).expect("INVARIANT: an address is a URL's host");
+    config.public_url.clone().unwrap_or_else(here)
+}
+
+/// What an [`App`] is made of.
+pub(crate) struct Making {
+    pub(crate) engine: Arc<Engine>,
+    pub(crate) stopping: watch::Receiver<Stopping>,
+    pub(crate) config: Config,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) entropy: Arc<dyn Entropy>,
+    pub(crate) keyring: Arc<Keyring>,
+    pub(crate) host_desk: Option<Arc<dyn HostDesk>>,
+}
+
+/// The parts that handlers share.
+pub(crate) fn app(making: Making) -> App {
+    let Making { engine, stopping, config, store, clock, entropy, keyring, host_desk } = making;
+    let host = config.public_url.as_ref().and_then(Url::host_str).unwrap_or("curfew.local").to_owned();
+    let checkpointer = Checkpointer::new(CheckpointerParts {
+        store: store.clone(),
+        clock: clock.clone(),
+        keyring,
+        host,
+        witness: config.witness.clone(),
+    });
+    App::new(Parts {
+        engine,
+        names: Names::new(config.public_url.clone()),
+        answers: IdempotentAnswers::new(clock.clone()),
+        sign_ins: Throttle::new(endpoints::SIGN_IN_RATE, clock.clone()),
+        refused: Throttle::new(endpoints::REFUSAL_RATE, clock.clone()),
+        refusals: Arc::new(Refusals::new(store, clock.clone())),
+        checkpointer: Arc::new(checkpointer),
+        tail: Tail::new(),
+        metrics: telemetry::metrics_handle(),
+        phase: Phase::default(),
+        stopping,
+        config,
+        clock,
+        entropy,
+        host_desk,
+    })
+}
