@@ -8,6 +8,8 @@
 
 mod arrows;
 mod bans;
+mod bench;
+mod demo;
 mod length;
 mod metadata;
 mod process;
@@ -45,9 +47,15 @@ fn run(arguments: &[String]) -> Result<ExitCode> {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words.as_slice() {
         ["setup"] => drop(setup::for_tests()?),
+        ["demo"] => demo::run(demo::After::Stop)?,
+        ["demo", "--keep"] => demo::run(demo::After::Keep)?,
+        ["demo", "--stop"] => demo::stop()?,
         ["test", filter @ ..] => return suites::run(filter),
         ["ci"] => return suites::run(&[]),
+        ["bench", rest @ ..] => bench::run(rest)?,
         ["sim", "--seed", seed] => return sim::replay(seed),
+        // How the demo's janitor is started; see `demo::janitor`.
+        ["janitor", folder] => demo::janitor::run(folder)?,
         ["help" | "--help" | "-h"] => println!("{USAGE}"),
         _ => bail!("{USAGE}"),
     }

@@ -48,10 +48,9 @@ fn install(needs: &[&Need]) -> Result<()> {
         let options = ["install", "--yes", "--no-install-recommends"];
         apt(&[&options, missing.as_slice()].concat())?;
     }
-    for need in needs.iter().filter(|need| !(need.there)()) {
-        anyhow::bail!("{} was installed, but what is needed from it is not there", need.package);
-    }
-    Ok(())
+    let still = needs.iter().find(|need| !(need.there)());
+    still
+        .map_or(Ok(()), |need| anyhow::bail!("{} was installed, but what is needed from it is not there", need.package))
 }
 
 fn newer_postgres() -> Result<PathBuf> {

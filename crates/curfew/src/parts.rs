@@ -30,7 +30,7 @@ pub(crate) fn assemble(plan: Plan) -> Result<ServerParts, OpenError> {
     let keyring = Arc::new(Keyring::new(store.clone(), clock.clone(), entropy.clone(), plan.seal));
     let ssh = Arc::new(ssh::Ssh::new(keyring.clone(), store.clone(), clock.clone()));
     let host_desk: Arc<dyn HostDesk> = ssh.clone();
-    let connectors: Vec<Arc<dyn Connector>> = vec![Arc::new(postgres::Postgres::new()), ssh];
+    let connectors: Vec<Arc<dyn Connector>> = vec![Arc::new(postgres::Postgres::new(clock.clone())), ssh];
     let parts = ServerParts {
         config: plan.config,
         store,

@@ -9,7 +9,7 @@ fn a_certificate_opens_its_host_until_it_ends() {
     let mut world = World::without_server(&policy(&sshd));
     world.start_server(&[]);
     let (developer, root) = (world.person("dev@example.com"), world.person("root@example.com"));
-    let sshd = sshd.start(&root, "hosts/web");
+    let sshd = sshd.start(&root, &world.url(), "hosts/web");
 
     let id = developer.asks(&["web-shell", "--for", "10m"]);
     developer.curfew(&["activate", &id]).ok();
@@ -55,6 +55,7 @@ resources:
     risk: low
     settings:
       hosts: [\"127.0.0.1:{}\"]
+      host_keys: [\"{}\"]
       actions:
         shell: {{principals: [{}]}}
 roles:
@@ -64,6 +65,8 @@ roles:
     conditions: [{{resource: hosts/web, actions: [shell]}}]
     approval: automatic
 ",
-        sshd.port, sshd.account
+        sshd.port,
+        sshd.host_key(),
+        sshd.account
     )
 }

@@ -82,12 +82,20 @@ impl Person {
         text(&self.json(&[&["request"], arguments].concat())["id"])
     }
 
-    /// The variables with which a client finds and enters the target.
+    /// The variables with which a client finds and enters the target, with a copy of the password file: what
+    /// somebody keeps who means to come back.
     #[track_caller]
     pub(crate) fn variables(&self, id: &str) -> BTreeMap<String, String> {
         let printed = self.json(&["env", id]);
-        let all = printed.get("env").unwrap_or(&printed).as_object().unwrap().clone();
-        all.into_iter().map(|(name, value)| (name, text(&value))).collect()
+        let all = printed.as_object().unwrap().iter();
+        let mut all: BTreeMap<String, String> = all.map(|(name, value)| (name.clone(), text(value))).collect();
+        if let Some(file) = all.get_mut("PGPASSFILE") {
+            let copy = self.state.join("copied").join(id);
+            std::fs::create_dir_all(copy.parent().unwrap()).unwrap();
+            std::fs::copy(&file, &copy).unwrap();
+            *file = copy.display().to_string();
+        }
+        all
     }
 
     /// The state of a request or grant as `show` tells it.
