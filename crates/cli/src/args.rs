@@ -16,7 +16,13 @@ use std::ffi::OsString;
 /// pending, 6 unavailable. `exec` and `connect` end with the command's own code, or 125 when Curfew itself
 /// said no or failed.
 #[derive(Debug, Parser)]
-#[command(name = "curfew", version, propagate_version = true, subcommand_required = true, arg_required_else_help = true)]
+#[command(
+    name = "curfew",
+    version,
+    propagate_version = true,
+    subcommand_required = true,
+    arg_required_else_help = true
+)]
 pub(crate) struct Cli {
     /// Print one JSON document on stdout
     #[arg(long, global = true)]
@@ -108,9 +114,8 @@ pub(crate) enum Command {
 }
 
 /// Commands of the promised surface that this version does not have.
-const LATER: [&str; 11] = [
-    "run", "pipeline", "break-glass", "review", "reaper", "test", "diff", "replay", "who", "apply", "import",
-];
+const LATER: [&str; 11] =
+    ["run", "pipeline", "break-glass", "review", "reaper", "test", "diff", "replay", "who", "apply", "import"];
 
 /// What to say of a command that is promised and not there yet.
 pub(crate) fn later_hint(error: &clap::Error, args: &[OsString]) -> Option<String> {
@@ -118,7 +123,8 @@ pub(crate) fn later_hint(error: &clap::Error, args: &[OsString]) -> Option<Strin
         return None;
     }
     let Some(ContextValue::String(word)) = error.get(ContextKind::InvalidSubcommand) else { return None };
-    let of_policy = args.iter().skip(1).find(|arg| !arg.to_string_lossy().starts_with('-')).is_some_and(|a| a == "policy");
+    let of_policy =
+        args.iter().skip(1).find(|arg| !arg.to_string_lossy().starts_with('-')).is_some_and(|a| a == "policy");
     let place = LATER.iter().position(|later| later == word)?;
     let is_of_policy = place >= 5;
     if of_policy != is_of_policy {

@@ -97,13 +97,15 @@ pub(crate) fn exit_of(signal: Signal) -> Exit {
 
 /// Waits for its end, handing on the signals that it does not get by itself.
 pub(crate) async fn wait(child: &mut Child, signals: &mut Signals) -> Result<Exit, Failure> {
+    wait_with(child, async || signals.next().await).await
+}
+
+async fn wait_with(child: &mut Child, mut next: impl AsyncFnMut() -> Signal) -> Result<Exit, Failure> {
+    let failed = |error| Failure::unavailable(format!("cannot wait for the command: {error}"));
     loop {
         tokio::select! {
-            ended = child.wait() => {
-                let status = ended.map_err(|error| Failure::unavailable(format!("cannot wait for the command: {error}")))?;
-                return Ok(Exit::from(status));
-            }
-            signal = signals.next() => forward(child, signal),
+            ended = child.wait() => return ended.map(Exit::from).map_err(failed),
+            signal = next() => forward(child, signal),
         }
     }
 }
@@ -135,8 +137,7 @@ mod tests {
     }
 
     async fn run(launch: &Launch, machine: &Machine) -> Result<Exit, Failure> {
-        let mut signals = Signals::listen()?;
-        wait(&mut launch.start(machine)?, &mut signals).await
+        wait_with(&mut launch.start(machine)?, std::future::pending::<Signal>).await
     }
 
     #[tokio::test]
@@ -178,16 +179,16 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let ready = folder.path().join("ready");
         let script = format!("trap 'exit 9' TERM; touch {}; while :; do sleep 0.05; done", ready.display());
-        let mut signals = Signals::listen().expect("listening");
         let mut child = launch("sh", &["-c", &script], &[]).start(&Machine::here()).expect("started");
-        let poke = async {
-            while !ready.exists() {
+        let mut sent = false;
+        let exit = wait_with(&mut child, async || {
+            while sent || !ready.exists() {
                 tokio::time::sleep(std::time::Duration::from_millis(10)).await;
             }
-            rustix::process::kill_process(rustix::process::getpid(), Signal::TERM).expect("sent");
-            std::future::pending::<()>().await;
-        };
-        let exit = tokio::select! { exit = wait(&mut child, &mut signals) => exit, () = poke => unreachable!() };
+            sent = true;
+            Signal::TERM
+        })
+        .await;
         assert_eq!(exit, Ok(Exit::Command(9)));
     }
 }

@@ -152,7 +152,7 @@ const SOUND: &[&str] = &[
     "policy check . --format json",
     "policy explain --as a@b.c --group sre --role db-debug --resource services/db --action read --for 1h --at 2026-03-02T10:00:00Z .",
     "policy fmt --check .",
-    "audit verify a.yaml --key a.yaml --at-least 3",
+    "audit verify a.yaml --key key --at-least 3",
     "audit tail -n 5",
     "audit show 3",
     "audit search a b --limit 3",
@@ -209,7 +209,9 @@ fn no_argument_vector_does_harm() {
     let base = tempfile::tempdir().expect("a folder");
     let folder = base.path().join("inner");
     std::fs::create_dir(&folder).expect("made");
-    std::fs::write(folder.join("a.yaml"), "roles:   []\n").expect("written");
+    std::fs::write(folder.join("a.yaml"), "roles: []\n").expect("written");
+    let key = curfew_domain::audit::CheckpointKey::from_seed("curfew.test/audit", [3; 32]).expect("a key");
+    std::fs::write(folder.join("key"), key.vkey()).expect("written");
     let vars: BTreeMap<&str, OsString> = BTreeMap::from([
         ("CURFEW_STATE", folder.join("state").into()),
         ("CURFEW_SERVER", "http://127.0.0.1:1".into()),

@@ -60,7 +60,8 @@ fn read_folder(path: &Path) -> Result<PolicyFiles, Failure> {
     let root = root.map_err(failed)?;
     let mut found = Found::default();
     walk(root.as_fd(), "", 0, &mut found).map_err(|stop| stop.explained(path))?;
-    let ignore = if found.regular.iter().any(|p| p == IGNORE_FILE) { open_below(&root, IGNORE_FILE).ok() } else { None };
+    let ignore =
+        if found.regular.iter().any(|p| p == IGNORE_FILE) { open_below(&root, IGNORE_FILE).ok() } else { None };
     let ignore = ignore.map(bounded).transpose().map_err(|error| Failure::file("read", path, &error))?;
     let ignore = ignore.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
     let selection = select_files(&found.regular, ignore.as_deref());
@@ -72,7 +73,10 @@ fn read_folder(path: &Path) -> Result<PolicyFiles, Failure> {
             Ok(bytes) => {
                 total += bytes.len();
                 if total > MOST_BYTES {
-                    return Err(Failure::wrong_use(format!("{}: more than {MOST_BYTES} bytes of policy", path.display())));
+                    return Err(Failure::wrong_use(format!(
+                        "{}: more than {MOST_BYTES} bytes of policy",
+                        path.display()
+                    )));
                 }
                 files.push(SourceFile { path: name, bytes });
             }
@@ -172,11 +176,17 @@ fn irregular(found: &Found, ignore: Option<&str>) -> Vec<Problem> {
         !select_files(&[probe], ignore).files.is_empty()
     };
     let irregular = found.irregular.iter().filter(|(path, _)| belongs(path)).map(|(path, what)| {
-        problem("irregular-file", path, format!("this is {what}"), "put the file itself here, or list it in .curfewignore")
+        problem(
+            "irregular-file",
+            path,
+            format!("this is {what}"),
+            "put the file itself here, or list it in .curfewignore",
+        )
     });
-    let badly_named = found.badly_named.iter().map(|path| {
-        problem("file-name", path, "the name of this file is not UTF-8".to_owned(), "rename it")
-    });
+    let badly_named = found
+        .badly_named
+        .iter()
+        .map(|path| problem("file-name", path, "the name of this file is not UTF-8".to_owned(), "rename it"));
     irregular.chain(badly_named).collect()
 }
 

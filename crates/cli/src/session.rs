@@ -114,8 +114,9 @@ pub(crate) fn failure(error: ClientError) -> Failure {
         }
         ClientError::Unreachable { .. } => Failure::unavailable(error.to_string())
             .hint("is the server running? --server and CURFEW_SERVER say which one is meant"),
-        ClientError::Unintelligible { .. } => Failure::unavailable(error.to_string())
-            .hint("is it a Curfew server, of this version?"),
+        ClientError::Unintelligible { .. } => {
+            Failure::unavailable(error.to_string()).hint("is it a Curfew server, of this version?")
+        }
         ClientError::BadAddress(_) | ClientError::BadToken => Failure::wrong_use(error.to_string()),
         ClientError::NoClient(_) => Failure::unavailable(error.to_string()),
     }

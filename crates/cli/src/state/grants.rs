@@ -123,7 +123,8 @@ fn kept_grants(state: &StateFolder) -> Vec<Id<Grant>> {
 pub(crate) fn sweep(state: &StateFolder, now: Timestamp) {
     for id in kept_grants(state) {
         let folder = GrantFolder::of(state, id);
-        let ended = folder.record().is_ok_and(|record| record.is_some_and(|r| r.expires_at.is_some_and(|end| end < now)));
+        let ended =
+            folder.record().is_ok_and(|record| record.is_some_and(|r| r.expires_at.is_some_and(|end| end < now)));
         if ended {
             // Best effort: the credential in it opens nothing any more.
             let _ = folder.remove();

@@ -28,7 +28,8 @@ impl StateFolder {
             .map(|folder| machine.path(&folder))
             .or_else(|| variable("XDG_STATE_HOME").filter(|base| base.is_absolute()).map(|base| base.join("curfew")))
             .or_else(|| variable("HOME").map(|home| home.join(".local/state/curfew")));
-        let none = || Failure::wrong_use("there is no place to keep tokens and secrets: neither CURFEW_STATE nor HOME is set");
+        let none =
+            || Failure::wrong_use("there is no place to keep tokens and secrets: neither CURFEW_STATE nor HOME is set");
         root.map(|root| Self { root }).ok_or_else(none)
     }
 

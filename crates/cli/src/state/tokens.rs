@@ -50,7 +50,8 @@ impl Tokens {
         let path = file(state);
         let Some(text) = private::read(&path)? else { return Ok(Self::default()) };
         let form: FileForm = serde_json::from_str(&text).map_err(|_| {
-            Failure::wrong_use(format!("{} is not a file of tokens", path.display())).hint("remove it and sign in again")
+            Failure::wrong_use(format!("{} is not a file of tokens", path.display()))
+                .hint("remove it and sign in again")
         })?;
         let token = |t: TokenForm| StoredToken { label: t.label, token: t.token.into(), expires_at: t.expires_at };
         let servers = form.servers.into_iter().map(|(server, t)| (server, token(t))).collect();
