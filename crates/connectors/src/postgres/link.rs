@@ -153,7 +153,7 @@ impl Link {
         let mut link = Self { client, driver, clock: Arc::clone(clock), server, cut: None };
         let rows = link.rows(OPENING).await?;
         link.server =
-            rows.first().and_then(server_of).ok_or(LinkError::Broken("it did not say who it is".to_owned()))?;
+            rows.last().and_then(server_of).ok_or(LinkError::Broken("it did not say who it is".to_owned()))?;
         Ok(link)
     }
 

@@ -65,6 +65,9 @@ pub(super) fn issue(
         return Err(refused(target, "it was not prepared"));
     }
     let settings = Settings::parse(&target.definition.settings).map_err(|e| CallError::Invalid(e.to_string()))?;
+    if order.actions.is_empty() {
+        return Err(CallError::Invalid("an order without actions gives nothing".to_owned()));
+    }
     for action in &order.actions {
         groups::check_action(&settings, action).map_err(CallError::Invalid)?;
     }
