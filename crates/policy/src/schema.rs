@@ -184,14 +184,7 @@ mod tests {
         while let Some(record) = open.pop() {
             for key in record.keys {
                 let (Status::Required(shape) | Status::Optional(shape)) = key.status else { continue };
-                let inner = match shape {
-                    Shape::Record(inner) => inner,
-                    Shape::List(_, item) => match *item {
-                        Shape::Record(inner) => inner,
-                        _ => continue,
-                    },
-                    _ => continue,
-                };
+                let (Shape::Record(inner) | Shape::List(_, &Shape::Record(inner))) = shape else { continue };
                 assert!(RECORDS.iter().any(|(_, r)| std::ptr::eq(*r, inner)), "{}", inner.what);
                 open.push(inner);
             }

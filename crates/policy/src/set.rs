@@ -195,7 +195,7 @@ impl PolicySet {
         // Whatever a reason can be like: this one breaks no rule about reasons.
         let perfect = ReasonFacts { length: usize::MAX, matches: true };
         let compiled = self.compile(number);
-        asker.may_ask(&compiled, perfect).is_clear_yes() && asker.is_free_to_ask(&compiled, perfect).is_clear_yes()
+        asker.may_ask(compiled, perfect).is_clear_yes() && asker.is_free_to_ask(compiled, perfect).is_clear_yes()
     }
 
     /// Whether this person is one of `administrators`.

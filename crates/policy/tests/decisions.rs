@@ -114,7 +114,7 @@ fn deny_wins_over_everything_and_says_where() {
     assert!(!set.is_eligible(&role("db-debug"), &person("eve@example.com")));
     let requester = person("dev@example.com").subject;
     let denied = set.may_approve(&role("web"), "approval", &person("bob@example.com"), &requester);
-    assert_eq!(denied, Err(NotAnApprover::Denied { file: "p.yaml".to_owned(), line: 38 }));
+    assert_eq!(denied, Err(NotAnApprover::Denied { file: "p.yaml".to_owned(), line: 36 }));
 }
 
 #[test]

@@ -146,6 +146,10 @@ fn groups_and_principals() {
             ("groups: {a: [\"group:a b\"]}\n", &[("principal", 1, 14)]),
             ("groups: {a: [\"oncall:db\"]}\n", &[("not-yet", 1, 14)]),
             ("groups: {a: [{github: {}}]}\n", &[("wrong-kind", 1, 14)]),
+            (
+                "groups: {b: [\"grüße\"], a: [\"日本\", x]}\n",
+                &[("principal", 1, 14), ("principal", 1, 28), ("principal", 1, 34)],
+            ),
             ("groups: {a: ann@example.com}\n", &[("wrong-kind", 1, 13)]),
             ("groups: {\"a b\": []}\n", &[("name", 1, 10)]),
             ("groups: [a]\n", &[("wrong-kind", 1, 9)]),
@@ -573,6 +577,7 @@ fn bytes_that_are_no_policy() {
     };
     assert_eq!(bytes(&large(1 << 20)), vec![]);
     assert_eq!(bytes(&large((1 << 20) + 1)), vec![("file-too-large", 1, 1)]);
+    assert_eq!(bytes(format!("roles:\n{}  []\n", "  # more\n".repeat(5_000)).as_bytes()), vec![]);
     let found = check_files(&[]);
     assert_eq!(errors(&found.problems), vec![("no-files", 1, 1)]);
 }
