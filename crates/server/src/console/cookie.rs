@@ -34,7 +34,8 @@ enum Scheme {
 impl Jar {
     /// Of the call that these headers came with.
     pub(super) fn of(app: &App, headers: &HeaderMap) -> Self {
-        let https = app.config.tls.is_some() || app.config.public_url.as_ref().is_some_and(|url| url.scheme() == "https");
+        let https =
+            app.config.tls.is_some() || app.config.public_url.as_ref().is_some_and(|url| url.scheme() == "https");
         let host = headers.get(HOST).and_then(|value| value.to_str().ok());
         let port = host.and_then(|text| text.parse::<Authority>().ok()).and_then(|host| host.port_u16());
         Self { scheme: if https { Scheme::Https } else { Scheme::Http }, port }

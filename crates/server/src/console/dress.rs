@@ -7,7 +7,8 @@ use http::HeaderValue;
 use http::header::{CONTENT_SECURITY_POLICY, REFERRER_POLICY};
 
 /// Nothing but our own style and icon; forms go to this server only; nobody frames a page.
-const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+const POLICY: &str =
+    "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
 /// Puts the headers of pages on every answer.
 pub(super) async fn dress(request: Request, next: Next) -> Response {

@@ -111,7 +111,9 @@ impl Form {
 pub(super) fn bounded<T: Bounded>(body: T) -> Result<T, PageError> {
     match body.check() {
         Ok(()) => Ok(body),
-        Err(error) => Err(ApiError::new(ErrorCode::OutOfBounds, error.to_string()).hint("Go back and shorten it.").into()),
+        Err(error) => {
+            Err(ApiError::new(ErrorCode::OutOfBounds, error.to_string()).hint("Go back and shorten it.").into())
+        }
     }
 }
 
@@ -123,8 +125,11 @@ fn check_sender(headers: &HeaderMap) -> Result<(), ApiError> {
         return Err(ApiError::new(ErrorCode::UnsupportedMediaType, "this takes a form").hint("Programs use /api/v1."));
     }
     if !headers.contains_key(ORIGIN) && text("sec-fetch-site") != "same-origin" {
-        return Err(ApiError::new(ErrorCode::OriginRefused, "a form says from which page it comes, and this one does not")
-            .hint("Use a browser of the last years; programs use /api/v1."));
+        return Err(ApiError::new(
+            ErrorCode::OriginRefused,
+            "a form says from which page it comes, and this one does not",
+        )
+        .hint("Use a browser of the last years; programs use /api/v1."));
     }
     Ok(())
 }

@@ -53,6 +53,5 @@ pub(crate) fn pages(app: &App) -> Router<App> {
     signed.merge(open).layer(from_fn(dress::dress))
 }
 
-
 #[cfg(test)]
 mod tests;

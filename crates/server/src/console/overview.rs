@@ -140,7 +140,11 @@ pub(super) fn approval(role: &RoleView) -> String {
     }
     let stage = |s: &curfew_api::StageView| {
         let who = curfew_domain::text::visible(&s.approvers.join(", ")).into_owned();
-        if s.approvers.len() <= 1 { format!("approved by {who}") } else { format!("approved by {} of {who}", s.require) }
+        if s.approvers.len() <= 1 {
+            format!("approved by {who}")
+        } else {
+            format!("approved by {} of {who}", s.require)
+        }
     };
     role.stages.iter().map(stage).collect::<Vec<_>>().join(", then ")
 }

@@ -193,7 +193,9 @@ mod tests {
         for ours in ["/", "/requests/req_0", "/audit?q=a%20b&cursor=0"] {
             assert_eq!(safe_next(ours), ours);
         }
-        for foreign in ["", "//evil.example", "https://evil.example", "/\\evil.example", "javascript:x", "/a\r\nb", "/x;y"] {
+        for foreign in
+            ["", "//evil.example", "https://evil.example", "/\\evil.example", "javascript:x", "/a\r\nb", "/x;y"]
+        {
             assert_eq!(safe_next(foreign), "/", "{foreign}");
         }
     }

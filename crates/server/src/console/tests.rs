@@ -59,7 +59,8 @@ impl<'a> Browser<'a> {
 
     /// The key in the forms of the page it is on.
     fn form_key(&self) -> String {
-        let rest = self.page.split("name=\"form_key\" value=\"").nth(1).unwrap_or_else(|| panic!("a form: {}", self.page));
+        let rest =
+            self.page.split("name=\"form_key\" value=\"").nth(1).unwrap_or_else(|| panic!("a form: {}", self.page));
         rest.split('"').next().expect("a value").to_owned()
     }
 
@@ -92,8 +93,13 @@ fn form(path: &str, fields: &[(&str, &str)], origin: Option<&str>) -> Request<Bo
     request.body(Body::from(body)).expect("a call")
 }
 
-const ASK: [(&str, &str); 5] =
-    [("resource", "services/db"), ("action", "read"), ("action", "write"), ("for", "30m"), ("reason", "orders are stuck")];
+const ASK: [(&str, &str); 5] = [
+    ("resource", "services/db"),
+    ("action", "read"),
+    ("action", "write"),
+    ("for", "30m"),
+    ("reason", "orders are stuck"),
+];
 
 /// Asks for `db-debug`, and gives the request's page.
 async fn asks(browser: &mut Browser<'_>) -> String {
@@ -119,7 +125,9 @@ async fn from_a_sign_in_to_an_end() {
     let mut lead = Browser::signed_in(&world, "lead@example.com").await;
     assert!(lead.page.contains("dev@example.com asks for db-debug"), "{}", lead.page);
     lead.open(&path).await;
-    for shown in ["orders are stuck", "services/db", "policy.yaml", "lead@example.com, second@example.com", "leave behind"] {
+    for shown in
+        ["orders are stuck", "services/db", "policy.yaml", "lead@example.com, second@example.com", "leave behind"]
+    {
         assert!(lead.page.contains(shown), "{shown}: {}", lead.page);
     }
     let digest = lead.hidden("digest");
@@ -149,11 +157,13 @@ async fn what_policy_says_is_shown_before_anything_is_sent() {
     let mut dev = Browser::signed_in(&world, "dev@example.com").await;
     dev.open("/roles/db-look").await;
     let events = world.app.engine.store().tree_head().await.expect("read").size;
-    let fields = [("resource", "services/db"), ("action", "read"), ("for", "30m"), ("reason", "why"), ("step", "check")];
+    let fields =
+        [("resource", "services/db"), ("action", "read"), ("for", "30m"), ("reason", "why"), ("step", "check")];
     dev.submit("/roles/db-look", &fields).await;
     assert!(dev.page.contains("The policy denies it.") && dev.page.contains("policy.yaml"), "{}", dev.page);
     assert!(!dev.page.contains("Ask for it"));
-    let fields = [("resource", "services/db"), ("action", "read"), ("for", "30m"), ("reason", "orders"), ("step", "check")];
+    let fields =
+        [("resource", "services/db"), ("action", "read"), ("for", "30m"), ("reason", "orders"), ("step", "check")];
     dev.submit("/roles/db-look", &fields).await;
     assert!(dev.page.contains("without asking anybody") && dev.page.contains("Ask for it"), "{}", dev.page);
     assert_eq!(world.app.engine.store().tree_head().await.expect("read").size, events, "nothing was sent");
@@ -193,7 +203,12 @@ async fn a_form_sent_twice_does_what_once_does() {
         lead.open(&path).await;
         let digest = text(&mine["items"][0], "digest");
         let form_key = if lead.page.contains("form_key") { lead.form_key() } else { String::new() };
-        lead.send(form(&format!("{path}/deny"), &[("digest", &digest), ("reason", "no"), ("form_key", &form_key)], Some(ORIGIN))).await;
+        lead.send(form(
+            &format!("{path}/deny"),
+            &[("digest", &digest), ("reason", "no"), ("form_key", &form_key)],
+            Some(ORIGIN),
+        ))
+        .await;
         let to = lead.headers[LOCATION].to_str().expect("text").to_owned();
         lead.open(&to).await;
         assert!(lead.page.contains(said), "{said}: {}", lead.page);
@@ -254,7 +269,8 @@ async fn signing_in_leads_to_the_page_that_was_asked_for_and_nowhere_else() {
     let mut dev = Browser::new(&world);
     dev.open("/audit?q=a%20b").await;
     assert_eq!(dev.hidden("next"), "/audit?q=a%20b");
-    for (next, to) in [("/roles/db-debug", "/roles/db-debug"), ("//evil.example", "/"), ("https://evil.example/", "/")] {
+    for (next, to) in [("/roles/db-debug", "/roles/db-debug"), ("//evil.example", "/"), ("https://evil.example/", "/")]
+    {
         let mut dev = Browser::new(&world);
         dev.open("/").await;
         let key = dev.form_key();
@@ -310,7 +326,13 @@ async fn typed_text_is_only_text() {
     dev.open("/roles/db-debug").await;
     let key = dev.hidden("ask_key");
     let reason = "<script>alert(1)</script>\u{202e}evil\n\"><img src=x onerror=y>";
-    let fields = [("resource", "services/db"), ("action", "read"), ("for", "30m"), ("reason", reason), ("ticket", "<b>\u{200b}")];
+    let fields = [
+        ("resource", "services/db"),
+        ("action", "read"),
+        ("for", "30m"),
+        ("reason", reason),
+        ("ticket", "<b>\u{200b}"),
+    ];
     dev.submit("/roles/db-debug", &[&fields[..], &[("ask_key", &key), ("step", "ask")]].concat()).await;
     let mut lead = Browser::signed_in(&world, "lead@example.com").await;
     for page in [&dev.page, &lead.page] {

@@ -40,9 +40,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Visitor {
         let key = parts.extensions.get::<FormKey>().cloned();
         match (caller, key) {
             (Some(caller), Some(key)) => Ok(Self { caller, key }),
-            (None, _) | (_, None) => {
-                Err(ApiError::new(ErrorCode::Unauthenticated, "this page takes a sign-in").into())
-            }
+            (None, _) | (_, None) => Err(ApiError::new(ErrorCode::Unauthenticated, "this page takes a sign-in").into()),
         }
     }
 }

@@ -3,7 +3,7 @@
 Prints its port, then each mail as one line of JSON, read by Python's own e-mail parser.
 Usage: sink.py CERTIFICATE KEY PASSWORD
 """
-import email, email.policy, json, ssl, sys, threading
+import email, email.policy, json, socket, ssl, sys, threading
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult
 
@@ -33,12 +33,20 @@ def known(server, session, envelope, mechanism, auth_data):
 
 context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
 context.load_cert_chain(certificate, key)
-controller = Controller(
+
+
+class OnAnyPort(Controller):
+    """With port 0. To see that it is up the controller connects to itself, for which it takes the real port."""
+
+    def _trigger_server(self):
+        self.port = self.server.sockets[0].getsockname()[1]
+        socket.create_connection(("127.0.0.1", self.port), timeout=5).close()
+
+
+controller = OnAnyPort(
     Keep(), hostname="127.0.0.1", port=0, tls_context=context, require_starttls=True,
     authenticator=known, auth_required=True,
 )
-# The controller connects to its own port to see that it is up, which it cannot with port 0.
-controller._trigger_server = lambda: None
 controller.start()
-print(controller.server.sockets[0].getsockname()[1], flush=True)
+print(controller.port, flush=True)
 threading.Event().wait()
