@@ -72,13 +72,25 @@ fn bearing(change: &Change) -> Bearing {
     }
 }
 
-/// Whether a commit may be written on the space that is kept for ending access: nothing in it gives any,
-/// and something in it ends some or only tidies up.
-pub(crate) fn may_use_reserve(changes: &[Change]) -> bool {
-    let bearings = || changes.iter().map(bearing);
-    let ends = bearings().any(|b| b == Bearing::Ends);
-    let only_tidies = bearings().all(|b| b == Bearing::Tidies);
-    (ends || only_tidies) && !bearings().any(|b| b == Bearing::Gives)
+/// What a commit takes to be written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Need {
+    /// The space that is kept for ending access will do: nothing in it gives any, and something in it ends
+    /// some, or all of it only tidies up.
+    ReserveWillDo,
+    /// Room beyond that.
+    Room,
+}
+
+impl Need {
+    /// Of a whole commit.
+    pub(crate) fn of(changes: &[Change]) -> Self {
+        let bearings = || changes.iter().map(bearing);
+        let ends = bearings().any(|b| b == Bearing::Ends);
+        let only_tidies = bearings().all(|b| b == Bearing::Tidies);
+        let gives = bearings().any(|b| b == Bearing::Gives);
+        if (ends || only_tidies) && !gives { Self::ReserveWillDo } else { Self::Room }
+    }
 }
 
 /// When a request lapses, while it can.

@@ -8,12 +8,14 @@
 
 pub mod canonical;
 pub mod checkpoint;
+pub mod draft;
 pub mod event;
 pub mod export;
 pub mod merkle;
 pub mod seal;
 
 pub use checkpoint::{Checkpoint, CheckpointError, CheckpointKey, VerifierKey};
+pub use draft::Draft;
 pub use event::{AuditAction, AuditEvent, Detail, SealedEvent};
 pub use export::{ExportError, ExportVerifier, Truncation, Verdict};
 pub use merkle::{Frontier, Growth, NodeId, Place, TreeHash};

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 const SEQ: &str = "seq";
 const LEAF_HASH: &str = "leaf_hash";
-const SAYABLE: &str = "INVARIANT: sealing leaves nothing that canonical JSON cannot say";
+pub(super) const SAYABLE: &str = "INVARIANT: sealing leaves nothing that canonical JSON cannot say";
 /// The event is the first level and its `details` the second.
 const DETAIL_NESTING: usize = NESTING - 2;
 
@@ -37,9 +37,7 @@ impl AuditEvent {
     }
 
     fn place(mut self, seq: u64) -> (SealedEvent, Map<String, Value>) {
-        for detail in self.details.values_mut() {
-            make_sayable(detail, DETAIL_NESTING);
-        }
+        make_details_sayable(&mut self);
         let sealed = SealedEvent { seq, event: self, leaf_hash: String::new() };
         let fields = sealed.fields();
         (sealed, fields)
@@ -118,6 +116,13 @@ pub(super) fn check_event(fields: &Map<String, Value>) -> Result<(u64, TreeHash)
 
 fn leaf_of(fields: &Map<String, Value>) -> TreeHash {
     TreeHash::of_leaf(&canonical::canonical_without(fields, LEAF_HASH).expect(SAYABLE))
+}
+
+/// Leaves nothing in the event that canonical JSON cannot say.
+pub(super) fn make_details_sayable(event: &mut AuditEvent) {
+    for detail in event.details.values_mut() {
+        make_sayable(detail, DETAIL_NESTING);
+    }
 }
 
 fn make_sayable(detail: &mut Detail, levels: usize) {

@@ -3,15 +3,15 @@
 //! Each noun is written by one statement that names the version it expects, so there is no moment between
 //! looking and writing.
 
+use super::prepare::{Placed, Write};
 use crate::nature;
 use curfew_domain::audit::merkle::Node;
-use curfew_domain::audit::{AuditEvent, Frontier, SealedEvent};
+use curfew_domain::audit::{Draft, Frontier};
 use curfew_domain::id::Identified;
 use curfew_domain::transition::Noun;
 use curfew_domain::{Grant, Id, Lease, Request, Timestamp, Transition, Version};
 use curfew_engine::seams::store::{Change, CommitError, Notice, SealedKey, Session};
 use rusqlite::{Connection, OptionalExtension, Params, params};
-use serde::Serialize;
 
 /// Why a commit is not written.
 #[derive(Debug)]
@@ -30,50 +30,37 @@ impl From<rusqlite::Error> for Refusal {
 
 type Applied<T = ()> = Result<T, Refusal>;
 
-/// Applies the changes in order and gives the events their places.
-pub(super) fn apply(conn: &Connection, tree: &mut Frontier, changes: &[Change]) -> Applied<Vec<SealedEvent>> {
-    let mut events = Vec::with_capacity(changes.len());
-    for change in changes {
-        let event = match change {
-            Change::Request(step) => request(conn, step)?,
-            Change::Grant(step) => grant(conn, step)?,
-            Change::Lease(step) => lease(conn, step)?,
-            Change::Event(event) => event,
-            Change::Notice(_)
-            | Change::NoticeSent(_)
-            | Change::NoticeLater { .. }
-            | Change::RequestKey { .. }
-            | Change::Session(_)
-            | Change::SessionEnded { .. }
-            | Change::Key(_)
-            | Change::Fact { .. } => {
-                record(conn, change)?;
-                continue;
-            }
-        };
-        events.push(append(conn, tree, event)?);
+/// Applies the changes in order and gives their events places.
+pub(super) fn apply(conn: &Connection, tree: &mut Frontier, writes: &[Write]) -> Applied<Vec<Placed>> {
+    let mut places = Vec::with_capacity(writes.len());
+    for Write { change, body, draft } in writes {
+        write(conn, change, body)?;
+        if let Some(draft) = draft {
+            places.push(append(conn, tree, draft)?);
+        }
     }
-    Ok(events)
+    Ok(places)
 }
 
-/// A change that has no event of its own.
-fn record(conn: &Connection, change: &Change) -> Applied {
+fn write(conn: &Connection, change: &Change, body: &str) -> Applied {
     match change {
-        Change::Request(_) | Change::Grant(_) | Change::Lease(_) | Change::Event(_) => {
-            unreachable!("INVARIANT: changes with an event are not recorded without it")
-        }
-        Change::Notice(notice) => self::notice(conn, notice),
+        Change::Request(step) => request(conn, step, body),
+        Change::Grant(step) => grant(conn, step, body),
+        Change::Lease(step) => lease(conn, step, body),
+        // All there is of it is its event.
+        Change::Event(_) => Ok(()),
+        Change::Notice(notice) => self::notice(conn, notice, body),
         Change::NoticeSent(id) => run(conn, "DELETE FROM outbox WHERE id = ?1", [id]).map(drop),
         Change::NoticeLater { id, attempts, next_at } => {
             let sql = "UPDATE outbox SET attempts = ?2, next_at = ?3 WHERE id = ?1";
             run(conn, sql, params![id, attempts, next_at.as_millis()]).map(drop)
         }
         Change::RequestKey { key, request } => request_key(conn, key, *request),
-        Change::Session(session) => self::session(conn, session),
+        Change::Session(session) => self::session(conn, session, body),
         Change::SessionEnded { token_hash } => {
             run(conn, "DELETE FROM sessions WHERE token_hash = ?1", [token_hash]).map(drop)
         }
-        Change::Key(key) => self::key(conn, key),
+        Change::Key(key) => self::key(conn, key, body),
         Change::Fact { name, value: Some(value) } => {
             let sql =
                 "INSERT INTO facts (name, value) VALUES (?1, ?2) ON CONFLICT DO UPDATE SET value = excluded.value";
@@ -83,71 +70,68 @@ fn record(conn: &Connection, change: &Change) -> Applied {
     }
 }
 
-fn request<'a>(conn: &Connection, step: &'a Transition<Request>) -> Applied<&'a AuditEvent> {
+fn request(conn: &Connection, step: &Transition<Request>, body: &str) -> Applied {
     let next = &step.next;
     let versions = Versions::of(next.id, step)?;
     let (state, due_at) = (next.state_word(), millis(nature::request_due_at(next)));
     let rows = if step.from == Version::NONE {
         let sql = "INSERT INTO requests (id, version, state, subject, due_at, body)
                    VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING";
-        run(conn, sql, params![key_of(next.id), versions.to, state, next.subject.id.to_string(), due_at, text(next)])?
+        run(conn, sql, params![key_of(next.id), versions.to, state, next.subject.id.to_string(), due_at, body])?
     } else {
         let sql = "UPDATE requests SET version = ?2, state = ?3, due_at = ?4, body = ?5 WHERE id = ?1 AND version = ?6";
-        run(conn, sql, params![key_of(next.id), versions.to, state, due_at, text(next), versions.from])?
+        run(conn, sql, params![key_of(next.id), versions.to, state, due_at, body, versions.from])?
     };
-    written(rows, || next.id.to_string())?;
-    Ok(&step.event)
+    written(rows, || next.id.to_string())
 }
 
-fn grant<'a>(conn: &Connection, step: &'a Transition<Grant>) -> Applied<&'a AuditEvent> {
+fn grant(conn: &Connection, step: &Transition<Grant>, body: &str) -> Applied {
     let next = &step.next;
     let versions = Versions::of(next.id, step)?;
     let (state, open, due_at) = (next.state_word(), nature::grant_is_open(next), millis(nature::grant_due_at(next)));
     if step.from != Version::NONE {
         let sql = "UPDATE grants SET version = ?2, state = ?3, open = ?4, due_at = ?5, body = ?6
                    WHERE id = ?1 AND version = ?7";
-        let rows =
-            run(conn, sql, params![key_of(next.id), versions.to, state, open, due_at, text(next), versions.from])?;
-        written(rows, || next.id.to_string())?;
-        return Ok(&step.event);
+        let rows = run(conn, sql, params![key_of(next.id), versions.to, state, open, due_at, body, versions.from])?;
+        return written(rows, || next.id.to_string());
     }
     let sql = "INSERT INTO grants (id, version, state, subject, role, open, due_at, body)
                VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT DO NOTHING";
     let (subject, role) = (next.subject.id.to_string(), next.role.as_str());
-    let rows = run(conn, sql, params![key_of(next.id), versions.to, state, subject, role, open, due_at, text(next)])?;
+    let rows = run(conn, sql, params![key_of(next.id), versions.to, state, subject, role, open, due_at, body])?;
     written(rows, || next.id.to_string())?;
     // The scope of a grant never changes, so this is written once.
     for resource in next.scope.by_resource().keys() {
         let sql = "INSERT INTO grant_resources (resource, grant_id) VALUES (?1, ?2)";
         run(conn, sql, params![resource.as_str(), key_of(next.id)])?;
     }
-    Ok(&step.event)
+    Ok(())
 }
 
-fn lease<'a>(conn: &Connection, step: &'a Transition<Lease>) -> Applied<&'a AuditEvent> {
+fn lease(conn: &Connection, step: &Transition<Lease>, body: &str) -> Applied {
     let next = &step.next;
     let versions = Versions::of(next.id, step)?;
     let (state, open) = (next.state.word(), nature::lease_is_open(next));
     let rows = if step.from == Version::NONE {
         let sql = "INSERT INTO leases (id, version, state, open, body) VALUES (?1, ?2, ?3, ?4, ?5)
                    ON CONFLICT DO NOTHING";
-        run(conn, sql, params![key_of(next.id), versions.to, state, open, text(next)])?
+        run(conn, sql, params![key_of(next.id), versions.to, state, open, body])?
     } else {
         let sql = "UPDATE leases SET version = ?2, state = ?3, open = ?4, body = ?5 WHERE id = ?1 AND version = ?6";
-        run(conn, sql, params![key_of(next.id), versions.to, state, open, text(next), versions.from])?
+        run(conn, sql, params![key_of(next.id), versions.to, state, open, body, versions.from])?
     };
-    written(rows, || next.id.to_string())?;
-    Ok(&step.event)
+    written(rows, || next.id.to_string())
 }
 
-fn append(conn: &Connection, tree: &mut Frontier, event: &AuditEvent) -> Applied<SealedEvent> {
-    let sealed = event.clone().seal(tree.size());
-    let leaf = sealed.leaf().expect("INVARIANT: sealing writes the leaf hash");
-    let line = String::from_utf8(sealed.to_line()).expect("INVARIANT: JSON is UTF-8");
+fn append(conn: &Connection, tree: &mut Frontier, draft: &Draft) -> Applied<Placed> {
+    let seq = tree.size();
+    let (leaf, line) = draft.place(seq);
+    let line = str::from_utf8(&line).expect("INVARIANT: JSON is UTF-8");
+    let event = draft.event();
     let sql = "INSERT INTO events (seq, leaf, request_id, grant_id, lease_id, line) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
     let (request, grant, lease) =
         (event.request_id.map(key_of), event.grant_id.map(key_of), event.lease_id.map(key_of));
-    run(conn, sql, params![sealed.seq as i64, leaf.as_bytes(), request, grant, lease, line])?;
+    run(conn, sql, params![seq as i64, leaf.as_bytes(), request, grant, lease, line])?;
     let mut nodes: Vec<Node> = Vec::new();
     // A leaf stands with its event already.
     tree.append_with(leaf, |node| nodes.extend((node.id.level > 0).then_some(node)));
@@ -155,15 +139,15 @@ fn append(conn: &Connection, tree: &mut Frontier, event: &AuditEvent) -> Applied
         let sql = "INSERT INTO tree_nodes (level, place, hash) VALUES (?1, ?2, ?3)";
         run(conn, sql, params![node.id.level, node.id.index as i64, node.hash.as_bytes()])?;
     }
-    Ok(sealed)
+    Ok(Placed { seq, leaf })
 }
 
 /// A notice that waits already is left as it is: telling somebody twice must never hold up an end.
-fn notice(conn: &Connection, notice: &Notice) -> Applied {
+fn notice(conn: &Connection, notice: &Notice, body: &str) -> Applied {
     let sql = "INSERT INTO outbox (id, created_at, next_at, attempts, body) VALUES (?1, ?2, ?3, ?4, ?5)
                ON CONFLICT DO NOTHING";
     let times = (notice.created_at.as_millis(), notice.next_at.as_millis());
-    run(conn, sql, params![notice.id, times.0, times.1, notice.attempts, text(notice)]).map(drop)
+    run(conn, sql, params![notice.id, times.0, times.1, notice.attempts, body]).map(drop)
 }
 
 fn request_key(conn: &Connection, key: &str, request: Id<Request>) -> Applied {
@@ -179,15 +163,15 @@ fn request_key(conn: &Connection, key: &str, request: Id<Request>) -> Applied {
     }))
 }
 
-fn session(conn: &Connection, session: &Session) -> Applied {
+fn session(conn: &Connection, session: &Session, body: &str) -> Applied {
     let sql = "INSERT INTO sessions (token_hash, body) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
-    let rows = run(conn, sql, params![session.token_hash, text(session)])?;
+    let rows = run(conn, sql, params![session.token_hash, body])?;
     written(rows, || "the sign-in".to_owned())
 }
 
-fn key(conn: &Connection, key: &SealedKey) -> Applied {
+fn key(conn: &Connection, key: &SealedKey, body: &str) -> Applied {
     let sql = "INSERT INTO keys (name, number, body) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING";
-    let rows = run(conn, sql, params![key.name, key.number, text(key)])?;
+    let rows = run(conn, sql, params![key.name, key.number, body])?;
     written(rows, || format!("key {} of `{}`", key.number, key.name))
 }
 
@@ -221,8 +205,4 @@ pub(super) fn key_of<T>(id: Id<T>) -> [u8; 16] {
 
 fn millis(at: Option<Timestamp>) -> Option<i64> {
     at.map(Timestamp::as_millis)
-}
-
-fn text(noun: &impl Serialize) -> String {
-    serde_json::to_string(noun).expect("INVARIANT: what a ledger keeps serializes to JSON")
 }

@@ -9,6 +9,7 @@
 mod apply;
 mod error;
 mod file;
+mod prepare;
 mod proofs;
 mod query;
 mod queue;

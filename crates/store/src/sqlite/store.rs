@@ -1,8 +1,9 @@
 //! The seam: each call is handed to the writer, or to a reader.
 
+use super::prepare::{committed, prepare};
 use super::writer::Job;
 use super::{SqliteStore, proofs, query};
-use crate::nature::Urgency;
+use crate::nature::{Need, Urgency};
 use curfew_domain::audit::merkle::Place;
 use curfew_domain::audit::{Growth, SealedEvent};
 use curfew_domain::{Grant, Id, Lease, Request, Timestamp};
@@ -13,15 +14,20 @@ use curfew_engine::seams::store::{
 };
 use futures::channel::oneshot;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 impl Store for SqliteStore {
     fn commit(&self, changes: Vec<Change>) -> BoxFuture<'_, Result<Committed, CommitError>> {
         Box::pin(async move {
             let unavailable = |why: String| CommitError::Unavailable(why);
+            let (urgency, need) = (Urgency::of(&changes), Need::of(&changes));
+            let writes = Arc::new(prepare(changes));
             let (reply, answer) = oneshot::channel();
-            let urgency = Urgency::of(&changes);
-            self.queue.push(urgency, Job { changes, reply }).map_err(|e| unavailable(e.to_string()))?;
-            answer.await.unwrap_or_else(|_| Err(unavailable("its writer is gone".to_owned())))
+            let job = Job { writes: Arc::clone(&writes), need, reply };
+            self.queue.push(urgency, job).map_err(|e| unavailable(e.to_string()))?;
+            let places = answer.await.unwrap_or_else(|_| Err(unavailable("its writer is gone".to_owned())))?;
+            let writes = Arc::into_inner(writes).expect("INVARIANT: the writer lets go before it answers");
+            Ok(committed(writes, places))
         })
     }
 

@@ -1,16 +1,17 @@
-//! The one thread that writes: it takes everything that waits, writes it in one transaction with a
-//! savepoint for each commit, syncs once, and answers everybody.
+//! The one thread that writes: it takes everything that waits, writes it in one transaction, each commit
+//! whole or not at all, syncs once, and answers everybody.
 
 use super::apply::{Refusal, apply};
 use super::error::{Damaged, OpenError};
 use super::file::Place;
+use super::prepare::{Placed, Write};
 use super::proofs;
 use super::queue::{AbandonOnDrop, Bounds, Queue};
 use super::reserve::{Options, Reserve, Space};
 use super::schema;
-use crate::nature;
+use crate::nature::Need;
 use curfew_domain::audit::Frontier;
-use curfew_engine::seams::store::{Change, CommitError, Committed, TreeHead};
+use curfew_engine::seams::store::{CommitError, TreeHead};
 use futures::channel::oneshot;
 use rusqlite::{Connection, ErrorCode};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -23,14 +24,21 @@ pub(super) const WAITING: Bounds = Bounds { first: 65_536, usual: 16_384 };
 const BATCH: usize = 512;
 const FULL: &str = "disk full: only revocation proceeds";
 
+/// The places of a commit's events, or why it was not written.
+pub(super) type Outcome = Result<Vec<Placed>, CommitError>;
+
 /// One caller's commit.
 pub(super) struct Job {
-    pub(super) changes: Vec<Change>,
-    pub(super) reply: oneshot::Sender<Result<Committed, CommitError>>,
+    /// The caller has it too, and makes its answer of it.
+    pub(super) writes: Arc<Vec<Write>>,
+    pub(super) need: Need,
+    pub(super) reply: oneshot::Sender<Outcome>,
 }
 
 impl Job {
-    fn answer(self, outcome: Result<Committed, CommitError>) {
+    fn answer(self, outcome: Outcome) {
+        // Before the answer, so that the caller has the last hand on it.
+        drop(self.writes);
         // Who dropped the future does not want to know.
         drop(self.reply.send(outcome));
     }
@@ -70,6 +78,22 @@ impl Progress {
     }
 }
 
+/// Why a batch cannot go on.
+enum Halt {
+    /// A refused commit had written something before it was refused.
+    Torn,
+    Sql(rusqlite::Error),
+}
+
+impl From<Refusal> for CommitError {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Commit(why) => why,
+            Refusal::Sql(why) => Self::Unavailable(why.to_string()),
+        }
+    }
+}
+
 pub(super) struct Writer {
     conn: Connection,
     tree: Frontier,
@@ -77,8 +101,6 @@ pub(super) struct Writer {
     space: Space,
     progress: Arc<Progress>,
 }
-
-type Outcomes = Vec<Result<Committed, CommitError>>;
 
 impl Writer {
     /// Opens the ledger to write, and brings it to the newest schema.
@@ -148,7 +170,7 @@ impl Writer {
     fn admit(&mut self, jobs: Vec<Job>) -> Vec<Job> {
         match self.space {
             Space::Roomy => return jobs,
-            Space::RevocationOnly if jobs.iter().all(|job| nature::may_use_reserve(&job.changes)) => return jobs,
+            Space::RevocationOnly if jobs.iter().all(|job| job.need == Need::ReserveWillDo) => return jobs,
             Space::RevocationOnly => self.regain_space(),
         }
         match self.space {
@@ -192,7 +214,7 @@ impl Writer {
     }
 
     /// Writes all of it durably, each commit for itself, or none of it.
-    fn attempt(&mut self, jobs: &[Job]) -> rusqlite::Result<Outcomes> {
+    fn attempt(&mut self, jobs: &[Job]) -> rusqlite::Result<Vec<Outcome>> {
         if jobs.is_empty() {
             return Ok(Vec::new());
         }
@@ -211,29 +233,49 @@ impl Writer {
         }
     }
 
-    fn transaction(&mut self, jobs: &[Job]) -> rusqlite::Result<Outcomes> {
+    /// First without savepoints, which nearly always will do: most refusals come before anything was
+    /// written. When one does not, the batch is done again with a way back to before each commit.
+    fn transaction(&mut self, jobs: &[Job]) -> rusqlite::Result<Vec<Outcome>> {
+        let tree = self.tree.clone();
         self.run("BEGIN IMMEDIATE")?;
-        let outcomes = jobs.iter().map(|job| self.one(&job.changes)).collect::<rusqlite::Result<_>>()?;
+        let outcomes = match jobs.iter().map(|job| self.one(&job.writes)).collect::<Result<_, Halt>>() {
+            Ok(outcomes) => outcomes,
+            Err(Halt::Sql(why)) => return Err(why),
+            Err(Halt::Torn) => {
+                self.run("ROLLBACK")?;
+                self.tree = tree;
+                self.run("BEGIN IMMEDIATE")?;
+                jobs.iter().map(|job| self.one_with_savepoint(&job.writes)).collect::<rusqlite::Result<_>>()?
+            }
+        };
         self.run("COMMIT")?;
         Ok(outcomes)
     }
 
-    fn one(&mut self, changes: &[Change]) -> rusqlite::Result<Result<Committed, CommitError>> {
+    fn one(&mut self, writes: &[Write]) -> Result<Outcome, Halt> {
+        let before = self.conn.total_changes();
+        match apply(&self.conn, &mut self.tree, writes) {
+            Ok(places) => Ok(Ok(places)),
+            Err(Refusal::Sql(why)) if !concerns_one_commit(&why) => Err(Halt::Sql(why)),
+            Err(refusal) if self.conn.total_changes() == before => Ok(Err(refusal.into())),
+            Err(Refusal::Commit(_) | Refusal::Sql(_)) => Err(Halt::Torn),
+        }
+    }
+
+    fn one_with_savepoint(&mut self, writes: &[Write]) -> rusqlite::Result<Outcome> {
         self.run("SAVEPOINT one")?;
         let tree = self.tree.clone();
-        let refused = match apply(&self.conn, &mut self.tree, changes) {
-            Ok(events) => {
-                self.run("RELEASE one")?;
-                return Ok(Ok(Committed { events }));
+        let outcome = match apply(&self.conn, &mut self.tree, writes) {
+            Ok(places) => Ok(places),
+            Err(Refusal::Sql(why)) if !concerns_one_commit(&why) => return Err(why),
+            Err(refusal) => {
+                self.run("ROLLBACK TO one")?;
+                self.tree = tree;
+                Err(refusal.into())
             }
-            Err(Refusal::Commit(refused)) => refused,
-            Err(Refusal::Sql(why)) if concerns_one_commit(&why) => CommitError::Unavailable(why.to_string()),
-            Err(Refusal::Sql(why)) => return Err(why),
         };
-        self.run("ROLLBACK TO one")?;
         self.run("RELEASE one")?;
-        self.tree = tree;
-        Ok(Err(refused))
+        Ok(outcome)
     }
 
     /// After a failure the file is what counts: how far it got is read from it.
@@ -279,7 +321,7 @@ fn head_of(tree: &Frontier) -> TreeHead {
     TreeHead { size: tree.size(), root: *tree.root().as_bytes() }
 }
 
-fn answer(jobs: Vec<Job>, outcomes: Outcomes) {
+fn answer(jobs: Vec<Job>, outcomes: Vec<Outcome>) {
     for (job, outcome) in jobs.into_iter().zip(outcomes) {
         job.answer(outcome);
     }
@@ -292,7 +334,7 @@ fn refuse(jobs: Vec<Job>, because: &str) {
 }
 
 fn refuse_what_gives(jobs: Vec<Job>) -> Vec<Job> {
-    let (ends, gives) = jobs.into_iter().partition(|job| nature::may_use_reserve(&job.changes));
+    let (ends, gives) = jobs.into_iter().partition(|job| job.need == Need::ReserveWillDo);
     refuse(gives, FULL);
     ends
 }
