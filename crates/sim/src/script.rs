@@ -126,7 +126,7 @@ fn has_grant(request: &Request) -> bool {
 
 fn ask(world: &mut World) {
     let who = if world.chance.one_in(3) { somebody(world) } else { person(*world.chance.pick(&["dev", "eve"])) };
-    let role: &str = world.chance.pick(&["debug", "everywhere", "glance"]);
+    let role: &str = *world.chance.pick(&["debug", "everywhere", "glance"]);
     let duration = world.chance.pick(&[None, None, Some(5), Some(90), Some(120), Some(90_000)]).map(Seconds::new);
     let ask = AskFor {
         role: role.parse().expect("INVARIANT: a role name"),
