@@ -17,8 +17,7 @@ const TABLES_AT_ONCE: usize = 200;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Missing {
     group: String,
-    /// Which of the group's privileges.
-    item: usize,
+    privilege: Privilege,
     /// The one thing of several it is missing on; none when it is on a thing named by policy.
     table: Option<(String, String)>,
     grantable: bool,
@@ -58,46 +57,48 @@ pub(crate) async fn look(link: &mut Link, groups: &[Group]) -> Result<Picture, L
             picture.extra.push(format!("the group role {group} holds {word} on {thing}, which policy does not say"));
             continue;
         }
-        let item = number(&row, 3).unwrap_or(usize::MAX);
-        let Some(privilege) = groups.iter().find(|g| g.name == group).and_then(|g| g.privileges.get(item)) else {
-            continue;
+        let ordered = |item: usize| groups.iter().find(|g| g.name == group)?.privileges.get(item).cloned();
+        let privilege = match number::<i64>(&row, 3).map(usize::try_from) {
+            Some(Ok(item)) => ordered(item),
+            // The one that nobody orders: to get in at all.
+            Some(Err(_)) | None => Some(Privilege::new(&["CONNECT"], On::Database(name.to_owned()))),
         };
+        let Some(privilege) = privilege else { continue };
         let many = matches!(privilege.on, On::Tables(_) | On::Sequences(_));
         let table = (many && !name.is_empty()).then(|| (schema.to_owned(), name.to_owned()));
         let gone = if name.is_empty() { ", which does not exist" } else { "" };
         let on = privilege.sql().map_err(|e| LinkError::NameCut(e.to_string()))?;
         let what = if table.is_some() { format!("{word} on {thing}") } else { format!("{on}{gone}") };
-        picture.missing.push(Missing { group, item, table, grantable: yes(&row, 7), what });
+        picture.missing.push(Missing { group, privilege, table, grantable: yes(&row, 7), what });
     }
     Ok(picture)
 }
 
 /// Grants what is missing, where it can be.
-pub(crate) async fn give(link: &mut Link, groups: &[Group], missing: &[Missing]) -> Result<(), LinkError> {
-    let by_item: BTreeSet<_> = missing.iter().map(|m| (m.group.as_str(), m.item)).collect();
+pub(crate) async fn give(link: &mut Link, missing: &[Missing]) -> Result<(), LinkError> {
+    let sql = give_sql(missing).map_err(|e| LinkError::NameCut(e.to_string()))?;
+    if sql.is_empty() { Ok(()) } else { link.ask(&sql).await.map(drop) }
+}
+
+fn give_sql(missing: &[Missing]) -> Result<String, Unquotable> {
+    let mut by_privilege: BTreeMap<(&str, &Privilege), Vec<&Missing>> = BTreeMap::new();
+    for one in missing {
+        by_privilege.entry((&one.group, &one.privilege)).or_default().push(one);
+    }
     let mut sql = String::new();
-    let unquotable = |e: Unquotable| LinkError::NameCut(e.to_string());
-    for (name, item) in by_item {
-        let Some(privilege) = groups.iter().find(|g| g.name == name).and_then(|g| g.privileges.get(item)) else {
-            continue;
-        };
-        let group = quote::ident(name).map_err(unquotable)?;
-        let of_item = missing.iter().filter(|m| m.group == name && m.item == item);
-        let tables: BTreeSet<_> = of_item.clone().filter(|m| m.grantable).filter_map(|m| m.table.as_ref()).collect();
-        if of_item.clone().any(|m| m.table.is_none()) {
-            sql.push_str(&format!("GRANT {} TO {group};\n", privilege.sql().map_err(unquotable)?));
+    for ((group, privilege), missing) in by_privilege {
+        let group = quote::ident(group)?;
+        if missing.iter().any(|m| m.table.is_none()) {
+            sql.push_str(&format!("GRANT {} TO {group};\n", privilege.sql()?));
         }
-        let tables: Vec<_> = tables.into_iter().collect();
-        for some in tables.chunks(TABLES_AT_ONCE) {
-            let names = some.iter().map(|(s, n)| Ok(format!("{}.{}", quote::ident(s)?, quote::ident(n)?)));
-            let names = names.collect::<Result<Vec<_>, Unquotable>>().map_err(unquotable)?.join(", ");
-            sql.push_str(&format!("GRANT {} ON TABLE {names} TO {group};\n", privilege.words.join(", ")));
+        let tables: BTreeSet<_> = missing.iter().filter(|m| m.grantable).filter_map(|m| m.table.as_ref()).collect();
+        let names = tables.iter().map(|(s, n)| Ok(format!("{}.{}", quote::ident(s)?, quote::ident(n)?)));
+        let names = names.collect::<Result<Vec<_>, Unquotable>>()?;
+        for some in names.chunks(TABLES_AT_ONCE) {
+            sql.push_str(&format!("GRANT {} ON TABLE {} TO {group};\n", privilege.words.join(", "), some.join(", ")));
         }
     }
-    if !sql.is_empty() {
-        link.ask(&sql).await?;
-    }
-    Ok(())
+    Ok(sql)
 }
 
 /// A text that changes whenever what the groups cover may have changed: the rows of the catalog carry the

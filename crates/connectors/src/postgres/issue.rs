@@ -168,13 +168,7 @@ async fn all_or_nothing(
 ) -> Result<Vec<Result<Issued, CallError>>, Failure> {
     let opened = open(link, site).await?;
     let there = read(link, plans).await?;
-    let mut sql = String::new();
-    for plan in plans {
-        if let Next::Write(statements) = next(link.server(), site, plan, opened, &there)? {
-            sql.push_str(&statements);
-        }
-    }
-    sql.push_str(&read_sql(link.server(), plans)?);
+    let sql = write_sql(link.server(), site, plans, opened, &there)? + &read_sql(link.server(), plans)?;
     let mut statements = link.ask(&sql).await?;
     let after = by_name(statements.pop().unwrap_or_default().iter());
     plans.iter().map(|plan| Ok(verdict(site, plan, opened, &there, &after))).collect()
@@ -211,52 +205,56 @@ async fn alone(
     opened: Opened,
 ) -> Result<Result<Issued, CallError>, Failure> {
     let there = read(link, &[plan]).await?;
-    if let Next::Write(sql) = next(link.server(), site, plan, opened, &there)? {
+    let sql = write_sql(link.server(), site, &[plan], opened, &there)?;
+    if !sql.is_empty() {
         link.ask(&sql).await?;
     }
     let after = read(link, &[plan]).await?;
     Ok(verdict(site, plan, opened, &there, &after))
 }
 
-/// What has to be written for a plan.
-enum Next {
-    Write(String),
-    Nothing,
-}
-
-fn next(
+/// What has to be written so that the plans stand. All of it is one transaction: nobody sees a role that may
+/// log in before its expiry, marker and memberships are there too.
+///
+/// What changes roles comes first, then the comments, then one `GRANT` for all who join the same groups:
+/// from 16 on each check of a manager that is no superuser walks everything it administers.
+fn write_sql(
     server: &Server,
     site: &Site<'_>,
-    plan: &Plan,
+    plans: &[&Plan],
     opened: Opened,
     there: &BTreeMap<String, Stands>,
-) -> Result<Next, CallError> {
-    let name = ident(&plan.name)?;
-    let password = literal(&plan.verifier)?;
-    match there.get(&plan.name) {
-        None => Ok(Next::Write(create_sql(server, plan, &name, &password, opened)?)),
-        Some(stands) if stands.marker != plan.marker => Ok(Next::Nothing),
-        // Whoever may not read verifiers writes the one ordered again.
-        Some(stands) if stands.verifier.is_none() && compare(site, plan, opened, stands).is_ok() => {
-            Ok(Next::Write(format!("ALTER ROLE {name} PASSWORD {password};\n")))
+) -> Result<String, CallError> {
+    let (mut roles, mut comments) = (String::new(), String::new());
+    let mut joins: BTreeMap<&BTreeSet<String>, Vec<String>> = BTreeMap::new();
+    for plan in plans {
+        let (name, password) = (ident(&plan.name)?, literal(&plan.verifier)?);
+        match there.get(&plan.name) {
+            None => {
+                let until = literal(&expiry(plan, opened).to_string())?;
+                roles.push_str(&format!(
+                    "CREATE ROLE {name} /* {} */ LOGIN CONNECTION LIMIT {CONNECTIONS} VALID UNTIL {until} PASSWORD {password};\n",
+                    plan.label
+                ));
+                comments.push_str(&format!("COMMENT ON ROLE {name} IS {};\n", literal(&plan.marker)?));
+                joins.entry(&plan.joins).or_default().push(name);
+            }
+            // Whoever may not read verifiers writes the one ordered again.
+            Some(stands) if stands.verifier.is_none() && is_ours(site, plan, opened, stands) => {
+                roles.push_str(&format!("ALTER ROLE {name} PASSWORD {password};\n"));
+            }
+            Some(_) => {}
         }
-        Some(_) => Ok(Next::Nothing),
     }
+    for (groups, members) in joins {
+        let groups = groups.iter().map(|g| ident(g)).collect::<Result<Vec<_>, _>>()?.join(", ");
+        comments.push_str(&format!("GRANT {groups} TO {}{};\n", members.join(", "), Site::membership(server)));
+    }
+    Ok(roles + &comments)
 }
 
-fn create_sql(server: &Server, plan: &Plan, name: &str, password: &str, opened: Opened) -> Result<String, CallError> {
-    let until = literal(&expiry(plan, opened).to_string())?;
-    let mut sql = format!(
-        "CREATE ROLE {name} /* {} */ NOLOGIN CONNECTION LIMIT {CONNECTIONS} VALID UNTIL {until} PASSWORD {password};\n\
-         COMMENT ON ROLE {name} IS {};\n",
-        plan.label,
-        literal(&plan.marker)?,
-    );
-    for group in &plan.joins {
-        sql.push_str(&format!("GRANT {} TO {name}{};\n", ident(group)?, Site::membership(server)));
-    }
-    sql.push_str(&format!("ALTER ROLE {name} LOGIN;\n"));
-    Ok(sql)
+fn is_ours(site: &Site<'_>, plan: &Plan, opened: Opened, stands: &Stands) -> bool {
+    stands.marker == plan.marker && compare(site, plan, opened, stands).is_ok()
 }
 
 /// The expiry by the target's clock.

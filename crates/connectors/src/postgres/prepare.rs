@@ -138,7 +138,7 @@ pub(crate) async fn ensure(link: &mut Link, site: &Site<'_>, groups: &[Group]) -
     make_roles(link, site, groups).await?;
     let before = cover::look(link, groups).await?;
     if !before.missing.is_empty() {
-        cover::give(link, groups, &before.missing).await?;
+        cover::give(link, &before.missing).await?;
         let after = cover::look(link, groups).await?;
         if let Some(left) = after.missing.iter().find(|m| !m.is_one_of_many()) {
             let message = format!("Curfew's account may not grant {}; `curfew doctor` says what it needs", left.what);

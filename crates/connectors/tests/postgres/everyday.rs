@@ -40,9 +40,7 @@ async fn actions_give_what_they_say_and_no_more() {
             "actions": {"tune": {"grants": ["SELECT, UPDATE ON app.settings", "USAGE ON SCHEMA app", "EXECUTE ON FUNCTION app.refresh(integer, text[])"]}},
         });
         let Some(site) = Site::with(version, manager, settings).await else { continue };
-        let owner = site
-            .value(&format!("SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = '{}'", site.database))
-            .await;
+        let owner = site.owner().await;
         site.sql(&format!(
             "SET ROLE {owner}; CREATE SCHEMA app; CREATE TABLE app.settings (k text, v text); CREATE TABLE app.other (i int); \
              CREATE FUNCTION app.refresh(integer, text[]) RETURNS int LANGUAGE sql AS 'SELECT 1'; \
@@ -72,9 +70,7 @@ async fn tables_that_appear_later_are_covered_at_the_next_activation() {
         let Some(site) = Site::prepared(version, manager).await else { continue };
         let first = site.order(&["read"], 600);
         site.issue(&first).await.unwrap();
-        let owner = site
-            .value(&format!("SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = '{}'", site.database))
-            .await;
+        let owner = site.owner().await;
         site.sql(&format!("SET ROLE {owner}; CREATE TABLE later (i int)")).await;
         site.sql("CREATE TABLE beyond (i int)").await;
         let second = site.order(&["read"], 600);
@@ -100,9 +96,7 @@ async fn two_resources_on_one_database_neither_share_nor_clash() {
         let settings = serde_json::json!({"schemas": ["curfew_test_other"]});
         let definition = curfew_domain::lease::Definition { admin: None, settings };
         let other = Target { resource, definition, ..site.target.clone() };
-        let owner = site
-            .value(&format!("SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = '{}'", site.database))
-            .await;
+        let owner = site.owner().await;
         site.sql(&format!(
             "SET ROLE {owner}; CREATE SCHEMA curfew_test_other; CREATE TABLE curfew_test_other.t (i int)"
         ))
@@ -126,9 +120,7 @@ async fn what_is_done_by_hand_to_a_group_is_drift() {
         let issued = site.issue(&ask).await.unwrap();
         let drift = async || site.connector.observe(&site.target).await.unwrap().drift;
         assert_eq!(drift().await, Vec::<String>::new());
-        let group = site
-            .value("SELECT rolname FROM pg_roles WHERE starts_with(rolname, 'cf_grp_read') ORDER BY oid DESC LIMIT 1")
-            .await;
+        let group = site.group_of(&ask, "read").await;
         for (by_hand, undo, word) in [
             ("GRANT DELETE ON orders TO \"$\"", "REVOKE DELETE ON orders FROM \"$\"", "DELETE"),
             (

@@ -66,15 +66,6 @@ async fn scene(version: Version, manager: Manager, leftovers: &str) -> Option<Sc
     Some(Scene { site, second, accomplice, ask, issued })
 }
 
-async fn groups_of(site: &Site, ask: &Ask, action: &str) -> String {
-    let sql = format!(
-        "SELECT g.rolname FROM pg_auth_members m JOIN pg_roles g ON g.oid = m.roleid JOIN pg_roles r ON r.oid = m.member \
-         WHERE r.rolname = '{}' AND starts_with(g.rolname, 'cf_grp_{action}')",
-        ask.name()
-    );
-    site.value(&sql).await
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn the_worst_subject_is_ended_and_everything_is_accounted_for() {
     for (version, manager) in EVERY {
@@ -89,7 +80,7 @@ async fn the_worst_subject_is_ended_and_everything_is_accounted_for() {
         plunder(&one, "own", accomplice).await;
         let two = ask.log_in_to(site, second, port).await.unwrap();
         plunder(&two, "own2", accomplice).await;
-        let group = groups_of(site, ask, "ddl").await;
+        let group = site.group_of(ask, "ddl").await;
         let three = ask.log_in(site).await.unwrap();
         let became = three.run(&format!("SET ROLE \"{group}\"")).await;
         assert_eq!(became.is_ok(), version == Version::Debian, "16 and later refuse SET ROLE");

@@ -21,29 +21,24 @@ const HOSTILE: &[&str] = &[
 #[tokio::test(flavor = "multi_thread")]
 async fn hostile_names_are_only_names() {
     for (version, manager) in EVERY {
-        for schema in HOSTILE {
-            let settings = serde_json::json!({"schemas": [schema]});
-            let Some(site) = Site::with(version, manager, settings).await else { continue };
-            let quoted = schema.replace('"', "\"\"");
-            let owner = site
-                .value(&format!("SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = '{}'", site.database))
-                .await;
-            site.sql(&format!(
-                "SET ROLE {owner}; CREATE SCHEMA \"{quoted}\"; CREATE TABLE \"{quoted}\".\"{quoted}\" (i int)"
-            ))
-            .await;
-            site.connector.prepare(&site.target).await.unwrap_or_else(|e| panic!("{schema}: {e}"));
-            let ask = site.order(&["read", "ddl"], 600);
-            let issued = site.issue(&ask).await.unwrap();
-            let session = ask.log_in(&site).await.unwrap();
-            session.run(&format!("SELECT * FROM \"{quoted}\".\"{quoted}\"")).await.unwrap();
-            session
-                .run(&format!("CREATE FUNCTION \"{quoted}\".\"{quoted}\"(int[], text) RETURNS int LANGUAGE sql SECURITY DEFINER AS 'SELECT 1'"))
-                .await
-                .unwrap();
-            assert_eq!(revoked(site.revoke(&ask, Some(&issued)).await).len(), 1);
-            assert_eq!(site.value("SELECT count(*) FROM orders").await, "1", "nothing else happened");
+        let settings = serde_json::json!({"schemas": HOSTILE});
+        let Some(site) = Site::with(version, manager, settings).await else { continue };
+        let quoted: Vec<_> = HOSTILE.iter().map(|name| format!("\"{}\"", name.replace('"', "\"\""))).collect();
+        let owner = site.owner().await;
+        for name in &quoted {
+            site.sql(&format!("SET ROLE {owner}; CREATE SCHEMA {name}; CREATE TABLE {name}.{name} (i int)")).await;
         }
+        site.connector.prepare(&site.target).await.unwrap();
+        let ask = site.order(&["read", "ddl"], 600);
+        let issued = site.issue(&ask).await.unwrap();
+        let session = ask.log_in(&site).await.unwrap();
+        for name in &quoted {
+            session.run(&format!("SELECT * FROM {name}.{name}")).await.unwrap();
+            let define = "(int[], text) RETURNS int LANGUAGE sql SECURITY DEFINER AS 'SELECT 1'";
+            session.run(&format!("CREATE FUNCTION {name}.{name}{define}")).await.unwrap();
+        }
+        assert_eq!(revoked(site.revoke(&ask, Some(&issued)).await).len(), HOSTILE.len());
+        assert_eq!(site.value("SELECT count(*) FROM orders").await, "1", "nothing else happened");
     }
 }
 

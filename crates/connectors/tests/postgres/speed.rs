@@ -4,9 +4,10 @@ use crate::support::{Manager, Site, Version, revoked};
 use curfew_engine::seams::Connector;
 use std::time::Instant;
 
-const LEASES: usize = 1_024;
+/// From 16 on a manager that is no superuser pays for each lease that is live at the same time.
+const LEASES: usize = 256;
 /// Far under what is aimed for (2,000 a second), because tests run beside each other and unoptimised.
-const AT_LEAST: f64 = 200.0;
+const AT_LEAST: f64 = 100.0;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn batches_are_fast() {

@@ -201,6 +201,22 @@ impl Site {
         self.connector.issue(&self.target, std::slice::from_ref(&ask.order)).await.remove(0)
     }
 
+    /// Who owns the database and what is in it.
+    pub async fn owner(&self) -> String {
+        let sql = "SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = current_database()";
+        self.value(sql).await
+    }
+
+    /// The group role that a lease joins for an action.
+    pub async fn group_of(&self, ask: &Ask, action: &str) -> String {
+        let sql = format!(
+            "SELECT g.rolname FROM pg_auth_members m JOIN pg_roles g ON g.oid = m.roleid JOIN pg_roles r ON r.oid = m.member \
+             WHERE r.rolname = '{}' AND starts_with(g.rolname, 'cf_grp_{action}')",
+            ask.name()
+        );
+        self.value(&sql).await
+    }
+
     pub fn ending(&self, ask: &Ask, issued: Option<&Issued>) -> RevokeOrder {
         RevokeOrder {
             lease: ask.order.lease,
@@ -221,7 +237,8 @@ impl Site {
 async fn ordinary(server: &Server, database: &str, owner: &str, n: u32) -> SecretString {
     let (manager, password) = (format!("curfew_manager_{n}"), hex::encode(random::<16>()));
     for statement in [
-        format!("CREATE ROLE {manager} LOGIN CREATEROLE PASSWORD '{password}'"),
+        // A verifier, because the test looks for the password in the server's log.
+        format!("CREATE ROLE {manager} LOGIN CREATEROLE PASSWORD '{}'", verifier(&password, 4_096)),
         format!("GRANT pg_signal_backend TO {manager}"),
         format!("GRANT CREATE ON DATABASE {database} TO {manager}"),
         format!("GRANT {owner} TO {manager}"),

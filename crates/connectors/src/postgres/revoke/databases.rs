@@ -99,7 +99,8 @@ impl Thing {
 
 async fn things(link: &mut Link, oid: u32) -> Result<Vec<Thing>, LinkError> {
     let sql = format!(
-        "SELECT CASE WHEN p.prosecdef THEN 'security definer ' ELSE '' END || i.type, i.identity, i.schema, \
+        "SELECT CASE WHEN p.prosecdef THEN 'security definer ' ELSE '' END || i.type, i.identity, \
+         (SELECT nspname FROM pg_namespace WHERE oid = to_regnamespace(i.schema)), \
          s.classid = 'pg_default_acl'::regclass \
          FROM pg_shdepend s CROSS JOIN LATERAL pg_identify_object(s.classid, s.objid, s.objsubid) i \
          LEFT JOIN pg_proc p ON s.classid = 'pg_proc'::regclass AND p.oid = s.objid \

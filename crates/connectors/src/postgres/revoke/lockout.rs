@@ -7,13 +7,14 @@
 use super::clear;
 use super::find;
 use super::sessions;
-use super::{BTreeSet, Case, MakesRoles, Role};
+use super::{BTreeMap, BTreeSet, Case, MakesRoles, Role};
 use crate::postgres::Postgres;
 use crate::postgres::link::{Link, LinkError, ManagerIs, number, text};
 use crate::postgres::quote;
 use crate::postgres::settings::OWN_PREFIX;
 use crate::postgres::site::{Opened, Site, begin, ident, literal};
 use curfew_domain::Timestamp;
+use curfew_domain::lease::Leftover;
 use curfew_engine::seams::connector::{CallError, Marker, RevokeOrder};
 
 /// How often a stubborn role is tried before the caller has to come again.
@@ -35,10 +36,10 @@ pub(super) async fn run(
         return Ok(cases);
     }
     let mut sql = String::from(ROW_WAIT);
-    for (case, role) in &roles {
+    for (_, role) in &roles {
         sql.push_str(&lock_sql(&role.name, opened)?);
-        sql.push_str(&strip_sql(link, case, role)?);
     }
+    sql.extend(strip_sql(link, &roles)?);
     sql.push_str("COMMIT");
     match link.ask(&sql).await {
         Ok(_) => return Ok(cases),
@@ -63,10 +64,18 @@ async fn one_by_one(
             stubborn.push(case);
         }
     }
-    for case in stubborn {
-        let Ok(Case { role: Some(role), .. }) = case else { continue };
-        if let Err(e) = alone(postgres, link, site, role).await {
-            *case = Err(e);
+    for answer in stubborn {
+        let Ok(case) = answer else { continue };
+        let Some(role) = &case.role else { continue };
+        match alone(postgres, link, site, role).await {
+            Ok(found) => {
+                if let Err(why) = clear::record(link, site, case, &found).await {
+                    // To end access matters more than to tell of it.
+                    tracing::warn!(resource = %site.resource(), lease = %case.lease, %why, "leftovers go unreported");
+                    link.ask("ROLLBACK").await.map_err(|e| site.failed(&e))?;
+                }
+            }
+            Err(e) => *answer = Err(e),
         }
     }
     for case in cases.iter().flatten() {
@@ -101,7 +110,7 @@ pub(super) async fn only(postgres: &Postgres, link: &mut Link, site: &Site<'_>, 
         return Err(site.not_ours(format!("the role {name} does not bear our marker")));
     }
     let (joins, joined_by) = (Vec::new(), Vec::new());
-    alone(postgres, link, site, &Role { oid, name, joins, joined_by, makes_roles: MakesRoles::Never }).await
+    alone(postgres, link, site, &Role { oid, name, joins, joined_by, makes_roles: MakesRoles::Never }).await.map(drop)
 }
 
 fn lock_sql(name: &str, opened: Opened) -> Result<String, CallError> {
@@ -109,27 +118,41 @@ fn lock_sql(name: &str, opened: Opened) -> Result<String, CallError> {
     Ok(format!("ALTER ROLE {} NOLOGIN CONNECTION LIMIT 0 VALID UNTIL {now};\n", ident(name)?))
 }
 
-/// Takes memberships away, in both directions, and notes roles that the lease could have made.
-fn strip_sql(link: &Link, case: &Case, role: &Role) -> Result<String, CallError> {
-    let name = ident(&role.name)?;
-    let mut sql = String::new();
-    for (group, grantor) in &role.joins {
-        sql.push_str(&format!("REVOKE {} FROM {name}{} CASCADE;\n", ident(group)?, granted_by(link, grantor)?));
+/// Takes memberships away, in both directions, and notes roles that the leases could have made. One `REVOKE`
+/// for all members of a group: from 16 on each walks everything the manager administers.
+fn strip_sql(link: &Link, roles: &[(&Case, &Role)]) -> Result<Vec<String>, CallError> {
+    let mut joins: BTreeMap<&(String, String), Vec<String>> = BTreeMap::new();
+    for (_, role) in roles {
+        for join in &role.joins {
+            joins.entry(join).or_default().push(ident(&role.name)?);
+        }
     }
-    for (member, grantor) in &role.joined_by {
-        sql.push_str(&format!("REVOKE {name} FROM {}{} CASCADE;\n", ident(member)?, granted_by(link, grantor)?));
-        sql.push_str(&note_sql(case, "membership", member, "dropped")?);
+    let mut sql = Vec::new();
+    for ((group, grantor), members) in joins {
+        let (group, by) = (ident(group)?, granted_by(link, grantor)?);
+        sql.push(format!("REVOKE {group} FROM {}{by} CASCADE;\n", members.join(", ")));
     }
-    if role.makes_roles == MakesRoles::Perhaps {
-        let (lease, own) = (literal(&case.lease)?, literal(OWN_PREFIX)?);
-        // The server does not keep who made a role; what is younger than the lease may be its doing.
-        sql.push_str(&format!(
-            "INSERT INTO curfew.leftovers (lease, kind, name, database, done) SELECT {lease}, 'role', rolname, '', 'reported' \
-             FROM pg_roles WHERE oid > {} AND NOT starts_with(rolname, {own}) ON CONFLICT DO NOTHING;\n",
-            role.oid
-        ));
+    for (case, role) in roles {
+        for (member, grantor) in &role.joined_by {
+            let (name, by) = (ident(&role.name)?, granted_by(link, grantor)?);
+            sql.push(format!("REVOKE {name} FROM {}{by} CASCADE;\n", ident(member)?));
+            sql.push(note_sql(case, "membership", member, "dropped")?);
+        }
+        if role.makes_roles == MakesRoles::Perhaps {
+            sql.push(note_roles_sql(case, role)?);
+        }
     }
     Ok(sql)
+}
+
+/// The server does not keep who made a role; what is younger than the lease may be its doing.
+fn note_roles_sql(case: &Case, role: &Role) -> Result<String, CallError> {
+    let (lease, own) = (literal(&case.lease)?, literal(OWN_PREFIX)?);
+    Ok(format!(
+        "INSERT INTO curfew.leftovers (lease, kind, name, database, done) SELECT {lease}, 'role', rolname, '', 'reported' \
+         FROM pg_roles WHERE oid > {} AND NOT starts_with(rolname, {own}) ON CONFLICT DO NOTHING;\n",
+        role.oid
+    ))
 }
 
 fn note_sql(case: &Case, kind: &str, name: &str, done: &str) -> Result<String, CallError> {
@@ -148,12 +171,14 @@ fn granted_by(link: &Link, grantor: &str) -> Result<String, CallError> {
     Ok(format!(" GRANTED BY {}", ident(grantor)?))
 }
 
-/// Memberships of one role. What cannot be taken from it here goes with `DROP ROLE`.
+/// Memberships of one role, each by itself. What cannot be taken from it here goes with `DROP ROLE`.
 async fn strip(link: &mut Link, site: &Site<'_>, case: &Case) -> Result<(), CallError> {
     let Some(role) = &case.role else { return Ok(()) };
-    for statement in strip_sql(link, case, role)?.lines() {
-        match link.ask(statement).await {
-            Ok(_) | Err(LinkError::Statement { .. }) => {}
+    for statement in strip_sql(link, &[(case, role)])? {
+        begin(link, site).await?;
+        match link.ask(&format!("{statement} COMMIT")).await {
+            Ok(_) => {}
+            Err(LinkError::Statement { .. }) => drop(link.ask("ROLLBACK").await.map_err(|e| site.failed(&e))?),
             Err(e) => return Err(site.failed(&e)),
         }
     }
@@ -161,16 +186,19 @@ async fn strip(link: &mut Link, site: &Site<'_>, case: &Case) -> Result<(), Call
 }
 
 /// One role by itself, with whatever holds a lock on it taken away first.
-async fn alone(postgres: &Postgres, link: &mut Link, site: &Site<'_>, role: &Role) -> Result<(), CallError> {
-    let mut last = None;
+async fn alone(postgres: &Postgres, link: &mut Link, site: &Site<'_>, role: &Role) -> Result<Vec<Leftover>, CallError> {
+    let (mut last, mut found) = (None, Vec::new());
     for _ in 0..TRIES {
         match quick(link, site, role).await? {
-            Ok(()) => return Ok(()),
+            Ok(()) => return Ok(found),
             Err(e) => last = Some(e),
         }
         sessions::end(link, &postgres.clock, &BTreeSet::from([role.oid])).await.map_err(|e| site.failed(&e))?;
-        if let Err(why) = clear::prepared(postgres, link, site, &role.name).await {
-            tracing::warn!(resource = %site.resource(), role = %role.name, %why, "a prepared transaction holds a lock on a lease's role");
+        match clear::prepared(postgres, link, site, &role.name).await {
+            Ok(rolled_back) => found.extend(rolled_back),
+            Err(why) => {
+                tracing::warn!(resource = %site.resource(), role = %role.name, %why, "a prepared transaction holds a lock on a lease's role")
+            }
         }
     }
     let why = last.map(|e| e.to_string()).unwrap_or_default();
