@@ -7,9 +7,10 @@
 use super::facts::{Loaded, Refused, Standing};
 use super::settings::Settings;
 use curfew_domain::Timestamp;
+use curfew_engine::seams::Change;
 use curfew_engine::seams::host_desk::HostReport;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::watch;
 
@@ -38,8 +39,8 @@ pub(super) struct State {
     pub(super) epoch: u64,
     pub(super) standing: BTreeMap<u64, Standing>,
     pub(super) refused: BTreeMap<u64, Refused>,
-    /// Refused already, though the ledger has not said that it keeps it.
-    pub(super) unwritten: BTreeSet<u64>,
+    /// Refused already, with what the ledger has not said that it keeps.
+    pub(super) unwritten: BTreeMap<u64, Arc<[Change]>>,
     pub(super) lists: VecDeque<Given>,
     pub(super) hosts: BTreeMap<String, Seen>,
     /// A hash of the duties each host was last given.
@@ -64,7 +65,7 @@ impl Desk {
             epoch: loaded.epoch,
             standing: loaded.standing,
             refused: loaded.refused,
-            unwritten: BTreeSet::new(),
+            unwritten: BTreeMap::new(),
             lists: VecDeque::new(),
             hosts: BTreeMap::new(),
             served: BTreeMap::new(),

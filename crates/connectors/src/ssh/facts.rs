@@ -6,6 +6,7 @@ use curfew_engine::seams::Store;
 use curfew_engine::seams::store::{Change, ReadError};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// A certificate that was made and not ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,8 +17,8 @@ pub(super) struct Standing {
     pub(super) key: String,
 }
 
-/// A serial that hosts must refuse.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// A serial that hosts must refuse, whether or not its making was ever recorded.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub(super) struct Refused {
     /// Until when the certificate itself would have been good.
     pub(super) expires_at: Timestamp,
@@ -32,48 +33,68 @@ pub(super) struct Loaded {
     pub(super) epoch: u64,
 }
 
-fn standing_name(resource: &ResourceName, serial: u64) -> String {
-    format!("ssh/issued/{resource}/{serial}")
+/// Everything about a certificate, kept until long after its expiry.
+fn record_name(resource: &ResourceName, serial: u64) -> String {
+    format!("ssh/certificate/{resource}/{serial}")
 }
 
-fn refused_name(resource: &ResourceName, serial: u64) -> String {
-    format!("ssh/revoked/{resource}/{serial}")
+/// There as long as the certificate is good. An end removes it, which takes no room: so an end can be
+/// recorded when the disk is full.
+fn standing_name(resource: &ResourceName, serial: u64) -> String {
+    format!("ssh/standing/{resource}/{serial}")
 }
 
 const RESOURCES: &str = "ssh/resource/";
 
-fn fact(name: String, value: Option<&impl Serialize>) -> Change {
-    let text = |v| serde_json::to_string(v).expect("INVARIANT: plain structs serialize");
-    Change::Fact { name, value: value.map(text) }
+fn fact(name: String, value: &impl Serialize) -> Change {
+    let text = serde_json::to_string(value).expect("INVARIANT: plain structs serialize");
+    Change::Fact { name, value: Some(text) }
+}
+
+fn gone(name: String) -> Change {
+    Change::Fact { name, value: None }
 }
 
 /// A certificate stands.
-pub(super) fn stands(resource: &ResourceName, serial: u64, standing: &Standing) -> Change {
-    fact(standing_name(resource, serial), Some(standing))
+pub(super) fn stands(resource: &ResourceName, serial: u64, standing: &Standing) -> [Change; 2] {
+    [fact(record_name(resource, serial), standing), fact(standing_name(resource, serial), &true)]
 }
 
-/// A serial is refused from now on.
-pub(super) fn refuses(resource: &ResourceName, serial: u64, refused: &Refused) -> [Change; 2] {
-    let gone = fact(standing_name(resource, serial), None::<&()>);
-    [fact(refused_name(resource, serial), Some(refused)), gone]
+/// A serial that stood is refused from now on.
+pub(super) fn refuses(resource: &ResourceName, serial: u64) -> Arc<[Change]> {
+    [gone(standing_name(resource, serial))].into()
+}
+
+/// A serial of which there is no record is refused from now on: its certificate may have been made before the
+/// ledger was restored from a backup.
+pub(super) fn refuses_unknown(resource: &ResourceName, serial: u64, expires_at: Timestamp) -> Arc<[Change]> {
+    let record = serde_json::json!({"expires_at": expires_at});
+    [fact(record_name(resource, serial), &record), gone(standing_name(resource, serial))].into()
 }
 
 /// Nothing need be remembered of a serial any more.
 pub(super) fn forgotten(resource: &ResourceName, serial: u64) -> [Change; 2] {
-    [fact(refused_name(resource, serial), None::<&()>), fact(standing_name(resource, serial), None::<&()>)]
+    [gone(standing_name(resource, serial)), gone(record_name(resource, serial))]
 }
 
 /// A resource's settings and the epoch of the server that serves it.
 pub(super) fn prepared(resource: &ResourceName, settings: &serde_json::Value, epoch: u64) -> [Change; 2] {
-    [fact(format!("{RESOURCES}{resource}"), Some(settings)), fact(format!("ssh/epoch/{resource}"), Some(&epoch))]
+    [fact(format!("{RESOURCES}{resource}"), settings), fact(format!("ssh/epoch/{resource}"), &epoch)]
 }
 
 /// Reads everything about a resource. A fact that does not parse is an error, never a certificate less.
 pub(super) async fn load(store: &dyn Store, resource: &ResourceName) -> Result<Loaded, ReadError> {
     let settings = store.fact(&format!("{RESOURCES}{resource}")).await?;
-    let refused: BTreeMap<u64, Refused> = by_serial(store, &format!("ssh/revoked/{resource}/")).await?;
-    let mut standing: BTreeMap<u64, Standing> = by_serial(store, &format!("ssh/issued/{resource}/")).await?;
-    standing.retain(|serial, _| !refused.contains_key(serial));
+    let good: BTreeMap<u64, bool> = by_serial(store, &format!("ssh/standing/{resource}/")).await?;
+    let records: BTreeMap<u64, serde_json::Value> = by_serial(store, &format!("ssh/certificate/{resource}/")).await?;
+    let (mut standing, mut refused) = (BTreeMap::new(), BTreeMap::new());
+    for (serial, record) in records {
+        if good.contains_key(&serial) {
+            standing.insert(serial, read(record)?);
+        } else {
+            refused.insert(serial, read(record)?);
+        }
+    }
     Ok(Loaded {
         standing,
         refused,
@@ -116,6 +137,10 @@ async fn by_serial<T: for<'a> Deserialize<'a>>(store: &dyn Store, prefix: &str) 
         found.insert(serial, parse(&name, &text)?);
     }
     Ok(found)
+}
+
+fn read<T: for<'a> Deserialize<'a>>(record: serde_json::Value) -> Result<T, ReadError> {
+    serde_json::from_value(record).map_err(|error| ReadError(format!("the record of a certificate: {error}")))
 }
 
 fn parse<T: for<'a> Deserialize<'a>>(name: &str, text: &str) -> Result<T, ReadError> {

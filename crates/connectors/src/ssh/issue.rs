@@ -58,12 +58,14 @@ impl Ssh {
             let state = desk.lock();
             planned.into_iter().filter(|(serial, s)| state.standing.get(serial) != Some(s)).collect()
         };
-        let changes = news.iter().map(|(serial, standing)| facts::stands(resource, *serial, standing)).collect();
+        let changes = news.iter().flat_map(|(serial, standing)| facts::stands(resource, *serial, standing)).collect();
         self.commit(resource, changes).await?;
         let mut state = desk.lock();
         for (serial, standing) in news {
-            // Its end may have been ordered while the commit was under way.
-            if !state.refused.contains_key(&serial) {
+            // Its end may have been ordered while the commit was under way, and must be written after it.
+            if state.refused.contains_key(&serial) {
+                state.unwritten.insert(serial, facts::refuses(resource, serial));
+            } else {
                 state.standing.insert(serial, standing);
             }
         }

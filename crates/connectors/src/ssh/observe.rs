@@ -19,8 +19,11 @@ impl Ssh {
     pub(super) async fn observe_target(&self, target: &Target) -> Result<Observation, CallError> {
         let resource = &target.resource;
         let epoch = facts::epoch(&*self.store, resource).await.map_err(|e| unreadable(resource, e))?;
+        let enrolled = facts::enrolled(&*self.store, resource).await.map_err(|e| unreadable(resource, e))?;
         let desk = self.desk(resource).await?;
-        let state = desk.lock();
+        let mut state = desk.lock();
+        // What a host reported before it was taken out is nobody's business any more.
+        state.hosts.retain(|host, _| enrolled.contains(host));
         let mut found = certificates(target, &state, self.clock.wall());
         for seen in state.hosts.values() {
             for session in &seen.report.sessions {

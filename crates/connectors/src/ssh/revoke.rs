@@ -12,6 +12,7 @@ use curfew_engine::seams::connector::{CallError, Found, Revocation, RevokeOrder,
 use futures::future::{Either, select};
 use std::collections::BTreeMap;
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How long a revocation waits for the hosts' reports. They ask every second at the latest.
@@ -40,11 +41,7 @@ impl Ssh {
         }
     }
 
-    async fn refuse_and_wait(
-        &self,
-        target: &Target,
-        orders: &[RevokeOrder],
-    ) -> Result<(std::sync::Arc<Desk>, Hosts), CallError> {
+    async fn refuse_and_wait(&self, target: &Target, orders: &[RevokeOrder]) -> Result<(Arc<Desk>, Hosts), CallError> {
         let resource = &target.resource;
         let epoch = self.check_epoch(target).await;
         if let Err(stale @ CallError::StaleEpoch { .. }) = epoch {
@@ -79,23 +76,23 @@ impl Ssh {
         let (unwritten, forgotten) = {
             let mut state = desk.lock();
             for (serial, expires_at) in ends.into_iter().filter(|(_, at)| !over(*at)) {
-                state.standing.remove(&serial);
+                let stood = state.standing.remove(&serial).is_some();
                 if state.refused.insert(serial, Refused { expires_at }).is_none() {
-                    state.unwritten.insert(serial);
+                    let changes = match stood {
+                        true => facts::refuses(resource, serial),
+                        false => facts::refuses_unknown(resource, serial, expires_at),
+                    };
+                    state.unwritten.insert(serial, changes);
                 }
             }
             (state.unwritten.clone(), forget(&mut state, over))
         };
         desk.duties_changed();
-        let mut changes: Vec<_> = forgotten.iter().flat_map(|s| facts::forgotten(resource, *s)).collect();
-        for serial in &unwritten {
-            if let Some(refused) = desk.lock().refused.get(serial) {
-                changes.extend(facts::refuses(resource, *serial, refused));
-            }
-        }
+        let tidied = forgotten.iter().flat_map(|serial| facts::forgotten(resource, *serial));
+        let changes = unwritten.values().flat_map(|changes| changes.iter().cloned()).chain(tidied).collect();
         self.commit(resource, changes).await?;
-        let mut state = desk.lock();
-        state.unwritten.retain(|serial| !unwritten.contains(serial));
+        let is_written = |serial: &_, left: &_| unwritten.get(serial).is_some_and(|now| Arc::ptr_eq(now, left));
+        desk.lock().unwritten.retain(|serial, left| !is_written(serial, left));
         Ok(())
     }
 
@@ -186,7 +183,7 @@ impl Ssh {
 fn forget(state: &mut State, over: impl Fn(Timestamp) -> bool) -> Vec<u64> {
     let refused = state.refused.iter().filter(|(_, r)| over(r.expires_at)).map(|(serial, _)| *serial);
     let standing = state.standing.iter().filter(|(_, s)| over(s.expires_at)).map(|(serial, _)| *serial);
-    let forgotten: Vec<u64> = refused.chain(standing).filter(|s| !state.unwritten.contains(s)).collect();
+    let forgotten: Vec<u64> = refused.chain(standing).filter(|s| !state.unwritten.contains_key(s)).collect();
     for serial in &forgotten {
         state.refused.remove(serial);
         state.standing.remove(serial);

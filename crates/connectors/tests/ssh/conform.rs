@@ -2,7 +2,7 @@
 
 use crate::world::{Hours, World, actions, half, target};
 use curfew_connectors::conformance::{self, Harness, Meddled, Meddling};
-use curfew_connectors::ssh::fake::{Call, Fault, FakeSsh};
+use curfew_connectors::ssh::fake::{Call, FakeSsh, Fault};
 use curfew_domain::{ActionName, Id, Lease, Timestamp};
 use curfew_engine::seams::connector::{Issued, PublicHalf, Target};
 use curfew_engine::seams::{BoxFuture, Clock, Connector};

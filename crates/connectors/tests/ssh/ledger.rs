@@ -1,8 +1,8 @@
 //! What is durable before anybody is answered, and what is known after a restart.
 
 use crate::world::{World, target};
-use curfew_domain::lease::Evidence;
 use curfew_domain::Timestamp;
+use curfew_domain::lease::Evidence;
 use curfew_engine::seams::connector::{CallError, Marker, Revocation};
 use curfew_engine::seams::host_desk::{HostReport, HostSession};
 use curfew_engine::seams::store::Change;
@@ -147,11 +147,11 @@ async fn what_has_long_expired_is_forgotten() {
     world.ssh.revoke(&target, &[world.end(&first)]).await;
     world.hours.pass(3_600 + 23 * 3_600);
     world.ssh.revoke(&target, &[world.end(&second)]).await;
-    assert_eq!(store.facts("ssh/revoked/").await.expect("facts").len(), 2, "a clock may be off by hours");
+    assert_eq!(store.facts("ssh/certificate/").await.expect("facts").len(), 2, "a clock may be off by hours");
     world.hours.pass(2 * 3_600);
     world.ssh.revoke(&target, &[world.end(&second)]).await;
-    assert_eq!(store.facts("ssh/revoked/").await.expect("facts").len(), 0);
-    assert_eq!(store.facts("ssh/issued/").await.expect("facts").len(), 0);
+    assert_eq!(store.facts("ssh/certificate/").await.expect("facts").len(), 0);
+    assert_eq!(store.facts("ssh/standing/").await.expect("facts").len(), 0);
 }
 
 #[tokio::test]

@@ -58,7 +58,8 @@ impl World {
     pub(crate) fn at(hours: Arc<Hours>, store: MemoryStore) -> Self {
         let clock: Arc<dyn Clock> = hours.clone();
         let store: Arc<dyn Store> = Arc::new(store);
-        let keyring = Keyring::new(store.clone(), clock.clone(), Arc::new(Counting(AtomicU64::new(1))), SealKey::new([5; 32]));
+        let keyring =
+            Keyring::new(store.clone(), clock.clone(), Arc::new(Counting(AtomicU64::new(1))), SealKey::new([5; 32]));
         Self { hours, ssh: Ssh::new(Arc::new(keyring), store, clock), leases: AtomicU64::new(1) }
     }
 
@@ -102,7 +103,7 @@ pub(crate) fn actions() -> Vec<ActionName> {
 
 /// A key that somebody made once.
 pub(crate) fn half() -> PublicHalf {
-    let value = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIKVVZyOc3GwIMKVPfwQvESRu0pUWPVIU0YMEKjAAGcdH ann@laptop";
+    let value = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAINdIKQxE7jZQ5TmjjXKrKPmgVtyq6QY65iWTG/jxfvup ann@laptop";
     PublicHalf { kind: "ssh_public_key".to_owned(), value: value.to_owned() }
 }
 
