@@ -65,7 +65,8 @@ impl Boundaries {
 
 /// The same server with a boundary around each commit and each effect.
 pub(crate) fn around(parts: ServerParts, boundaries: &Arc<Boundaries>) -> ServerParts {
-    let connector = |inner| -> Arc<dyn Connector> { Arc::new(CrashingConnector { inner, boundaries: boundaries.clone() }) };
+    let connector =
+        |inner| -> Arc<dyn Connector> { Arc::new(CrashingConnector { inner, boundaries: boundaries.clone() }) };
     ServerParts {
         store: Arc::new(CrashingStore { inner: parts.store, boundaries: boundaries.clone() }),
         connectors: parts.connectors.into_iter().map(connector).collect(),

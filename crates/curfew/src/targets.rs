@@ -64,7 +64,8 @@ impl PrivateTargets {
         tracing::info!(resource = %name, "nothing defines it: a private PostgreSQL is started");
         // No resource's name holds a `+`, so no two share a folder.
         let folder = self.folder.join(name.as_str().replace('/', "+"));
-        let server = PrivatePostgres::start(&folder, Options::new(&SystemEntropy)).map_err(|error| error.to_string())?;
+        let server =
+            PrivatePostgres::start(&folder, Options::new(&SystemEntropy)).map_err(|error| error.to_string())?;
         fill(&server).map_err(|error| format!("the private PostgreSQL of {name}: {error}"))?;
         self.secrets.give(name.clone(), server.url_to(DATABASE));
         running.insert(name.clone(), server);

@@ -80,7 +80,9 @@ fn use_the_database(stage: &Stage, tell: &Teller, id: &str) -> Result<Kept> {
     ensure!(grant["state"] == "active", "the grant is {}", grant["state"]);
     tell.says(&format!("a role `{}` until {}", text(&grant["leases"][0], "handle")?, text(&grant, "expires_at")?));
     tell.step("The credential works: reading and writing, and nothing else");
-    for sql in ["SELECT * FROM orders ORDER BY 1 LIMIT 2", "UPDATE orders SET id = id WHERE false"] {
+    for sql in
+        ["SELECT * FROM orders ORDER BY 1 LIMIT 2", "UPDATE orders SET state = 'shipped' WHERE customer = 'Grace'"]
+    {
         tell.types(DEVELOPER, &format!("curfew connect {id} -- -c \"{sql}\""));
         tell.shows(&stage.run(DEVELOPER, &["connect", id, "--", "-X", "-c", sql])?);
     }

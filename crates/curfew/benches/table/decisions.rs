@@ -60,7 +60,8 @@ fn files(roles: usize) -> Vec<SourceFile> {
 
 /// One call of Cedar over one policy and two entities: nothing that asks Cedar can be faster.
 fn cedar() -> f64 {
-    let text = r#"permit(principal == Person::"dev@example.com", action == Action::"request", resource == Role::"role-1");"#;
+    let text =
+        r#"permit(principal == Person::"dev@example.com", action == Action::"request", resource == Role::"role-1");"#;
     let policies: PolicySet = text.parse().unwrap();
     let uid = |text: &str| text.parse::<EntityUid>().unwrap();
     let (who, what, on) = (uid(r#"Person::"dev@example.com""#), uid(r#"Action::"request""#), uid(r#"Role::"role-1""#));

@@ -5,13 +5,15 @@ use crate::world::{World, from_callers, private_postgres, runtime};
 use curfew_connectors::postgres::Postgres;
 use curfew_connectors::postgres::private::PrivatePostgres;
 use curfew_engine::GrantRef;
+use curfew_engine::seams::Clock;
 use curfew_engine::seams::connector::PublicHalf;
 use secrecy::ExposeSecret;
+use std::sync::Arc;
 use tokio_postgres::{Client, NoTls};
 
 /// The connector as the binary makes it.
-pub(crate) fn connector() -> Postgres {
-    Postgres::new()
+pub(crate) fn connector(clock: Arc<dyn Clock>) -> Postgres {
+    Postgres::new(clock)
 }
 
 /// A verifier of some password with 4,096 iterations, which is what clients send by default.

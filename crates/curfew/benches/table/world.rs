@@ -79,7 +79,7 @@ pub(crate) fn policy(files: &[SourceFile]) -> PolicySet {
 /// The developer.
 pub(crate) fn developer() -> Identity {
     let id = SubjectId::new("bench", "dev").unwrap();
-    let email = Some(Email::new("dev@example.com").unwrap());
+    let email = Some("dev@example.com".parse::<Email>().unwrap());
     let subject = Subject { kind: SubjectKind::Person, id, email, name: None };
     Identity { subject, groups: [].into() }
 }
@@ -98,7 +98,8 @@ impl World {
         let (clock, entropy) = (Arc::new(RealClock(Instant::now())), Arc::new(RealEntropy));
         let keyring = Keyring::new(store.clone(), clock.clone(), entropy.clone(), SealKey::new([7; 32]));
         let ssh = curfew_connectors::ssh::Ssh::new(Arc::new(keyring), store.clone(), clock.clone());
-        let connectors: Vec<Arc<dyn Connector>> = vec![Arc::new(crate::postgres::connector()), Arc::new(ssh)];
+        let connectors: Vec<Arc<dyn Connector>> =
+            vec![Arc::new(crate::postgres::connector(clock.clone())), Arc::new(ssh)];
         let file = SourceFile { path: "policy.yaml".to_owned(), bytes: POLICY.as_bytes().to_vec() };
         let engine = Arc::new(Engine::new(EngineParts {
             store: store.clone() as Arc<dyn Store>,

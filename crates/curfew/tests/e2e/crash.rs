@@ -80,7 +80,8 @@ async fn all_is_right(world: &World) {
     }
     assert!(grants.iter().all(is_quiet), "something never ended: {:?}", grants.iter().find(|grant| !is_quiet(grant)));
     let leases = grants.iter().flat_map(|grant| &grant.leases);
-    let mut live: Vec<String> = leases.filter(|lease| lease.state == "live").map(|lease| lease.handle.clone()).collect();
+    let mut live: Vec<String> =
+        leases.filter(|lease| lease.state == "live").map(|lease| lease.handle.clone()).collect();
     live.sort();
     assert_eq!(world.postgres.temporary_roles(), live, "the roles there are, and the leases that live");
     verify(world, &Http::sign_in(&url, "root@example.com").await.unwrap()).await;
@@ -164,7 +165,8 @@ struct Random(u64);
 impl Random {
     fn seeded() -> Self {
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
-        let seed = std::env::var("CURFEW_CRASH_SEED").ok().and_then(|s| s.parse().ok()).unwrap_or(now.as_nanos() as u64);
+        let seed =
+            std::env::var("CURFEW_CRASH_SEED").ok().and_then(|s| s.parse().ok()).unwrap_or(now.as_nanos() as u64);
         eprintln!("CURFEW_CRASH_SEED={seed}");
         Self(seed | 1)
     }

@@ -99,8 +99,20 @@ impl Hostile {
 
     fn object(&mut self, depth: usize) -> serde_json::Value {
         const KEYS: [&str; 14] = [
-            "role", "resources", "actions", "duration_seconds", "reason", "ticket", "digest", "narrowed",
-            "public_halves", "resource", "kind", "value", "email", "subject",
+            "role",
+            "resources",
+            "actions",
+            "duration_seconds",
+            "reason",
+            "ticket",
+            "digest",
+            "narrowed",
+            "public_halves",
+            "resource",
+            "kind",
+            "value",
+            "email",
+            "subject",
         ];
         let fields = (0..self.below(6)).map(|_| {
             let key = if self.below(8) == 0 { self.text() } else { KEYS[self.below(KEYS.len())].to_owned() };
@@ -124,7 +136,8 @@ impl Hostile {
         let path = PATHS[self.below(PATHS.len())];
         let id = if self.below(3) == 0 { self.text() } else { ids[self.below(ids.len())].clone() };
         let id: String = id.bytes().take(2_000).map(|b| format!("%{b:02X}")).collect();
-        let query = if self.below(3) == 0 { format!("?which={id}&limit={id}&cursor={id}&seq={id}") } else { String::new() };
+        let query =
+            if self.below(3) == 0 { format!("?which={id}&limit={id}&cursor={id}&seq={id}") } else { String::new() };
         path.replace("{id}", &id) + &query
     }
 
@@ -173,7 +186,10 @@ fn ten_thousand_hostile_requests() {
             let calls: Vec<_> = (0..AT_ONCE).map(|_| call(&client, &mut hostile, &url, &token, &ids)).collect();
             for (what, answer) in futures::future::join_all(calls).await {
                 let Some((status, body)) = answer else { continue };
-                assert!(!status.is_server_error() || status == StatusCode::SERVICE_UNAVAILABLE, "{what}: {status} {body}");
+                assert!(
+                    !status.is_server_error() || status == StatusCode::SERVICE_UNAVAILABLE,
+                    "{what}: {status} {body}"
+                );
                 assert!(!body.contains(&password) && !body.contains("panicked"), "{what}: {body}");
                 *statuses.entry(status.as_u16()).or_default() += 1;
             }
@@ -185,7 +201,10 @@ fn ten_thousand_hostile_requests() {
     assert!(world.server().is_running());
     runtime.block_on(async { Http::sign_in(&url, "dev@example.com").await.unwrap().client.whoami().await.unwrap() });
     let log = world.server().log();
-    assert!(!log.contains("panicked") && !log.contains(&password) && !log.contains(&token), "the log holds what it must not");
+    assert!(
+        !log.contains("panicked") && !log.contains(&password) && !log.contains(&token),
+        "the log holds what it must not"
+    );
 }
 
 type Answered = (String, Option<(StatusCode, String)>);

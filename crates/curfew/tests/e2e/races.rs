@@ -78,8 +78,7 @@ async fn approved_and_denied(cast: &Cast) {
     let id = asked.id.to_string();
     let (approve, deny) = (yes(&asked), no(&asked));
     let claim = cast.developer.activate(&id, &cast.verifier);
-    let (_, denied, _) =
-        tokio::join!(cast.ann.client.approve(&id, &approve), cast.bob.client.deny(&id, &deny), claim);
+    let (_, denied, _) = tokio::join!(cast.ann.client.approve(&id, &approve), cast.bob.client.deny(&id, &deny), claim);
     denied.expect("a denial is always heard");
     let after = cast.developer.client.show_request(&id).await.unwrap();
     match after.state.as_str() {

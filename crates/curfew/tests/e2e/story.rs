@@ -1,9 +1,10 @@
 //! The smallest document, unchanged, from the policy check to reading and writing.
 
-use crate::harness::{Person, Server, Session, Way, run};
+use crate::harness::{Person, Server, Session, Way, run, soon};
 use serde_json::json;
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
 const QUICKSTART: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../policies/quickstart/jit-access-policy.yaml");
 
@@ -74,7 +75,9 @@ fn from_the_document_to_reading_and_writing() {
     developer.curfew(&["return", &id]).ok();
     let shown = developer.sees(&id);
     assert_eq!(shown["state"], "approved", "a request stays what it was decided: {shown}");
-    let grant = developer.sees(shown["grant_id"].as_str().unwrap());
+    let id = shown["grant_id"].as_str().unwrap().to_owned();
+    soon("the grant has ended", Duration::from_secs(1), || developer.sees(&id)["state"] == "ended");
+    let grant = developer.sees(&id);
     assert_eq!((&grant["state"], &grant["end_cause"]), (&json!("ended"), &json!("returned")), "{grant}");
     assert_eq!(grant["verified"], json!(true), "{grant}");
     assert!(Session::once(&variables, "SELECT 1").is_err());

@@ -59,10 +59,6 @@ impl Server {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    pub(crate) fn id(&self) -> u32 {
-        self.child.id()
-    }
-
     pub(crate) fn is_running(&mut self) -> bool {
         self.child.is_running()
     }
