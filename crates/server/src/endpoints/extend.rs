@@ -1,6 +1,6 @@
 //! `POST /api/v1/grants/{id}/extend`
 
-use super::grant_path::GrantPath;
+use super::grant_path::{self, GrantPath};
 use crate::app::App;
 use crate::auth::Caller;
 use crate::edge::{Answer, ApiError, Body, RefusalResponses};
@@ -17,12 +17,7 @@ pub(crate) async fn extend(
     GrantPath(which): GrantPath,
     Body(body): Body<ExtendBody>,
 ) -> Answer<GrantView> {
-    match app.engine.find_grant(&caller.who, which).await? {
-        Some(grant) => {
-            let message =
-                format!("role `{}` allows no extension, so not {} more either", grant.role, body.duration_seconds);
-            Err(ApiError::new(ErrorCode::NotExtensible, message))
-        }
-        None => Err(ApiError::not_found("grant")),
-    }
+    let grant = grant_path::find(&app, &caller.who, which).await?;
+    let message = format!("role `{}` allows no extension, so not {} more either", grant.role, body.duration_seconds);
+    Err(ApiError::new(ErrorCode::NotExtensible, message))
 }

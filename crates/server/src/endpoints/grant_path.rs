@@ -4,8 +4,8 @@ use crate::app::App;
 use crate::edge::{ApiError, PathText};
 use axum::extract::FromRequestParts;
 use curfew_api::{ErrorCode, GrantView};
-use curfew_domain::Grant;
-use curfew_engine::GrantRef;
+use curfew_domain::{Grant, Identity};
+use curfew_engine::{ActivateError, GrantRef};
 use curfew_engine::seams::store::ReadError;
 use http::request::Parts;
 
@@ -22,6 +22,19 @@ impl<S: Send + Sync> FromRequestParts<S> for GrantPath {
             .map(Self)
             .map_err(|_| ApiError::new(ErrorCode::NotFound, "that is not an id: it should begin with `grt_` or `req_`"))
     }
+}
+
+/// The grant, if the caller may see it. Of a request that has none, the answer says where that stands.
+///
+/// # Errors
+/// When there is none that the caller may see, or the ledger cannot be read.
+pub(crate) async fn find(app: &App, who: &Identity, which: GrantRef) -> Result<Grant, ApiError> {
+    if let Some(grant) = app.engine.find_grant(who, which).await? {
+        return Ok(grant);
+    }
+    let GrantRef::Request(id) = which else { return Err(ApiError::not_found("grant")) };
+    let request = app.engine.find_request(who, id).await?.ok_or_else(|| ApiError::not_found("grant"))?;
+    Err(ActivateError::NotApproved(request.state_word()).into())
 }
 
 /// A grant with its leases.

@@ -3,7 +3,7 @@
 use super::grant_path::{self, GrantPath};
 use crate::app::App;
 use crate::auth::Caller;
-use crate::edge::{Answer, ApiError, RefusalResponses};
+use crate::edge::{Answer, RefusalResponses};
 use axum::Json;
 use axum::extract::State;
 use curfew_api::GrantView;
@@ -17,7 +17,6 @@ pub(crate) async fn show_grant(
     caller: Caller,
     GrantPath(which): GrantPath,
 ) -> Answer<GrantView> {
-    let found = app.engine.find_grant(&caller.who, which).await?;
-    let grant = found.ok_or_else(|| ApiError::not_found("grant"))?;
+    let grant = grant_path::find(&app, &caller.who, which).await?;
     Ok(Json(grant_path::view(&app, &grant).await?))
 }
