@@ -31,13 +31,8 @@ impl Postgres {
         let rules = "local all postgres trust\nhost all all 127.0.0.1/32 scram-sha-256\n";
         std::fs::write(data.join("pg_hba.conf"), rules).unwrap();
         postgres.start_again();
-        postgres.sql(
-            "postgres",
-            &format!(
-                "CREATE ROLE manager LOGIN SUPERUSER PASSWORD '{MANAGER_PASSWORD}';
-                 CREATE DATABASE orders OWNER manager;"
-            ),
-        );
+        postgres.sql("postgres", &format!("CREATE ROLE manager LOGIN SUPERUSER PASSWORD '{MANAGER_PASSWORD}'"));
+        postgres.sql("postgres", "CREATE DATABASE orders OWNER manager");
         postgres.sql(
             "orders",
             "CREATE TABLE public.orders (id int PRIMARY KEY, state text NOT NULL);
