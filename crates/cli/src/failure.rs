@@ -16,7 +16,7 @@ pub struct Failure {
     /// What to do about it; empty when there is nothing to say.
     pub hint: String,
     /// What `--json` prints instead of the error object: the decision that denied.
-    pub document: Option<Value>,
+    pub document: Option<Box<Value>>,
 }
 
 impl Failure {
@@ -77,7 +77,7 @@ impl Failure {
     /// What `--json` prints.
     pub fn to_json(&self) -> Value {
         let error = || json!({"error": {"code": self.code, "message": self.message, "hint": self.hint}});
-        self.document.clone().unwrap_or_else(error)
+        self.document.as_deref().cloned().unwrap_or_else(error)
     }
 }
 
@@ -110,7 +110,7 @@ mod tests {
         let shown = failure.to_json();
         assert_eq!(shown["error"]["code"], "not_found");
         assert_eq!(shown["error"]["hint"], "see `curfew requests`");
-        let denial = Failure { document: Some(json!({"outcome": "denied"})), ..failure };
+        let denial = Failure { document: Some(Box::new(json!({"outcome": "denied"}))), ..failure };
         assert_eq!(denial.to_json(), json!({"outcome": "denied"}));
     }
 }

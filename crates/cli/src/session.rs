@@ -109,7 +109,7 @@ pub(crate) fn failure(error: ClientError) -> Failure {
     match error {
         ClientError::Api { status, code, message, hint, decision } => {
             let exit = ErrorCode::parse(&code).map_or_else(|| exit_of_status(status), exit_of);
-            let document = decision.and_then(|decision| serde_json::to_value(decision).ok());
+            let document = decision.and_then(|decision| serde_json::to_value(decision).ok()).map(Box::new);
             Failure { exit, code, message, hint, document }
         }
         ClientError::Unreachable { .. } => Failure::unavailable(error.to_string())

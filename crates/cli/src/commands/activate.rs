@@ -51,12 +51,17 @@ pub(crate) async fn activate(
     id: &str,
     iterations: Iterations,
 ) -> Result<Activated, Failure> {
-    let grant = session.client.show_grant(id).await.map_err(session::failure)?;
+    let grant = find(session, id).await?;
     let grant_id = grant.id.to_string();
     let folder = GrantFolder::of(&StateFolder::of(&context.machine)?, grant.id);
     check_claimable(&grant, &folder)?;
-    let wanted = session.client.wanted_halves(&grant_id).await.map_err(session::failure)?.items;
-    let mut record = prepare(context, session, &grant, &folder, &wanted, iterations)?;
+    let mut record = match folder.record()?.filter(|_| grant.state == "active") {
+        Some(record) => record,
+        None => {
+            let wanted = session.client.wanted_halves(&grant_id).await.map_err(session::failure)?.items;
+            prepare(context, session, &grant, &folder, &wanted, iterations)?
+        }
+    };
     let halves = record.halves.iter().map(|(resource, half)| PublicHalfBody {
         resource: resource.clone(),
         kind: half.kind.clone(),
@@ -77,6 +82,23 @@ pub(crate) async fn activate(
     record.expires_at = grant.expires_at;
     folder.keep_record(&context.machine, &record)?;
     Ok(Activated { grant, credentials: record.credentials })
+}
+
+/// The grant; a request that did not become one is said to be what it is.
+async fn find(session: &Session, id: &str) -> Result<GrantView, Failure> {
+    let failure = match session.client.show_grant(id).await.map_err(session::failure) {
+        Ok(grant) => return Ok(grant),
+        Err(failure) => failure,
+    };
+    if failure.exit != Exit::NotFound || !id.starts_with("req_") {
+        return Err(failure);
+    }
+    let request = session.client.show_request(id).await.map_err(session::failure)?;
+    let hint = match request.state.as_str() {
+        "pending" => format!("{} may approve it", request.decision.approvers.join(", ")),
+        _ => "ask again with `curfew request`".to_owned(),
+    };
+    Err(Failure::no("wrong_state", format!("{id} is {}", request.state)).hint(hint))
 }
 
 /// What somebody else's machine activated cannot be used here, and what is over cannot be claimed.

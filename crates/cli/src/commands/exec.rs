@@ -5,7 +5,7 @@ use super::Context;
 use super::activate::{Activated, activate};
 use super::credentials::merged;
 use super::give_back::give_back;
-use super::request::{AskArgs, ask, say_who_approves, wait};
+use super::request::{AskArgs, ask, dry_run, say_who_approves, wait};
 use crate::child::{self, Launch, Signals};
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -24,6 +24,12 @@ const RETURN_ATTEMPTS: u32 = 3;
 pub(crate) struct ExecArgs {
     #[command(flatten)]
     ask: AskArgs,
+    /// Always waits; taken so that the flags of `request` can be kept
+    #[arg(long, hide = true, conflicts_with = "dry_run")]
+    wait: bool,
+    /// Print the decision, ask nothing and run nothing
+    #[arg(long)]
+    dry_run: bool,
     /// The command and its arguments; no shell reads them
     #[arg(last = true, required = true, value_name = "CMD")]
     command: Vec<OsString>,
@@ -31,16 +37,19 @@ pub(crate) struct ExecArgs {
 
 /// How the wait for a verdict ended.
 enum Waited {
-    Approved(RequestView),
+    Approved(Box<RequestView>),
     Interrupted(Exit),
 }
 
 pub(crate) async fn run(context: &mut Context, args: ExecArgs) -> Result<Exit, Failure> {
     let body = args.ask.body()?;
     let session = Session::signed_in(context)?;
+    if args.dry_run {
+        return dry_run(context, &session, &body).await;
+    }
     // From here on a signal must not end us before what was asked for is given up.
     let mut signals = Signals::listen()?;
-    let request = ask(context, &session, &body).await?;
+    let request = ask(&session, &body).await?;
     say_who_approves(context, &request);
     let request = match approved(context, &session, request, &args, &mut signals).await? {
         Waited::Approved(request) => request,
@@ -87,7 +96,7 @@ async fn approved(
         }
     };
     match request.state.as_str() {
-        "approved" => Ok(Waited::Approved(request)),
+        "approved" => Ok(Waited::Approved(Box::new(request))),
         "pending" => {
             withdraw(context, session, &id).await;
             Err(Failure::new(Exit::StillPending, "still_pending", format!("nobody approved {id} in time"))

@@ -1,13 +1,13 @@
 //! `curfew request`: asks for a role, and may wait for the answer.
 
 use super::Context;
-use super::views::{print_decision, print_request};
+use super::views::{print_decision, print_request, reason_line};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::Voice;
 use crate::session::{self, Session};
 use clap::Args;
-use curfew_api::{AskBody, IdempotencyKey, RequestView};
+use curfew_api::{AskBody, ClientError, IdempotencyKey, RequestView};
 use curfew_domain::{ActionName, Outcome, ResourceName, RoleName, Seconds};
 use std::time::Duration;
 
@@ -99,7 +99,7 @@ pub(crate) async fn run(context: &mut Context, args: RequestArgs) -> Result<Exit
     if args.dry_run {
         return dry_run(context, &session, &body).await;
     }
-    let request = ask(context, &session, &body).await?;
+    let request = ask(&session, &body).await?;
     if !args.wait {
         print(context, &request)?;
         next_step(context, &request);
@@ -116,7 +116,8 @@ pub(crate) async fn run(context: &mut Context, args: RequestArgs) -> Result<Exit
     })
 }
 
-async fn dry_run(context: &mut Context, session: &Session, body: &AskBody) -> Result<Exit, Failure> {
+/// Prints what policy would say.
+pub(crate) async fn dry_run(context: &mut Context, session: &Session, body: &AskBody) -> Result<Exit, Failure> {
     let decision = session.client.decide(body).await.map_err(session::failure)?;
     context.output.show(&decision, print_decision)?;
     Ok(match decision.outcome {
@@ -125,27 +126,22 @@ async fn dry_run(context: &mut Context, session: &Session, body: &AskBody) -> Re
     })
 }
 
-/// Asks. A denial prints its reasons to people here, and is the failure's document for scripts.
-pub(crate) async fn ask(context: &mut Context, session: &Session, body: &AskBody) -> Result<RequestView, Failure> {
-    use curfew_api::ClientError;
-    match session.client.request(body, &IdempotencyKey::fresh()).await {
-        Ok(request) => Ok(request),
-        Err(error) => {
-            let mut failure = session::failure(error.clone());
-            if let ClientError::Api { decision: Some(decision), .. } = error {
-                let reasons = decision.unsatisfied.iter().chain(&decision.failed);
-                for reason in reasons.filter(|_| context.output.voice() != Voice::Json) {
-                    let place = if reason.file.is_empty() {
-                        String::new()
-                    } else {
-                        format!(" ({}:{})", reason.file, reason.line)
-                    };
-                    failure.message.push_str(&format!("\n{}{place}", reason.message));
-                }
-            }
-            Err(failure)
+/// Asks. A denial lists its reasons for people, and is the failure's document for scripts.
+pub(crate) async fn ask(session: &Session, body: &AskBody) -> Result<RequestView, Failure> {
+    let answer = session.client.request(body, &IdempotencyKey::fresh()).await;
+    answer.map_err(|error| match &error {
+        ClientError::Api { decision: Some(decision), .. } => {
+            let reasons = decision.unsatisfied.iter().chain(&decision.failed).map(reason_line);
+            let message = reasons.fold("policy denies it".to_owned(), |text, reason| format!("{text}\n{reason}"));
+            Failure { message, hint: String::new(), ..session::failure(error) }
         }
-    }
+        ClientError::Api { .. }
+        | ClientError::Unreachable { .. }
+        | ClientError::Unintelligible { .. }
+        | ClientError::BadAddress(_)
+        | ClientError::BadToken
+        | ClientError::NoClient(_) => session::failure(error),
+    })
 }
 
 /// Looks until it is decided, or the time to wait is over: then it is still pending.

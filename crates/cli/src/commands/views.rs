@@ -101,7 +101,10 @@ pub(crate) fn print_grant(context: &mut Context, grant: &GrantView) -> Result<()
         .add("request", grant.request_id.to_string())
         .add("claim until", grant.claim_until.map_or_else(String::new, |at| when(at, now)))
         .add("activated", grant.activated_at.map_or_else(String::new, |at| when(at, now)))
-        .add("expires", grant.expires_at.map_or_else(String::new, |at| when(at, now)))
+        .add(
+            "expires",
+            grant.expires_at.filter(|_| grant.end_cause.is_none()).map_or_else(String::new, |at| when(at, now)),
+        )
         .add("cause", grant.end_cause.map_or("", |cause| cause.word()))
         .add("ended", grant.ended_at.map_or_else(String::new, |at| when(at, now)));
     if grant.state == "ended" {
@@ -174,7 +177,8 @@ pub(crate) fn reason_facts(decision: &DecisionView) -> Facts {
     facts
 }
 
-fn reason_line(reason: &ReasonView) -> String {
+/// A reason, and where it stands.
+pub(crate) fn reason_line(reason: &ReasonView) -> String {
     match (reason.file.as_str(), reason.line) {
         ("", _) => reason.message.clone(),
         (file, 0) => format!("{} ({file})", reason.message),

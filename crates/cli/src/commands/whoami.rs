@@ -24,7 +24,7 @@ pub(crate) async fn run(context: &mut Context) -> Result<Exit, Failure> {
                 .add("groups", groups.join(", "))
                 .add("powers", powers.join(", "))
                 .add("server", session.server.clone())
-                .add("signed in", format!("until {}", when(me.expires_at, context.machine.now())));
+                .add("sign-in ends", when(me.expires_at, context.machine.now()));
             facts.print(&mut context.output)?;
         }
     }

@@ -24,9 +24,7 @@ pub(super) fn of(pid: u32) -> Option<String> {
 fn sockets(pid: u32) -> Option<BTreeSet<String>> {
     let entries = std::fs::read_dir(format!("/proc/{pid}/fd")).ok()?.flatten();
     let links = entries.filter_map(|entry| std::fs::read_link(entry.path()).ok());
-    let inode = |link: std::path::PathBuf| {
-        Some(link.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?.to_owned())
-    };
+    let inode = |link: std::path::PathBuf| Some(link.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?.to_owned());
     Some(links.filter_map(inode).collect())
 }
 

@@ -243,7 +243,9 @@ pub(super) fn read_token(path: &Path) -> Result<secrecy::SecretString, Failure> 
     let fail = |error: io::Error| Failure::file("read", path, &error).hint("`curfew host token` makes one");
     let about = std::fs::metadata(path).map_err(fail)?;
     if about.mode() & 0o077 != 0 {
-        return Err(Failure::wrong_use(format!("others may read {}", path.display())).hint("chmod 600, and make a new token"));
+        return Err(
+            Failure::wrong_use(format!("others may read {}", path.display())).hint("chmod 600, and make a new token")
+        );
     }
     let text = zeroize::Zeroizing::new(std::fs::read_to_string(path).map_err(fail)?);
     Ok(secrecy::SecretString::from(text.trim().to_owned()))

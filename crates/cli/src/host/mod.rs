@@ -22,7 +22,7 @@ use std::path::PathBuf;
 
 /// Everything `curfew host` does.
 #[derive(Debug, Clone, Subcommand)]
-pub enum HostCommand {
+pub(crate) enum HostCommand {
     /// Print what sshd must be told, and with --write prepare the folder
     Setup(setup::SetupArgs),
     /// What sshd runs to learn which principals may enter an account
@@ -39,7 +39,7 @@ pub enum HostCommand {
 
 /// Where a host's files are.
 #[derive(Debug, Clone, Args)]
-pub struct Place {
+pub(crate) struct Place {
     /// The folder that sshd and this program share
     #[arg(long, value_name = "DIR", default_value = "/etc/ssh/curfew")]
     pub dir: PathBuf,

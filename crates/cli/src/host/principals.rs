@@ -14,7 +14,7 @@ use curfew_domain::{Id, Lease, Timestamp};
 
 /// What sshd passes: its tokens %u, %U, %s and %i (sshd_config(5)).
 #[derive(Debug, Clone, Args)]
-pub struct PrincipalsArgs {
+pub(crate) struct PrincipalsArgs {
     #[command(flatten)]
     place: Place,
     /// The account (%u)

@@ -37,11 +37,8 @@ fn parse(stat: &str) -> Option<Process> {
     let (_, name) = before.split_once('(')?;
     let fields: Vec<&str> = after.split_ascii_whitespace().collect();
     let ended = matches!(*fields.first()?, "Z" | "X" | "x");
-    let process = Process {
-        parent: fields.get(1)?.parse().ok()?,
-        start: fields.get(19)?.parse().ok()?,
-        name: name.to_owned(),
-    };
+    let process =
+        Process { parent: fields.get(1)?.parse().ok()?, start: fields.get(19)?.parse().ok()?, name: name.to_owned() };
     (!ended).then_some(process)
 }
 
@@ -70,7 +67,8 @@ pub(super) fn variable(pid: u32, uid: u32, name: &str) -> Option<String> {
         return None;
     }
     let environment = std::fs::read(format!("/proc/{pid}/environ")).ok()?;
-    let value = environment.split(|b| *b == 0).find_map(|entry| entry.strip_prefix(name.as_bytes())?.strip_prefix(b"="));
+    let value =
+        environment.split(|b| *b == 0).find_map(|entry| entry.strip_prefix(name.as_bytes())?.strip_prefix(b"="));
     value.map(|value| String::from_utf8_lossy(value).into_owned())
 }
 

@@ -17,7 +17,7 @@ const NO_ENTRIES: &[u8] = b"SSHKRL\n\0\0\0\0\x01\
 
 /// What `curfew host setup` takes; the server is the one that --server names.
 #[derive(Debug, Clone, Args)]
-pub struct SetupArgs {
+pub(crate) struct SetupArgs {
     #[command(flatten)]
     place: Place,
     /// The resource whose host this is
@@ -38,7 +38,9 @@ pub(super) fn run(context: &mut Context, args: &SetupArgs) -> Result<Exit, Failu
     let program = std::env::current_exe();
     let program = program.map_err(|e| Failure::unavailable(format!("cannot tell where this program is: {e}")))?;
     for unsafe_path in [program.as_path(), &folder.path("")].into_iter().filter_map(unsafe_part) {
-        context.output.warn(&format!("{unsafe_path} must belong to root and be writable by nobody else, or sshd refuses it"));
+        context
+            .output
+            .warn(&format!("{unsafe_path} must belong to root and be writable by nobody else, or sshd refuses it"));
     }
     if args.write {
         write(&folder, &membership)?;
@@ -82,7 +84,8 @@ fn lines(folder: &Folder, program: &Path) -> Result<String, Failure> {
 
 /// A path that sshd reads as one word.
 fn plain(path: &Path) -> Result<&str, Failure> {
-    let text = path.to_str().filter(|t| t.bytes().all(|b| b.is_ascii_graphic() && !matches!(b, b'"' | b'\'' | b'%' | b'#')));
+    let text =
+        path.to_str().filter(|t| t.bytes().all(|b| b.is_ascii_graphic() && !matches!(b, b'"' | b'\'' | b'%' | b'#')));
     text.ok_or_else(|| Failure::wrong_use(format!("{} cannot stand in sshd_config", path.display())))
 }
 

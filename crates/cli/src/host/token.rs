@@ -10,7 +10,7 @@ use curfew_domain::ResourceName;
 
 /// One host of one resource.
 #[derive(Debug, Clone, Args)]
-pub struct HostArgs {
+pub(crate) struct HostArgs {
     /// The resource
     #[arg(long, value_name = "R")]
     resource: String,

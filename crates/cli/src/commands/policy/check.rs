@@ -73,7 +73,7 @@ impl CheckedFiles {
             }
             Some(_) | None => Err(Failure {
                 code: "invalid_policy".to_owned(),
-                document: Some(document),
+                document: Some(Box::new(document)),
                 ..Failure::wrong_use(format!("the policy has {count}"))
             }),
         }
