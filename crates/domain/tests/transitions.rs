@@ -125,12 +125,15 @@ where
 #[test]
 fn every_state_reads_back() {
     let request = pending(1);
-    let narrowed = Some(Narrowed { duration_seconds: Some(Seconds::new(60)), actions: Some(scope(&["read"]).actions()) });
+    let narrowed =
+        Some(Narrowed { duration_seconds: Some(Seconds::new(60)), actions: Some(scope(&["read"]).actions()) });
     let approval = yes(&request, "ann", narrowed);
     let step = request.clone().approve(approval).expect("counts");
     reads_back(&step);
     reads_back(&step.next.settle(id(2), NOW).expect("pending").expect("complete"));
-    reads_back(&request.clone().deny(Approval { verdict: Verdict::Deny, ..yes(&request, "ann", None) }).expect("counts"));
+    reads_back(
+        &request.clone().deny(Approval { verdict: Verdict::Deny, ..yes(&request, "ann", None) }).expect("counts"),
+    );
     reads_back(&request.clone().withdraw(&person("dev"), NOW).expect("pending"));
     reads_back(&request.lapse(NOW).expect("pending"));
 
@@ -167,7 +170,11 @@ fn nobody_decides_their_own() {
     let mut own = yes(&request, "dev", None);
     assert_eq!(request.clone().approve(own.clone()).err(), Some(VerdictError::OwnRequest));
     own.approver.id = SubjectId::new("another issuer", "7").expect("an id");
-    assert_eq!(request.clone().approve(own).err(), Some(VerdictError::OwnRequest), "the same e-mail is the same person");
+    assert_eq!(
+        request.clone().approve(own).err(),
+        Some(VerdictError::OwnRequest),
+        "the same e-mail is the same person"
+    );
     let mut robot = yes(&request, "ann", None);
     robot.approver.kind = SubjectKind::Workload;
     assert_eq!(request.approve(robot).err(), Some(VerdictError::NotAPerson));
@@ -263,7 +270,10 @@ fn a_grant_ends_only_when_every_lease_was_looked_at() {
     let unread = Evidence::Unread { at: NOW, because: "no host reports".into() };
     let blind = revoking.clone().revoked(unread, vec![], NOW).expect("revoking").next;
     let ended = ending.clone().ended(&[blind], NOW).expect("ended").next;
-    assert!(matches!(ended.state, GrantState::Ended { evidence: Evidence::Unread { .. }, .. }), "it is not called verified");
+    assert!(
+        matches!(ended.state, GrantState::Ended { evidence: Evidence::Unread { .. }, .. }),
+        "it is not called verified"
+    );
     assert!(ended.clone().ending(EndCause::Revoked, &person("ann"), "again", NOW).is_err());
 }
 
