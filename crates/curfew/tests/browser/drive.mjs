@@ -37,6 +37,7 @@ async function look(page, name) {
   for (const scheme of ['light', 'dark']) {
     await page.emulateMedia({ colorScheme: scheme });
     const found = await new AxeBuilder({ page }).analyze();
+    assert.ok(found.passes.length > 5, `${name}: the rules were looked at`);
     const bad = found.violations.filter((v) => ['serious', 'critical'].includes(v.impact));
     assert.deepEqual(bad.map((v) => `${v.id}: ${v.nodes.map((n) => n.html).join(' | ')}`), [], `${name} (${scheme})`);
     await page.screenshot({ path: `${pictures}/${name}-${scheme}.png`, fullPage: true });

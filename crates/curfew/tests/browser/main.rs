@@ -28,7 +28,8 @@ roles:
     approvers: [bob@example.com]
     constraints: {justification: {min_length: 10}}
   - name: web-restart
-    description: Restart the web server. No approval.
+    description: Restart the web server. Nobody has to approve it.
+    requesters: [ann@example.com]
     duration: 15m
     conditions: [{resource: hosts/web, actions: [restart]}]
     approval: automatic

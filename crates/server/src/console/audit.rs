@@ -2,7 +2,7 @@
 
 use super::error::PageError;
 use super::page::{Page, Place, page};
-use super::parts::{excerpt, time, who};
+use super::parts::{exact, excerpt, who};
 use super::visitor::Visitor;
 use crate::app::App;
 use crate::edge::Params;
@@ -54,7 +54,7 @@ fn events(events: &[AuditEventView]) -> Markup {
     html! {
         div.scroll role="region" aria-label="Events" tabindex="0" {
             table {
-                thead { tr { th scope="col" { "No." } th scope="col" { "When" } th scope="col" { "What" } th scope="col" { "Who" } th scope="col" { "About" } th scope="col" { "Why" } } }
+                thead { tr { th scope="col" { "No." } th scope="col" { "When (UTC)" } th scope="col" { "What" } th scope="col" { "Who" } th scope="col" { "About" } th scope="col" { "Why" } } }
                 tbody { @for event in events { (row(event)) } }
             }
         }
@@ -65,7 +65,7 @@ fn row(event: &AuditEventView) -> Markup {
     html! {
         tr {
             td { (event.seq) }
-            td.nowrap { (time(event.at)) }
+            td.nowrap { (exact(event.at)) }
             td.nowrap { code title=(event.leaf_hash) { (event.action.as_str()) } }
             td { (who(&event.actor)) }
             td { (about(event)) }

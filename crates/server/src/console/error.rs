@@ -1,7 +1,7 @@
 //! Every failure as a page: what went wrong, what to do next, and a way on.
 
 use super::page;
-use super::parts::reasons;
+use super::parts::{marked, reasons};
 use crate::edge::ApiError;
 use axum::response::{IntoResponse, Response};
 use curfew_api::{ErrorCode, ErrorView};
@@ -51,8 +51,8 @@ impl IntoResponse for PageError {
         let body = html! {
             div.card.narrow {
                 h1 { (headline(status)) }
-                p.lead { (sentence(&self.view.message)) }
-                @if !self.view.hint.is_empty() { p { (self.view.hint) } }
+                p.lead { (marked(&sentence(&self.view.message))) }
+                @if !self.view.hint.is_empty() { p { (marked(&self.view.hint)) } }
                 @if let Some(decision) = &self.view.decision { (reasons(decision)) }
                 p { a.button href=(address) { (label) } }
             }

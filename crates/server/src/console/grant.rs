@@ -3,7 +3,7 @@
 use super::error::PageError;
 use super::form::{Form, bounded};
 use super::page::{Page, Place, hidden_key, page};
-use super::parts::{badge, command, exposure, left, scope, status, time, who};
+use super::parts::{badge, command, exposure, left, marked, scope, status, time, who};
 use super::request::Done;
 use super::visitor::Visitor;
 use crate::app::App;
@@ -129,7 +129,7 @@ fn standing(view: &GrantView, may: &May, now: Timestamp) -> Markup {
             _ if view.verified => { p.lead { "It has ended" (because(view)) ". The targets were read and show no access." } }
             _ => {
                 p.lead { "It has ended" (because(view)) ", but its end could not be seen everywhere." }
-                @if let Some(why) = &view.unverified_because { p.alert { (visible(why)) } }
+                @if let Some(why) = &view.unverified_because { p.alert { (marked(why)) } }
             }
         }
     }

@@ -3,7 +3,7 @@
 use crate::words;
 use curfew_api::{DecisionView, ReasonView, ResourceActionsView, SubjectView};
 use curfew_domain::text::visible;
-use curfew_domain::{Outcome, Timestamp};
+use curfew_domain::{Outcome, SubjectKind, Timestamp};
 use maud::{Markup, html};
 
 /// Where a request, grant or lease stands.
@@ -23,6 +23,22 @@ pub(super) fn time(at: Timestamp) -> Markup {
     html! { time datetime=(at) { (words::moment(at)) } }
 }
 
+/// The same to the second, where the order of things matters.
+pub(super) fn exact(at: Timestamp) -> Markup {
+    let text = at.to_string();
+    html! { time datetime=(at) { (text.get(..19).unwrap_or(&text).replace('T', " ")) } }
+}
+
+/// A message of ours or of the policy, with the names that stand in backticks set apart.
+pub(super) fn marked(text: &str) -> Markup {
+    let text = visible(text);
+    html! {
+        @for (n, piece) in text.split('`').enumerate() {
+            @if n % 2 == 1 { code { (piece) } } @else { (piece) }
+        }
+    }
+}
+
 /// What is left until a point in time.
 pub(super) fn left(now: Timestamp, until: Timestamp) -> Markup {
     html! {
@@ -33,7 +49,10 @@ pub(super) fn left(now: Timestamp, until: Timestamp) -> Markup {
 
 /// Who.
 pub(super) fn who(subject: &SubjectView) -> Markup {
-    let label = subject.label();
+    let label = match subject.kind {
+        SubjectKind::System => "Curfew".to_owned(),
+        SubjectKind::Person | SubjectKind::Workload => subject.label(),
+    };
     let name = subject.name.as_deref().filter(|name| *name != label);
     html! {
         span title=(visible(&subject.id.to_string())) { (visible(&label)) }
@@ -71,7 +90,7 @@ pub(super) fn excerpt(text: &str) -> String {
 pub(super) fn exposure(sentences: &[String]) -> Markup {
     html! {
         @if sentences.is_empty() { "Nothing is known to outlive the end." }
-        @else { ul { @for sentence in sentences { li { (visible(sentence)) } } } }
+        @else { ul { @for sentence in sentences { li { (marked(sentence)) } } } }
     }
 }
 
@@ -103,7 +122,7 @@ fn one_reason(mark: &str, word: &str, reason: &ReasonView) -> Markup {
         li class=(mark) {
             span.mark { (word) }
             span {
-                (visible(&reason.message))
+                (marked(&reason.message))
                 @if !reason.file.is_empty() { " " code.dim { (visible(&reason.file)) ":" (reason.line) } }
             }
         }

@@ -1,7 +1,7 @@
 //! The facts of a notice, read back from the outbox.
 
 use curfew_api::{GrantView, LeaseView, RequestView};
-use curfew_domain::{Grant, GrantState, Lease, Request, ResourceName, Timestamp};
+use curfew_domain::{Grant, GrantState, Lease, Request, RequestState, ResourceName, Timestamp};
 use curfew_engine::seams::Store;
 use curfew_engine::seams::store::{Notice, ReadError};
 use serde::Deserialize;
@@ -64,6 +64,8 @@ struct Written {
 pub(super) struct Told {
     pub(super) about: About,
     pub(super) request: Option<Request>,
+    /// Where the request stands when it is sent, if an ask was decided meanwhile.
+    pub(super) since: Option<&'static str>,
     pub(super) grant: Option<Grant>,
     pub(super) leases: Vec<Lease>,
     pub(super) lease: Option<Lease>,
@@ -106,8 +108,18 @@ pub(super) async fn read(notice: &Notice, store: &dyn Store, now: Timestamp) -> 
         }
         None => Vec::new(),
     };
+    let since = match (&written.request, about) {
+        (Some(asked), About::Requested) => decided(asked, store).await?,
+        (_, _) => None,
+    };
     let Written { request, grant, lease, minutes, resource, message } = written;
-    Ok(Worth::Telling(Box::new(Told { about, request, grant, leases, lease, minutes, resource, message })))
+    Ok(Worth::Telling(Box::new(Told { about, request, since, grant, leases, lease, minutes, resource, message })))
+}
+
+/// How a request was decided since it was asked; none while it waits.
+async fn decided(asked: &Request, store: &dyn Store) -> Result<Option<&'static str>, ReadError> {
+    let now = store.request(asked.id).await?;
+    Ok(now.filter(|request| !matches!(request.state, RequestState::Pending)).map(|request| request.state_word()))
 }
 
 /// Whether the grant of a warning still gives access that has yet to end.

@@ -63,7 +63,7 @@ impl Envelope<'_> {
 /// The letter of a notice; none when what it should tell of is missing from it.
 pub(super) fn compose(told: &Told, envelope: &Envelope<'_>) -> Option<Letter> {
     let mut letter = match told.about {
-        About::Requested => requested::requested(told.request.as_ref()?, envelope),
+        About::Requested => requested::requested(told, told.request.as_ref()?, envelope),
         About::Approved => requested::approved(told.request.as_ref()?, envelope),
         About::Denied => requested::denied(told.request.as_ref()?, envelope),
         About::Withdrawn => requested::withdrawn(told.request.as_ref()?, envelope),

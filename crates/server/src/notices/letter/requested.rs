@@ -1,5 +1,6 @@
 //! Letters about a request: asked, and decided.
 
+use super::super::told::Told;
 use super::{Envelope, Letter, exposure, fact, facts_of_request, line};
 use crate::words;
 use curfew_domain::request::Verdict;
@@ -12,7 +13,10 @@ const YOURS: &str = "You get this because you asked.";
 const MAY_DECIDE: &str = "You get this because the policy lets you decide this request.";
 
 /// Somebody asks: to those who may decide, and to the one who asks.
-pub(super) fn requested(request: &Request, envelope: &Envelope<'_>) -> Letter {
+pub(super) fn requested(told: &Told, request: &Request, envelope: &Envelope<'_>) -> Letter {
+    if let Some(state) = told.since {
+        return decided(request, envelope, state);
+    }
     if envelope.is_for(&request.subject) {
         return waiting(request, envelope);
     }
@@ -39,6 +43,15 @@ pub(super) fn requested(request: &Request, envelope: &Envelope<'_>) -> Letter {
         page: page(request, envelope),
         because: MAY_DECIDE,
     }
+}
+
+/// The mail was late: there is nothing to decide any more.
+fn decided(request: &Request, envelope: &Envelope<'_>, state: &str) -> Letter {
+    let who = request.subject.label();
+    let because = if envelope.is_for(&request.subject) { YOURS } else { MAY_DECIDE };
+    let lead = format!("{who} asked for the role {} for {}. It is {state} by now.", request.role, request.duration);
+    let subject = format!("{who} asked for {} ({}): {state}", request.role, request.duration);
+    Letter { subject, because, ..over(request, envelope, state, lead) }
 }
 
 fn waiting(request: &Request, envelope: &Envelope<'_>) -> Letter {

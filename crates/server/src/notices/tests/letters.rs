@@ -1,9 +1,11 @@
 //! What a person reads.
 
-use super::things::{active, denied, notice, request, told};
+use super::things::{active, denied, mail_of, notice, request, told, told_by};
 use crate::notices::letter::{Envelope, Letter, compose};
 use curfew_domain::lease::Evidence;
 use curfew_domain::{EndCause, GrantState, Request};
+use curfew_engine::seams::store::{Change, Store};
+use curfew_store::MemoryStore;
 use serde_json::{Value, json};
 
 async fn letter(about: &str, to: &str, data: Value) -> Letter {
@@ -55,6 +57,23 @@ async fn the_one_who_asks_reads_that_they_wait() {
     assert_eq!(letter.subject, "You asked for db-debug (30m)");
     assert!(!letter.text().contains("curfew approve"));
     assert!(letter.text().contains(&format!("curfew withdraw {}", request.id)));
+}
+
+#[tokio::test]
+async fn a_late_mail_says_how_it_was_decided() {
+    let asked = request("orders are stuck");
+    let store = MemoryStore::new();
+    let created = Request::created(asked.clone());
+    let step = created.next.clone().withdraw(&asked.subject, asked.created_at).expect("withdrawn");
+    let mail = mail_of(1, "bob@example.com", &asked);
+    store.commit(vec![Change::Request(Box::new(created))]).await.expect("written");
+    assert_eq!(told_by(&store, &mail).await.since, None);
+    store.commit(vec![Change::Request(Box::new(step))]).await.expect("written");
+    let late = told_by(&store, &mail).await;
+    let server = "https://curfew.example.com/".parse().expect("a URL");
+    let letter = compose(&late, &Envelope { to: "bob@example.com", server: &server }).expect("a letter");
+    assert_eq!(letter.subject, "ann@example.com asked for db-debug (30m): withdrawn");
+    assert!(letter.text().contains("It is withdrawn by now.") && !letter.text().contains("curfew approve"));
 }
 
 #[tokio::test]

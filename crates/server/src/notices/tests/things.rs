@@ -162,7 +162,12 @@ pub(super) async fn left(store: &MemoryStore) -> Vec<Notice> {
 
 /// The facts of a notice, which are worth telling.
 pub(super) async fn told(notice: &Notice) -> Told {
-    match told::read(notice, &MemoryStore::new(), BEGIN).await {
+    told_by(&MemoryStore::new(), notice).await
+}
+
+/// The same, with what a ledger knows by now.
+pub(super) async fn told_by(store: &MemoryStore, notice: &Notice) -> Told {
+    match told::read(notice, store, BEGIN).await {
         Ok(Worth::Telling(told)) => *told,
         other => panic!("nothing to tell: {other:?}"),
     }
