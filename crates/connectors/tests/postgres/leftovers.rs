@@ -164,9 +164,8 @@ async fn powerless(site: &Site, database: &str, tag: &str, accomplice: &str) {
             "SELECT rolcanlogin OR rolsuper OR EXISTS (SELECT FROM pg_auth_members WHERE member = r.oid) FROM pg_roles r WHERE rolname = '{owner}'"
         ),
         format!("SELECT has_schema_privilege('{owner}', 'public', 'CREATE') AND current_database() NOT LIKE 'second%'"),
-        format!(
-            "SELECT EXISTS (SELECT FROM pg_default_acl d JOIN pg_roles r ON r.oid = d.defaclrole WHERE r.rolname LIKE 'cf_%')"
-        ),
+        "SELECT EXISTS (SELECT FROM pg_default_acl d JOIN pg_roles r ON r.oid = d.defaclrole WHERE r.rolname LIKE 'cf_%')"
+            .to_owned(),
         format!("SELECT EXISTS (SELECT FROM pg_class WHERE relname = '{tag}_prepared')"),
     ] {
         assert_eq!(ask(&sql).await, "f", "{sql} in {database}");

@@ -25,9 +25,8 @@ async fn hostile_names_are_only_names() {
         let Some(site) = Site::with(version, manager, settings).await else { continue };
         let quoted: Vec<_> = HOSTILE.iter().map(|name| format!("\"{}\"", name.replace('"', "\"\""))).collect();
         let owner = site.owner().await;
-        for name in &quoted {
-            site.sql(&format!("SET ROLE {owner}; CREATE SCHEMA {name}; CREATE TABLE {name}.{name} (i int)")).await;
-        }
+        let make = |name: &String| format!("CREATE SCHEMA {name}; CREATE TABLE {name}.{name} (i int);");
+        site.sql(&format!("SET ROLE {owner}; {}", quoted.iter().map(make).collect::<String>())).await;
         site.connector.prepare(&site.target).await.unwrap();
         let ask = site.order(&["read", "ddl"], 600);
         let issued = site.issue(&ask).await.unwrap();
