@@ -232,6 +232,14 @@ pub(crate) async fn many_end_at_once() {
     assert!(found.iter().all(|f| f.access == Access::Open && f.marker.is_some()));
 }
 
+pub(crate) async fn conforms() {
+    let world = World::new().await;
+    let (host, target) = one_host(&world).await;
+    let held = world.issue(&target, &["shell"], HOUR).await;
+    let harness = crate::conform::WithHost { world, host, target, held, leases: 1.into() };
+    curfew_connectors::conformance::run(&harness).await;
+}
+
 /// Opens a session that does nothing, and waits until it is in: sshd asks for principals before it lets anybody in.
 async fn enter(world: &World, host: &PrivateSshd, held: &Held) -> Guard {
     let mark = held.dir.join("in");

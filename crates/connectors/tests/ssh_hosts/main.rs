@@ -4,6 +4,7 @@
 //! `curfew`. Arguments otherwise are parts of names of cases to run.
 
 mod cases;
+mod conform;
 mod world;
 
 use std::future::Future;
@@ -23,6 +24,7 @@ const CASES: &[(&str, Case)] = &[
     ("a_dead_agent_leaves_the_end_unverified_until_it_is_back", || Box::pin(cases::dead_agent())),
     ("an_authority_before_the_last_is_trusted_for_a_while", || Box::pin(cases::rotation())),
     ("a_host_without_agent_is_said_to_be_unread", || Box::pin(cases::unread_host())),
+    ("the_connector_conforms_with_a_host", || Box::pin(cases::conforms())),
     ("many_end_at_once", || Box::pin(cases::many_end_at_once())),
 ];
 
