@@ -223,7 +223,7 @@ async fn drive<T>(
             }
             match driver.as_mut().poll_next(cx) {
                 Poll::Ready(Some(Ok(AsyncMessage::Notice(notice)))) => {
-                    if *notice.code() == SqlState::NAME_TOO_LONG || notice.code().code() == "42622" {
+                    if *notice.code() == SqlState::NAME_TOO_LONG {
                         *cut = Some(notice.message().to_owned());
                     }
                 }

@@ -81,6 +81,55 @@ mod tests {
         assert_eq!(literal("\0").unwrap_err(), Unquotable::Nul);
     }
 
+    /// The server itself is the judge: a literal of ours is its text again and what `quote_literal` makes of
+    /// it, and an identifier of ours is the name again, quoted as `quote_ident` quotes or more carefully.
+    #[tokio::test]
+    async fn the_server_reads_what_was_meant() {
+        use crate::postgres::private::{Durability, Options, PrivatePostgres};
+        use proptest::strategy::ValueTree;
+        use proptest::test_runner::TestRunner;
+        use secrecy::ExposeSecret;
+
+        struct Fixed;
+        impl curfew_engine::seams::Entropy for Fixed {
+            fn fill(&self, buffer: &mut [u8]) {
+                buffer.fill(7);
+            }
+        }
+        let dir = tempfile::tempdir_in("/var/tmp").expect("a folder");
+        let mut options = Options::new(&Fixed);
+        options.durability = Durability::Careless;
+        let server = PrivatePostgres::start(&dir.path().join("pg"), options).expect("a server");
+        let url = server.admin_url();
+        let (client, connection) =
+            tokio_postgres::connect(url.expose_secret(), tokio_postgres::NoTls).await.expect("a connection");
+        let mut runner = TestRunner::deterministic();
+        let odd = "([a-zA-Z_ ]|\"|'|\\\\|[$;\\-/*\n\t]|[^\0]){1,30}";
+        let strategy = proptest::string::string_regex(odd).expect("a pattern");
+        let tries = async {
+            for mode in ["on", "off"] {
+                client.batch_execute(&format!("SET standard_conforming_strings = {mode}")).await.expect("set");
+                for _ in 0..500 {
+                    let text = strategy.new_tree(&mut runner).expect("a text").current();
+                    let Ok(name) = ident(&text) else { continue };
+                    let quoted = literal(&text).expect("no NUL");
+                    // As a parameter nothing has to be quoted.
+                    let (as_name, as_literal) = (literal(&name).expect("no NUL"), quoted.trim_start());
+                    let sql = format!(
+                        "SELECT {quoted} = $1 AND parse_ident({as_name}) = ARRAY[$1] AND quote_literal($1) = $2 \
+                         AND quote_ident($1) IN ($1, $3), 1 AS {name}"
+                    );
+                    let row = client.query_one(&sql, &[&text, &as_literal, &name]).await.expect(&sql);
+                    assert!(row.get::<_, bool>(0), "{text:?}");
+                    assert_eq!(row.columns()[1].name(), text);
+                }
+            }
+        };
+        let (tries, connection) = (std::pin::pin!(tries), std::pin::pin!(connection));
+        let first = futures::future::select(tries, connection).await;
+        assert!(matches!(first, futures::future::Either::Left(_)), "the connection stayed");
+    }
+
     proptest! {
         #[test]
         fn what_is_quoted_reads_back(text in "[^\0]{1,20}") {

@@ -112,7 +112,7 @@ pub(super) fn expiry(plan: &Plan, opened: Opened) -> Timestamp {
 mod tests {
     use super::*;
     use curfew_domain::{ActionName, Id, ResourceName};
-    use curfew_engine::seams::connector::PublicHalf;
+    use curfew_engine::seams::connector::{PublicHalf, Target};
 
     fn target() -> Target {
         Target {

@@ -13,6 +13,9 @@ use crate::postgres::site::Site;
 use curfew_domain::lease::{Leftover, LeftoverDone};
 use curfew_engine::seams::connector::CallError;
 
+/// Things of one place that are told one by one; the rest is told as a number.
+const MOST_TOLD: usize = 1_000;
+
 /// The roles that own something, hold a privilege, or prepared a transaction.
 pub(super) async fn dirty(link: &mut Link, site: &Site<'_>, roles: &[&Role]) -> Result<BTreeSet<u32>, CallError> {
     let oids = quote::oids(roles.iter().map(|role| role.oid));
@@ -186,6 +189,7 @@ pub(super) async fn record(link: &mut Link, site: &Site<'_>, case: &Case, found:
     if found.is_empty() {
         return Ok(());
     }
+    let found = bounded(found);
     let value = |leftover: &Leftover| {
         let done = match leftover.done {
             LeftoverDone::Dropped => "dropped",
@@ -203,4 +207,14 @@ pub(super) async fn record(link: &mut Link, site: &Site<'_>, case: &Case, found:
     );
     begin(link, site).await.map_err(|e| e.to_string())?;
     link.ask(&sql).await.map(drop).map_err(|e| format!("what was found cannot be recorded: {e}"))
+}
+
+/// A subject must not be able to fill the ledger with what it leaves behind.
+fn bounded(found: &[Leftover]) -> Vec<Leftover> {
+    let mut told: Vec<_> = found.iter().take(MOST_TOLD).cloned().collect();
+    if let Some(next) = found.get(MOST_TOLD) {
+        let name = format!("and {} more", found.len() - MOST_TOLD);
+        told.push(Leftover { kind: "more".to_owned(), name, ..next.clone() });
+    }
+    told
 }

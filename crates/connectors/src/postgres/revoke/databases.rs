@@ -11,6 +11,9 @@ use crate::postgres::site::Site;
 use curfew_domain::lease::{Leftover, LeftoverDone};
 use tokio_postgres::SimpleQueryRow;
 
+/// Statements of one kind in one round trip.
+const AT_ONCE: usize = 500;
+
 /// Whose things they are.
 #[derive(Debug, Clone)]
 pub(super) struct Owner {
@@ -224,15 +227,12 @@ async fn close(link: &mut Link, rows: &[Row]) -> Result<(), LinkError> {
         grantees.push(quote::ident(text(row, 0)).map_err(cut)?);
     }
     let grantees = grantees.join(", ");
-    let mut statements = String::new();
-    for row in rows {
-        statements.push_str(&format!(
-            "REVOKE ALL ON {} {} FROM {grantees} CASCADE;\n",
-            row.class,
-            row.sql().map_err(cut)?
-        ));
-    }
-    if !statements.is_empty() {
+    for some in rows.chunks(AT_ONCE) {
+        let mut statements = String::new();
+        for row in some {
+            let thing = row.sql().map_err(cut)?;
+            statements.push_str(&format!("REVOKE ALL ON {} {thing} FROM {grantees} CASCADE;\n", row.class));
+        }
         link.ask(&statements).await?;
     }
     Ok(())
