@@ -10,7 +10,8 @@ use axum::extract::State;
 use curfew_api::{ApprovalView, RequestView};
 use curfew_domain::request::Verdict;
 use curfew_domain::text::visible;
-use curfew_domain::{ActionName, Request, Timestamp, limits};
+use curfew_domain::{ActionName, Grant, Request, Timestamp, limits};
+use curfew_engine::GrantRef;
 use maud::{Markup, html};
 use serde::Deserialize;
 use std::collections::BTreeSet;
@@ -26,6 +27,8 @@ pub(super) struct Done {
 struct May {
     decide: bool,
     is_own: bool,
+    /// Where the grant stands that it became.
+    grant: Option<&'static str>,
 }
 
 /// One request.
@@ -37,7 +40,12 @@ pub(super) async fn show(
 ) -> Result<Page, PageError> {
     let who = &visitor.caller.who;
     let request = app.engine.find_request(who, id).await?.ok_or_else(|| ApiError::not_found("request"))?;
+    let grant = match request.grant_id() {
+        Some(id) => app.engine.find_grant(who, GrantRef::Grant(id)).await?,
+        None => None,
+    };
     let may = May {
+        grant: grant.as_ref().map(Grant::state_word),
         is_own: request.subject.is_same_as(&who.subject),
         decide: app.engine.may_decide(who, &request) && !request.subject.is_same_as(&who.subject),
     };
@@ -72,9 +80,12 @@ fn next_step(view: &RequestView, may: &May, now: Timestamp) -> Markup {
             "pending" => { p.lead { "Undecided. It lapses: " (left(now, view.lapses_at)) } }
             "approved" => {
                 @if let Some(grant) = view.grant_id {
-                    p.lead { "Approved: it became " a href={ "/grants/" (grant) } { "this grant" } "." }
+                    p.lead {
+                        "Approved: it became " a href={ "/grants/" (grant) } { "this grant" }
+                        @if let Some(state) = may.grant { ", which is " (state) " now" } "."
+                    }
                 }
-                @if may.is_own {
+                @if may.is_own && may.grant == Some("approved") {
                     p { "Activate it on the machine where you use it. The secret is made there and never leaves it:" }
                     (command(&format!("curfew activate {}", view.id)))
                 }
@@ -150,9 +161,10 @@ fn verdict(one: &ApprovalView) -> Markup {
 
 fn actions(view: &RequestView, may: &May, visitor: &Visitor) -> Markup {
     let pending = view.state == "pending";
+    let has_access = matches!(may.grant, Some("approved" | "activating" | "active"));
     html! {
         @if pending && may.decide { (approve_form(view, visitor)) }
-        @if (pending || view.state == "approved") && may.decide { (deny_form(view, visitor)) }
+        @if (pending || has_access) && may.decide { (deny_form(view, visitor)) }
         @if pending && may.is_own {
             form.card method="post" action={ "/requests/" (view.id) "/withdraw" } {
                 (hidden_key(&visitor.key))
