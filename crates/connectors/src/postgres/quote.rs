@@ -109,7 +109,7 @@ mod tests {
         let tries = async {
             for mode in ["on", "off"] {
                 client.batch_execute(&format!("SET standard_conforming_strings = {mode}")).await.expect("set");
-                for _ in 0..500 {
+                for _ in 0..200 {
                     let text = strategy.new_tree(&mut runner).expect("a text").current();
                     let Ok(name) = ident(&text) else { continue };
                     let quoted = literal(&text).expect("no NUL");
