@@ -59,6 +59,8 @@ fn failure(error: ServeError) -> Failure {
         ServeError::Policy { .. } => {
             Failure::wrong_use(message).hint("`curfew policy check DIR` shows everything that is wrong")
         }
-        ServeError::Listen { .. } | ServeError::Start(_) | ServeError::Checkpoint(_) => Failure::unavailable(message),
+        ServeError::Listen { .. } | ServeError::Start(_) | ServeError::Checkpoint(_) | ServeError::Broken => {
+            Failure::unavailable(message)
+        }
     }
 }

@@ -14,6 +14,9 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use url::Url;
 
+/// The one default reference that names a key of the server's own configuration.
+const SERVERS_OWN: &str = "env:CURFEW_PUBLIC_URL";
+
 /// Looks a variable of the environment up.
 pub type Lookup = Box<dyn Fn(&str) -> Option<String> + Send + Sync>;
 
@@ -68,8 +71,14 @@ impl Resolver {
     }
 
     fn check_binding(&self, resource: &ResourceName, written: Option<&str>) -> Result<(), SecretError> {
-        let Some(reference) = written else { return Ok(()) };
-        if reference == default_reference(resource) {
+        let default = default_reference(resource);
+        let reference = written.unwrap_or(&default);
+        if reference == SERVERS_OWN {
+            return Err(SecretError(format!(
+                "`{resource}` cannot have `{SERVERS_OWN}`, which is the server's own address: name it otherwise"
+            )));
+        }
+        if reference == default {
             return Ok(());
         }
         match self.bindings.get(reference) {
@@ -143,6 +152,7 @@ mod tests {
         let stolen = resolver.resolve(&name("harmless"), Some("env:CURFEW_SERVICES_DB_URL")).expect_err("refused");
         assert!(stolen.0.contains("env:CURFEW_SERVICES_DB_URL") && !stolen.0.contains("hunter2"), "{stolen}");
         assert!(resolver.resolve(&name("unset"), None).expect("no error").is_none());
+        assert!(resolver.resolve(&name("public"), None).is_err(), "CURFEW_PUBLIC_URL is the server's own");
     }
 
     #[test]

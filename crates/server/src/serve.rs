@@ -81,6 +81,9 @@ pub enum ServeError {
     /// The log could not be signed.
     #[error("the audit log cannot be signed: {0}")]
     Checkpoint(#[from] CheckpointError),
+    /// A part that goes on for ever came to an end; the log says which.
+    #[error("a part of the server stopped by itself: start it again, and send us its log")]
+    Broken,
 }
 
 /// Serves until `shutdown` comes, then finishes what is under way and signs the log once more.
@@ -105,7 +108,15 @@ pub async fn serve(parts: ServerParts, shutdown: impl Future<Output = ()> + Send
     if let Some(ready) = ready {
         ready(bound);
     }
-    shutdown.await;
+    // What goes on beside the serving goes on for ever: if a part of it ends, the server is no longer whole, and
+    // starting again puts right whatever it left.
+    let broken = tokio::select! {
+        () = shutdown => false,
+        ended = tasks.join_next() => {
+            tracing::error!(?ended, "a part of the server stopped by itself");
+            true
+        }
+    };
     tracing::info!("stopping");
     app.phase.set(Readiness::Stopping);
     stop.send_replace(Stopping::Yes);
@@ -119,7 +130,7 @@ pub async fn serve(parts: ServerParts, shutdown: impl Future<Output = ()> + Send
     app.refusals.flush().await;
     app.checkpointer.sign().await?;
     tracing::info!("stopped");
-    Ok(())
+    if broken { Err(ServeError::Broken) } else { Ok(()) }
 }
 
 /// Lets the verbs under way come to their end, then the engine.

@@ -15,6 +15,7 @@ use curfew_domain::SubjectId;
 use curfew_engine::seams::Clock;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use hyper::body::Body as _;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -27,7 +28,7 @@ const ANSWERS: usize = 4_096;
 /// Bytes of all answers kept.
 const BYTES: usize = 32 << 20;
 /// Bytes of one answer that is kept; a longer one is not replayed.
-const ANSWER_BYTES: usize = 1 << 20;
+const ANSWER_BYTES: u64 = 1 << 20;
 /// How long an answer is kept.
 const KEPT_FOR: Duration = Duration::from_secs(3_600);
 /// Verbs under way at once; more wait.
@@ -231,14 +232,16 @@ async fn record(
     let transient = status.is_server_error()
         || matches!(status, StatusCode::UNAUTHORIZED | StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS);
     let is_json = response.headers().get(CONTENT_TYPE).is_some_and(|v| v.as_bytes().starts_with(b"application/json"));
-    if transient || !(is_json || status == StatusCode::NO_CONTENT) {
+    let is_short = response.body().size_hint().exact().is_some_and(|size| size <= ANSWER_BYTES);
+    if transient || !is_short || !(is_json || status == StatusCode::NO_CONTENT) {
         app.answers.settle(who, key, None);
         return response;
     }
     let (parts, body) = response.into_parts();
-    let Ok(body) = axum::body::to_bytes(body, ANSWER_BYTES).await else {
+    let Ok(body) = axum::body::to_bytes(body, usize::MAX).await else {
+        // A body of known length is in memory already.
         app.answers.settle(who, key, None);
-        return ApiError::new(ErrorCode::Internal, "the answer is too long").into_response();
+        return ApiError::new(ErrorCode::Internal, "the answer broke off").into_response();
     };
     let recorded = Recorded { status, content_type: parts.headers.get(CONTENT_TYPE).cloned(), body: body.clone() };
     sender.send_replace(Some(recorded));

@@ -5,8 +5,8 @@ use crate::edge::{ApiError, PathText};
 use axum::extract::FromRequestParts;
 use curfew_api::{ErrorCode, GrantView};
 use curfew_domain::{Grant, Identity};
-use curfew_engine::{ActivateError, GrantRef};
 use curfew_engine::seams::store::ReadError;
+use curfew_engine::{ActivateError, GrantRef};
 use http::request::Parts;
 
 /// `grt_...` or `req_...`.

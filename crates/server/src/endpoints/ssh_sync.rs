@@ -66,3 +66,56 @@ fn view(duties: HostDuties) -> HostDutiesView {
         poll_seconds: duties.poll_seconds,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::endpoints::testing::{World, call, text};
+    use http::Method;
+    use serde_json::json;
+
+    fn report() -> serde_json::Value {
+        let session = json!({"serial": 7, "pid": 1, "account": "deploy"});
+        json!({"revocation_list_sha256": "", "at": "2026-03-02T10:00:00Z", "sessions": [session]})
+    }
+
+    #[tokio::test]
+    async fn a_host_is_known_by_its_token_alone() {
+        let world = World::new().await;
+        let root = world.sign_in("root@example.com").await;
+        let host = || json!({"resource": "services/db", "host": "web-1.example.com:22"});
+        let token = text(&world.post(&root, "/api/v1/ssh/hosts", host()).await.ok(), "token");
+        let duties = world.post(&token, "/api/v1/ssh/hosts/sync", report()).await.ok();
+        assert_eq!(duties["end_serials"], json!([7]));
+        assert!(duties["principals"].get("services/db:web-1.example.com:22").is_some(), "{duties}");
+        // A second token replaces the first; a session's token is none.
+        let second = text(&world.post(&root, "/api/v1/ssh/hosts", host()).await.ok(), "token");
+        for wrong in [token.as_str(), root.as_str(), ""] {
+            let reply = world.post(wrong, "/api/v1/ssh/hosts/sync", report()).await;
+            assert_eq!((reply.status.as_u16(), reply.code().as_str()), (401, "unauthenticated"));
+        }
+        assert_eq!(world.get(&second, "/api/v1/whoami").await.status, 401);
+        let gone = call(Method::DELETE, &root, "/api/v1/ssh/hosts", Some(host()), None);
+        assert_eq!(world.send(gone).await.status, 204);
+        assert_eq!(world.post(&second, "/api/v1/ssh/hosts/sync", report()).await.status, 401);
+        let gone = call(Method::DELETE, &root, "/api/v1/ssh/hosts", Some(host()), None);
+        assert_eq!(world.send(gone).await.status, 404);
+        let found = world.get(&root, "/api/v1/audit/search?q=host.").await.ok();
+        assert_eq!(found["items"].as_array().map(Vec::len), Some(3), "{found}");
+        assert!(!found.to_string().contains(&second));
+    }
+
+    #[tokio::test]
+    async fn hosts_are_for_administrators_and_their_keys_for_anybody() {
+        let world = World::new().await;
+        let dev = world.sign_in("dev@example.com").await;
+        let host = json!({"resource": "services/db", "host": "a"});
+        assert_eq!(world.post(&dev, "/api/v1/ssh/hosts", host).await.code(), "forbidden");
+        assert_eq!(world.post(&dev, "/api/v1/ssh/ca/rotate", json!({"resource": "a"})).await.code(), "forbidden");
+        assert_eq!(world.get("", "/api/v1/ssh/ca").await.ok()["authorities"][0]["number"], 1);
+        let list = world.get("", "/api/v1/ssh/krl").await;
+        assert_eq!(
+            (list.headers["content-type"].as_bytes(), list.text.as_str()),
+            (&b"application/octet-stream"[..], "SSHKRL\n\0")
+        );
+    }
+}

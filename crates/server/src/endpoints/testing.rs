@@ -11,7 +11,9 @@ use curfew_connectors::postgres::KIND;
 use curfew_connectors::postgres::fake::FakePostgres;
 use curfew_domain::{ResourceName, Timestamp};
 use curfew_engine::keyring::{Keyring, SealKey};
-use curfew_engine::seams::{BoxFuture, Clock, Entropy, Store};
+use curfew_engine::seams::connector::CallError;
+use curfew_engine::seams::host_desk::{Authority, HostDuties, HostReport};
+use curfew_engine::seams::{BoxFuture, Clock, Entropy, HostDesk, Store};
 use curfew_engine::{Audience, Engine, EngineParts, Unnamed};
 use curfew_policy::{PolicySet, Purpose, SourceFile, check};
 use curfew_store::MemoryStore;
@@ -76,6 +78,38 @@ impl Entropy for Counting {
             let next = self.0.fetch_add(1, Ordering::SeqCst).wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ 0x5bd1_e995;
             chunk.copy_from_slice(&next.to_le_bytes()[..chunk.len()]);
         }
+    }
+}
+
+/// A desk that knows `hosts/web` and orders one session to be ended.
+struct Desk;
+
+impl HostDesk for Desk {
+    fn authorities<'a>(&'a self, _: Option<&'a ResourceName>) -> BoxFuture<'a, Result<Vec<Authority>, CallError>> {
+        let resource = ResourceName::new("hosts/web").expect("a name");
+        Box::pin(async { Ok(vec![Authority { resource, number: 1, public_key: "ssh-ed25519 AAAA".to_owned() }]) })
+    }
+    fn revocation_list<'a>(&'a self, _: Option<&'a ResourceName>) -> BoxFuture<'a, Result<Vec<u8>, CallError>> {
+        Box::pin(async { Ok(b"SSHKRL\n\0".to_vec()) })
+    }
+    fn sync<'a>(
+        &'a self,
+        resource: &'a ResourceName,
+        host: &'a str,
+        report: HostReport,
+    ) -> BoxFuture<'a, Result<HostDuties, CallError>> {
+        Box::pin(async move {
+            Ok(HostDuties {
+                authorities: self.authorities(Some(resource)).await?,
+                revocation_list: String::new(),
+                end_serials: report.sessions.iter().map(|session| session.serial).collect(),
+                principals: [(format!("{resource}:{host}"), vec!["deploy".to_owned()])].into(),
+                poll_seconds: 1,
+            })
+        })
+    }
+    fn rotate<'a>(&'a self, resource: &'a ResourceName) -> BoxFuture<'a, Result<Vec<Authority>, CallError>> {
+        self.authorities(Some(resource))
     }
 }
 
@@ -158,7 +192,7 @@ impl World {
             clock: clock.clone(),
             entropy,
             keyring: Arc::new(keyring),
-            host_desk: None,
+            host_desk: Some(Arc::new(Desk)),
         });
         let mut tasks = JoinSet::new();
         let driving = engine.clone();
