@@ -11,9 +11,8 @@ mod sshd;
 mod world;
 
 pub(crate) use http::{Http, runtime, token, verifier};
-pub(crate) use person::{Answer, Person, run};
-pub(crate) use postgres::Postgres;
-pub(crate) use programs::{Child, free_port, soon};
+pub(crate) use person::{Person, run};
+pub(crate) use programs::soon;
 pub(crate) use server::{Server, Way};
 pub(crate) use session::Session;
 pub(crate) use sshd::Sshd;
