@@ -14,7 +14,7 @@ use maud::html;
 #[derive(Debug)]
 pub(super) struct PageError {
     code: ErrorCode,
-    view: ErrorView,
+    view: Box<ErrorView>,
     back: Option<(String, &'static str)>,
 }
 
@@ -34,7 +34,7 @@ impl PageError {
 impl From<ApiError> for PageError {
     fn from(error: ApiError) -> Self {
         let (code, view) = error.into_view();
-        Self { code, view, back: None }
+        Self { code, view: Box::new(view), back: None }
     }
 }
 

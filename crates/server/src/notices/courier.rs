@@ -135,7 +135,7 @@ impl Courier {
                 match next_of(&mut stop, &mut tries, &mut pause).await {
                     Next::Stop => return self.finish(desk, tries).await,
                     Next::Look => break,
-                    Next::Done(tried) => self.settle(&mut desk, tried),
+                    Next::Done(tried) => self.settle(&mut desk, *tried),
                 }
                 // What is over at the same moment goes into the same commit.
                 while let Some(Some(tried)) = tries.next().now_or_never() {
@@ -231,7 +231,7 @@ enum Next {
     /// It is time to look into the outbox.
     Look,
     /// A try is over.
-    Done(Try),
+    Done(Box<Try>),
 }
 
 async fn next_of(
@@ -247,7 +247,7 @@ async fn next_of(
     });
     match future::select(stop, future::select(done, pause)).await {
         Either::Left(_) => Next::Stop,
-        Either::Right((Either::Left((done, _)), _)) => Next::Done(done),
+        Either::Right((Either::Left((done, _)), _)) => Next::Done(Box::new(done)),
         Either::Right((Either::Right(_), _)) => Next::Look,
     }
 }

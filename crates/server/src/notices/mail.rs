@@ -220,7 +220,7 @@ fn judge(error: lettre::transport::smtp::Error) -> Undelivered {
     }
     let text: String = text.chars().take(300).collect();
     let text = curfew_domain::text::visible(&text).into_owned();
-    let code = error.status().map(|code| u16::from(code));
+    let code = error.status().map(u16::from);
     match code {
         // 421 the service goes away; 454, 530, 534, 535, 538 it does not let us in.
         Some(421 | 454 | 530 | 534 | 535 | 538) | None => Undelivered::Nobody(text),
