@@ -34,7 +34,7 @@ impl PageError {
 impl From<ApiError> for PageError {
     fn from(error: ApiError) -> Self {
         let (code, view) = error.into_view();
-        Self { code, view: Box::new(view), back: None }
+        Self { code, view, back: None }
     }
 }
 
