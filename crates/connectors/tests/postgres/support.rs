@@ -15,7 +15,7 @@ use std::time::{Duration, Instant, SystemTime};
 use tempfile::TempDir;
 use tokio_postgres::{Client, NoTls};
 
-pub struct RealClock(pub Instant);
+pub(crate) struct RealClock(pub(crate) Instant);
 
 impl Clock for RealClock {
     fn wall(&self) -> Timestamp {
@@ -30,7 +30,7 @@ impl Clock for RealClock {
     }
 }
 
-pub struct RealEntropy;
+pub(crate) struct RealEntropy;
 
 impl Entropy for RealEntropy {
     fn fill(&self, buffer: &mut [u8]) {
@@ -38,19 +38,19 @@ impl Entropy for RealEntropy {
     }
 }
 
-pub fn random<const N: usize>() -> [u8; N] {
+pub(crate) fn random<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
     RealEntropy.fill(&mut bytes);
     bytes
 }
 
-pub fn clock() -> Arc<dyn Clock> {
+pub(crate) fn clock() -> Arc<dyn Clock> {
     Arc::new(RealClock(Instant::now()))
 }
 
 /// Which server a test runs on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Version {
+pub(crate) enum Version {
     /// What Debian has: 15.
     Debian,
     /// One with membership options.
@@ -75,15 +75,15 @@ impl Version {
     }
 }
 
-pub struct Server {
-    pub postgres: PrivatePostgres,
-    pub dir: TempDir,
+pub(crate) struct Server {
+    pub(crate) postgres: PrivatePostgres,
+    pub(crate) dir: TempDir,
 }
 
 static SHARED: [Mutex<Weak<Server>>; 2] = [Mutex::new(Weak::new()), Mutex::new(Weak::new())];
 
 /// The server that the tests of this run share; it stops with the last of them.
-pub fn shared(version: Version) -> Option<Arc<Server>> {
+pub(crate) fn shared(version: Version) -> Option<Arc<Server>> {
     let bin_dir = version.bin_dir()?;
     let mut slot = SHARED[version as usize].lock().unwrap_or_else(|e| e.into_inner());
     if let Some(server) = slot.upgrade() {
@@ -95,7 +95,7 @@ pub fn shared(version: Version) -> Option<Arc<Server>> {
 }
 
 /// A server of a test's own.
-pub fn own(version: Version, settings: &[(&str, &str)]) -> Option<Server> {
+pub(crate) fn own(version: Version, settings: &[(&str, &str)]) -> Option<Server> {
     version.bin_dir().map(|bin_dir| start(bin_dir, settings))
 }
 
@@ -113,12 +113,12 @@ fn start(bin_dir: Option<PathBuf>, settings: &[(&str, &str)]) -> Server {
 
 /// What Curfew's own account is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Manager {
+pub(crate) enum Manager {
     Superuser,
     Ordinary,
 }
 
-pub const EVERY: [(Version, Manager); 4] = [
+pub(crate) const EVERY: [(Version, Manager); 4] = [
     (Version::Debian, Manager::Superuser),
     (Version::Debian, Manager::Ordinary),
     (Version::Sixteen, Manager::Superuser),
@@ -128,29 +128,29 @@ pub const EVERY: [(Version, Manager); 4] = [
 static COUNTER: AtomicU32 = AtomicU32::new(0);
 
 /// A number no other test of this run has.
-pub fn unique() -> u32 {
+pub(crate) fn unique() -> u32 {
     COUNTER.fetch_add(1, Ordering::SeqCst)
 }
 
 /// One target with a connector to it: a database of its own with a table `orders`.
-pub struct Site {
-    pub server: Arc<Server>,
-    pub database: String,
-    pub connector: Postgres,
-    pub target: Target,
-    pub clock: Arc<dyn Clock>,
+pub(crate) struct Site {
+    pub(crate) server: Arc<Server>,
+    pub(crate) database: String,
+    pub(crate) connector: Postgres,
+    pub(crate) target: Target,
+    pub(crate) clock: Arc<dyn Clock>,
 }
 
 impl Site {
-    pub async fn new(version: Version, manager: Manager) -> Option<Self> {
+    pub(crate) async fn new(version: Version, manager: Manager) -> Option<Self> {
         Self::with(version, manager, serde_json::json!({})).await
     }
 
-    pub async fn with(version: Version, manager: Manager, settings: serde_json::Value) -> Option<Self> {
+    pub(crate) async fn with(version: Version, manager: Manager, settings: serde_json::Value) -> Option<Self> {
         Some(Self::on(shared(version)?, manager, settings).await)
     }
 
-    pub async fn on(server: Arc<Server>, manager: Manager, settings: serde_json::Value) -> Self {
+    pub(crate) async fn on(server: Arc<Server>, manager: Manager, settings: serde_json::Value) -> Self {
         let n = unique();
         let (database, owner) = (format!("orders_{n}"), format!("owner_{n}"));
         let sql = format!("CREATE ROLE {owner}; CREATE DATABASE {database} OWNER {owner}");
@@ -177,38 +177,38 @@ impl Site {
         Self { server, database, connector, target, clock }
     }
 
-    pub async fn prepared(version: Version, manager: Manager) -> Option<Self> {
+    pub(crate) async fn prepared(version: Version, manager: Manager) -> Option<Self> {
         let site = Self::new(version, manager).await?;
         site.connector.prepare(&site.target).await.unwrap();
         Some(site)
     }
 
-    pub async fn sql(&self, sql: &str) {
+    pub(crate) async fn sql(&self, sql: &str) {
         self.server.postgres.execute(&self.database, sql).await.unwrap();
     }
 
     /// One value, as the superuser sees it.
-    pub async fn value(&self, sql: &str) -> String {
+    pub(crate) async fn value(&self, sql: &str) -> String {
         let (client, _keep) = connect(self.server.postgres.url_to(&self.database).expose_secret()).await.unwrap();
         value(&client, sql).await.unwrap()
     }
 
-    pub fn order(&self, actions: &[&str], seconds: u32) -> Ask {
+    pub(crate) fn order(&self, actions: &[&str], seconds: u32) -> Ask {
         Ask::new(self, actions, seconds)
     }
 
-    pub async fn issue(&self, ask: &Ask) -> Result<Issued, CallError> {
+    pub(crate) async fn issue(&self, ask: &Ask) -> Result<Issued, CallError> {
         self.connector.issue(&self.target, std::slice::from_ref(&ask.order)).await.remove(0)
     }
 
     /// Who owns the database and what is in it.
-    pub async fn owner(&self) -> String {
+    pub(crate) async fn owner(&self) -> String {
         let sql = "SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = current_database()";
         self.value(sql).await
     }
 
     /// The group role that a lease joins for an action.
-    pub async fn group_of(&self, ask: &Ask, action: &str) -> String {
+    pub(crate) async fn group_of(&self, ask: &Ask, action: &str) -> String {
         let sql = format!(
             "SELECT g.rolname FROM pg_auth_members m JOIN pg_roles g ON g.oid = m.roleid JOIN pg_roles r ON r.oid = m.member \
              WHERE r.rolname = '{}' AND starts_with(g.rolname, 'cf_grp_{action}')",
@@ -217,7 +217,7 @@ impl Site {
         self.value(&sql).await
     }
 
-    pub fn ending(&self, ask: &Ask, issued: Option<&Issued>) -> RevokeOrder {
+    pub(crate) fn ending(&self, ask: &Ask, issued: Option<&Issued>) -> RevokeOrder {
         RevokeOrder {
             lease: ask.order.lease,
             locator: issued.map(|i| i.locator.clone()),
@@ -228,7 +228,7 @@ impl Site {
         }
     }
 
-    pub async fn revoke(&self, ask: &Ask, issued: Option<&Issued>) -> Result<Revocation, CallError> {
+    pub(crate) async fn revoke(&self, ask: &Ask, issued: Option<&Issued>) -> Result<Revocation, CallError> {
         self.connector.revoke(&self.target, &[self.ending(ask, issued)]).await.remove(0)
     }
 }
@@ -249,9 +249,9 @@ async fn ordinary(server: &Server, database: &str, owner: &str, n: u32) -> Secre
 }
 
 /// An order with the secret that only its subject has.
-pub struct Ask {
-    pub order: IssueOrder,
-    pub secret: String,
+pub(crate) struct Ask {
+    pub(crate) order: IssueOrder,
+    pub(crate) secret: String,
 }
 
 impl Ask {
@@ -269,38 +269,43 @@ impl Ask {
         Self { order, secret }
     }
 
-    pub fn name(&self) -> String {
+    pub(crate) fn name(&self) -> String {
         curfew_domain::lease::handle(self.order.lease)
     }
 
     /// Logs in as the subject.
-    pub async fn log_in(&self, site: &Site) -> Result<Session, tokio_postgres::Error> {
+    pub(crate) async fn log_in(&self, site: &Site) -> Result<Session, tokio_postgres::Error> {
         self.log_in_to(site, &site.database, site.server.postgres.port()).await
     }
 
-    pub async fn log_in_to(&self, _: &Site, database: &str, port: u16) -> Result<Session, tokio_postgres::Error> {
+    pub(crate) async fn log_in_to(
+        &self,
+        _: &Site,
+        database: &str,
+        port: u16,
+    ) -> Result<Session, tokio_postgres::Error> {
         let url = format!("postgres://{}:{}@127.0.0.1:{port}/{database}?sslmode=disable", self.name(), self.secret);
         let (client, keep) = connect(&url).await?;
         Ok(Session { client, keep })
     }
 }
 
-pub struct Session {
-    pub client: Client,
+pub(crate) struct Session {
+    pub(crate) client: Client,
     keep: tokio::task::JoinHandle<()>,
 }
 
 impl Session {
-    pub async fn run(&self, sql: &str) -> Result<(), tokio_postgres::Error> {
+    pub(crate) async fn run(&self, sql: &str) -> Result<(), tokio_postgres::Error> {
         self.client.batch_execute(sql).await
     }
 
-    pub async fn value(&self, sql: &str) -> Result<String, tokio_postgres::Error> {
+    pub(crate) async fn value(&self, sql: &str) -> Result<String, tokio_postgres::Error> {
         value(&self.client, sql).await
     }
 
     /// Whether the server closes it within a second.
-    pub async fn closes(&self) -> bool {
+    pub(crate) async fn closes(&self) -> bool {
         for _ in 0..100 {
             if self.keep.is_finished() {
                 return true;
@@ -311,11 +316,11 @@ impl Session {
     }
 }
 
-pub fn new_lease(now: Timestamp) -> Id<Lease> {
+pub(crate) fn new_lease(now: Timestamp) -> Id<Lease> {
     Id::new(now, random())
 }
 
-pub fn half(secret: &str, iterations: u32) -> PublicHalf {
+pub(crate) fn half(secret: &str, iterations: u32) -> PublicHalf {
     PublicHalf { kind: "scram_sha_256".to_owned(), value: verifier(secret, iterations) }
 }
 
@@ -338,12 +343,12 @@ fn verifier(secret: &str, iterations: u32) -> String {
     format!("SCRAM-SHA-256${iterations}:{salt}${stored}:{server}")
 }
 
-pub async fn connect(url: &str) -> Result<(Client, tokio::task::JoinHandle<()>), tokio_postgres::Error> {
+pub(crate) async fn connect(url: &str) -> Result<(Client, tokio::task::JoinHandle<()>), tokio_postgres::Error> {
     let (client, connection) = tokio_postgres::connect(url, NoTls).await?;
     Ok((client, tokio::spawn(async move { drop(connection.await) })))
 }
 
-pub async fn value(client: &Client, sql: &str) -> Result<String, tokio_postgres::Error> {
+pub(crate) async fn value(client: &Client, sql: &str) -> Result<String, tokio_postgres::Error> {
     let messages = client.simple_query(sql).await?;
     let row = messages.iter().find_map(|m| match m {
         tokio_postgres::SimpleQueryMessage::Row(row) => Some(row.get(0).unwrap_or("").to_owned()),
@@ -353,7 +358,7 @@ pub async fn value(client: &Client, sql: &str) -> Result<String, tokio_postgres:
 }
 
 /// What a revocation came to, expecting that all is gone and was read.
-pub fn revoked(answer: Result<Revocation, CallError>) -> Vec<curfew_domain::lease::Leftover> {
+pub(crate) fn revoked(answer: Result<Revocation, CallError>) -> Vec<curfew_domain::lease::Leftover> {
     match answer {
         Ok(Revocation::Revoked { evidence: curfew_domain::lease::Evidence::Read { .. }, leftovers }) => leftovers,
         other => panic!("{other:?}"),
