@@ -93,17 +93,12 @@ impl Agent {
                 }
             }
         };
-        match asked.await {
-            Ok(duties) => {
-                self.obey(&duties)?;
-                sleep(GAP).await;
-                Ok(())
-            }
-            Err(failure) => {
-                sleep(AFTER_FAILURE).await;
-                Err(failure)
-            }
-        }
+        let done = match asked.await {
+            Ok(duties) => self.obey(&duties),
+            Err(failure) => Err(failure),
+        };
+        sleep(if done.is_ok() { GAP } else { AFTER_FAILURE }).await;
+        done
     }
 
     /// Ends what must not be open, by the server's word or by the hour; gives what is open after that.

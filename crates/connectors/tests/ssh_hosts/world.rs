@@ -7,7 +7,7 @@ use axum::routing::post;
 use curfew_connectors::ssh::Ssh;
 use curfew_connectors::ssh::private::{Agent, PrivateSshd};
 use curfew_domain::lease::Definition;
-use curfew_domain::{ActionName, Id, Lease, ResourceName, Timestamp};
+use curfew_domain::{ActionName, Id, ResourceName, Timestamp};
 use curfew_engine::keyring::{Keyring, SealKey};
 use curfew_engine::seams::connector::{CallError, IssueOrder, Issued, PublicHalf, Revocation, RevokeOrder, Target};
 use curfew_engine::seams::host_desk::{HostDuties, HostReport};
