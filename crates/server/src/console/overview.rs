@@ -37,9 +37,22 @@ pub(super) async fn overview(State(app): State<App>, visitor: Visitor) -> Result
     Ok(page(&app, &visitor, (Place::Overview, "Overview"), &body))
 }
 
+/// How often the ledger is looked into for one list: other people's requests may stand before one's own.
+const LOOKS: usize = 10;
+
 async fn requests(app: &App, caller: &Caller, which: Which, limit: usize) -> Result<Vec<RequestView>, PageError> {
-    let found = app.engine.list_requests(&caller.who, which, Cut { before: None, limit }).await?;
-    Ok(found.iter().map(RequestView::from).collect())
+    let mut listed = Vec::new();
+    let mut before = None;
+    for _ in 0..LOOKS {
+        let cut = Cut { before, limit: limit - listed.len() };
+        let found = app.engine.list_requests(&caller.who, which, cut).await?;
+        listed.extend(found.requests.iter().map(RequestView::from));
+        before = found.next;
+        if before.is_none() || listed.len() >= limit {
+            break;
+        }
+    }
+    Ok(listed)
 }
 
 async fn live(app: &App, caller: &Caller) -> Result<Vec<GrantView>, PageError> {

@@ -18,14 +18,15 @@ use utoipa::openapi::{Content, Ref, RefOr, ResponseBuilder};
 #[derive(Debug)]
 pub(crate) struct ApiError {
     code: ErrorCode,
-    body: ErrorBody,
+    /// Boxed, because it is the rare answer and every result would be as large as it.
+    body: Box<ErrorBody>,
     retry_after: Option<u32>,
 }
 
 impl ApiError {
     /// A failure with its code's own hint.
     pub(crate) fn new(code: ErrorCode, message: impl Into<String>) -> Self {
-        Self { code, body: code.body(message), retry_after: None }
+        Self { code, body: Box::new(code.body(message)), retry_after: None }
     }
 
     /// The same with a better hint.
@@ -52,8 +53,8 @@ impl ApiError {
     }
 
     /// What it says, for whoever shows it otherwise than as JSON.
-    pub(crate) fn into_view(self) -> (ErrorCode, ErrorView) {
-        (self.code, self.body.error)
+    pub(crate) fn into_view(self) -> (ErrorCode, Box<ErrorView>) {
+        (self.code, Box::new(self.body.error))
     }
 
     /// There is no such thing, or the caller may not see it: the two are not told apart.
@@ -68,7 +69,7 @@ impl IntoResponse for ApiError {
         if status == StatusCode::INTERNAL_SERVER_ERROR {
             tracing::error!(code = self.code.word(), "{}", self.body.error.message);
         }
-        let mut response = (status, Json(self.body)).into_response();
+        let mut response = (status, Json(*self.body)).into_response();
         let headers = response.headers_mut();
         if self.code == ErrorCode::Unauthenticated {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"curfew\""));

@@ -22,7 +22,7 @@ const CONNECTIONS: u32 = 4_096;
 /// How long a TLS handshake may take.
 const HANDSHAKE_WITHIN: Duration = Duration::from_secs(10);
 /// How long the head of a call may take to arrive, and a kept connection may be idle.
-const HEAD_WITHIN: Duration = Duration::from_secs(30);
+const HEAD_WITHIN: Duration = Duration::from_secs(5);
 /// Bytes of a head.
 const HEAD_BYTES: usize = 32 * 1024;
 /// Header lines of a call.

@@ -27,8 +27,8 @@ pub(crate) async fn requests(
     let limit = page_limit(query.limit)?;
     let page = Page { before: cursor::read(query.cursor.as_deref())?, limit };
     let found = app.engine.list_requests(&caller.who, which, page).await?;
-    let next = found.last().filter(|_| found.len() == limit).map(|last| cursor::write(last.id.as_u128()));
-    Ok(Json(Listing { items: found.iter().map(RequestView::from).collect(), next }))
+    let items = found.requests.iter().map(RequestView::from).collect();
+    Ok(Json(Listing { items, next: found.next.map(cursor::write) }))
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use super::{auditors_only, grant_path};
 use crate::app::App;
 use crate::auth::Caller;
-use crate::edge::{Answer, Params, RefusalResponses};
+use crate::edge::{Answer, ApiError, Params, RefusalResponses};
 use axum::Json;
 use axum::extract::State;
 use curfew_api::{AboutResource, GrantView, Listing};
@@ -18,6 +18,9 @@ pub(crate) async fn who_has(
 ) -> Answer<Listing<GrantView>> {
     auditors_only(&app, &caller)?;
     let found = app.engine.who_has(&query.resource).await?;
+    if found.is_empty() && !app.engine.policy().names_resource(&query.resource) {
+        return Err(ApiError::not_found("resource"));
+    }
     Ok(Json(Listing::whole(grant_path::views(&app, &found).await?)))
 }
 
@@ -33,6 +36,7 @@ mod tests {
         let auditor = world.sign_in("auditor@example.com").await;
         let found = world.get(&auditor, "/api/v1/who-has?resource=services/db").await.ok();
         assert_eq!(found["items"][0]["id"], id.as_str());
+        assert_eq!(world.get(&auditor, "/api/v1/who-has?resource=services/dbb").await.code(), "not_found");
         assert_eq!(world.get(&dev, "/api/v1/who-has?resource=services/db").await.code(), "forbidden");
     }
 }
