@@ -10,6 +10,7 @@ mod apply;
 mod error;
 mod file;
 mod prepare;
+mod progress;
 mod proofs;
 mod query;
 mod queue;
@@ -20,8 +21,8 @@ mod store;
 mod writer;
 
 pub use error::{Damaged, FileFailed, InUse, NewerLedger, NotALedger, OpenError, SqliteFailed};
+pub use progress::Counts;
 pub use reserve::{Options, Space};
-pub use writer::Counts;
 
 use curfew_engine::seams::store::TreeHead;
 use queue::Queue;
@@ -35,7 +36,7 @@ use writer::{Job, Writer};
 pub struct SqliteStore {
     queue: Arc<Queue<Job>>,
     readers: Readers,
-    progress: Arc<writer::Progress>,
+    progress: Arc<progress::Progress>,
     writer: Mutex<Option<JoinHandle<()>>>,
     lock: Mutex<Option<file::LedgerLock>>,
 }

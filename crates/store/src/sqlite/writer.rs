@@ -5,17 +5,17 @@ use super::apply::{Refusal, apply};
 use super::error::{Damaged, OpenError};
 use super::file::Place;
 use super::prepare::{Placed, Write};
+use super::progress::Progress;
 use super::proofs;
 use super::queue::{AbandonOnDrop, Bounds, Queue};
 use super::reserve::{Options, Reserve, Space};
 use super::schema;
 use crate::nature::Need;
 use curfew_domain::audit::Frontier;
-use curfew_engine::seams::store::{CommitError, TreeHead};
+use curfew_engine::seams::store::CommitError;
 use futures::channel::oneshot;
 use rusqlite::{Connection, ErrorCode};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::thread::JoinHandle;
 
 /// How many commits may wait.
@@ -41,40 +41,6 @@ impl Job {
         drop(self.writes);
         // Who dropped the future does not want to know.
         drop(self.reply.send(outcome));
-    }
-}
-
-/// How much has been written since the ledger was opened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Counts {
-    /// Commits that were written.
-    pub commits: u64,
-    /// Transactions they were written in, each with one sync.
-    pub transactions: u64,
-    /// Whether there is room for anything but ends.
-    pub space: Space,
-}
-
-/// What others may see of the writer.
-pub(super) struct Progress {
-    commits: AtomicU64,
-    transactions: AtomicU64,
-    seen: Mutex<(TreeHead, Space)>,
-}
-
-impl Progress {
-    pub(super) fn counts(&self) -> Counts {
-        let commits = self.commits.load(Ordering::Relaxed);
-        let transactions = self.transactions.load(Ordering::Relaxed);
-        Counts { commits, transactions, space: self.seen().1 }
-    }
-
-    pub(super) fn head(&self) -> TreeHead {
-        self.seen().0
-    }
-
-    fn seen(&self) -> std::sync::MutexGuard<'_, (TreeHead, Space)> {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -116,11 +82,7 @@ impl Writer {
             | OpenError::Damaged(_) => Err(why),
         });
         let (conn, tree) = opened?;
-        let progress = Arc::new(Progress {
-            commits: AtomicU64::new(0),
-            transactions: AtomicU64::new(0),
-            seen: Mutex::new((head_of(&tree), Space::Roomy)),
-        });
+        let progress = Arc::new(Progress::of(&tree));
         let mut writer = Self { conn, tree, reserve, space: Space::RevocationOnly, progress };
         writer.regain_space();
         Ok(writer)
@@ -207,7 +169,7 @@ impl Writer {
 
     fn enter(&mut self, space: Space) {
         self.space = space;
-        self.progress.seen().1 = space;
+        self.progress.entered(space);
         if let Err(why) = self.reserve.limit(&self.conn, space) {
             tracing::error!(error = %why, "the ledger's bounds could not be set");
         }
@@ -221,9 +183,7 @@ impl Writer {
         match self.transaction(jobs) {
             Ok(outcomes) => {
                 let written = outcomes.iter().filter(|outcome| outcome.is_ok()).count();
-                self.progress.commits.fetch_add(written as u64, Ordering::Relaxed);
-                self.progress.transactions.fetch_add(1, Ordering::Relaxed);
-                self.progress.seen().0 = head_of(&self.tree);
+                self.progress.wrote(written as u64, &self.tree);
                 Ok(outcomes)
             }
             Err(why) => {
@@ -315,10 +275,6 @@ fn open(place: &Place) -> Result<(Connection, Frontier), OpenError> {
     let tree = proofs::frontier(&conn)
         .map_err(|why| Damaged { ledger: place.ledger().to_owned(), what: format!("its audit tree: {why}") })?;
     Ok((conn, tree))
-}
-
-fn head_of(tree: &Frontier) -> TreeHead {
-    TreeHead { size: tree.size(), root: *tree.root().as_bytes() }
 }
 
 fn answer(jobs: Vec<Job>, outcomes: Vec<Outcome>) {

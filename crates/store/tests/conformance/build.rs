@@ -10,18 +10,18 @@ use curfew_engine::seams::store::{Change, Notice, SealedKey, Session};
 use std::collections::BTreeMap;
 
 /// So many seconds after the beginning of the tests' time.
-pub fn at(seconds: u64) -> Timestamp {
+pub(crate) fn at(seconds: u64) -> Timestamp {
     Timestamp::from_millis(1_764_000_000_000 + seconds as i64 * 1_000)
 }
 
 /// The nth id of a noun; a greater n is a later id.
-pub fn id<T>(n: u64) -> Id<T> {
+pub(crate) fn id<T>(n: u64) -> Id<T> {
     let mut random = [0; 10];
     random[2..].copy_from_slice(&n.to_be_bytes());
     Id::new(at(n), random)
 }
 
-pub fn subject(name: &str) -> Subject {
+pub(crate) fn subject(name: &str) -> Subject {
     Subject {
         kind: SubjectKind::Person,
         id: SubjectId::new("https://idp.example", name).expect("an id"),
@@ -30,15 +30,15 @@ pub fn subject(name: &str) -> Subject {
     }
 }
 
-pub fn role(name: &str) -> RoleName {
+pub(crate) fn role(name: &str) -> RoleName {
     RoleName::new(name).expect("a role")
 }
 
-pub fn resource(name: &str) -> ResourceName {
+pub(crate) fn resource(name: &str) -> ResourceName {
     ResourceName::new(name).expect("a resource")
 }
 
-pub fn action(name: &str) -> ActionName {
+pub(crate) fn action(name: &str) -> ActionName {
     ActionName::new(name).expect("an action")
 }
 
@@ -60,16 +60,16 @@ fn decision(role: &RoleName) -> Decision {
 
 /// What the nth request asks for.
 #[derive(Clone, Copy)]
-pub struct Ask<'a> {
-    pub who: &'a str,
-    pub role: &'a str,
-    pub resources: &'a [&'a str],
+pub(crate) struct Ask<'a> {
+    pub(crate) who: &'a str,
+    pub(crate) role: &'a str,
+    pub(crate) resources: &'a [&'a str],
 }
 
-pub const ASK: Ask<'static> = Ask { who: "ann", role: "db-reader", resources: &["services/db"] };
+pub(crate) const ASK: Ask<'static> = Ask { who: "ann", role: "db-reader", resources: &["services/db"] };
 
 /// The nth request, asked at second n, lapsing a hundred seconds later.
-pub fn asked(n: u64, ask: Ask<'_>) -> Transition<Request> {
+pub(crate) fn asked(n: u64, ask: Ask<'_>) -> Transition<Request> {
     let pairs = ask.resources.iter().map(|r| Pair { resource: resource(r), action: action("read") });
     Request::created(Request {
         id: id(n),
@@ -92,7 +92,7 @@ pub fn asked(n: u64, ask: Ask<'_>) -> Transition<Request> {
     })
 }
 
-pub fn verdict(request: &Request, who: &str, verdict: Verdict) -> Approval {
+pub(crate) fn verdict(request: &Request, who: &str, verdict: Verdict) -> Approval {
     Approval {
         approver: subject(who),
         groups: Default::default(),
@@ -105,20 +105,20 @@ pub fn verdict(request: &Request, who: &str, verdict: Verdict) -> Approval {
     }
 }
 
-pub fn approved(request: &Request) -> Transition<Request> {
+pub(crate) fn approved(request: &Request) -> Transition<Request> {
     request.clone().approve(verdict(request, "eve", Verdict::Approve)).expect("it counts")
 }
 
-pub fn denied(request: &Request) -> Transition<Request> {
+pub(crate) fn denied(request: &Request) -> Transition<Request> {
     request.clone().deny(verdict(request, "mallory", Verdict::Deny)).expect("it counts")
 }
 
 /// The grant of the same number as the request, to be claimed within a thousand seconds after `now`.
-pub fn granted(n: u64, request: &Request, now: Timestamp) -> Transition<Grant> {
+pub(crate) fn granted(n: u64, request: &Request, now: Timestamp) -> Transition<Grant> {
     Grant::approved(id(n), request, request.scope.clone(), request.duration, now)
 }
 
-pub fn wanted(n: u64, grant: &Grant, now: Timestamp) -> Transition<Lease> {
+pub(crate) fn wanted(n: u64, grant: &Grant, now: Timestamp) -> Transition<Lease> {
     let first = grant.scope.pairs().next().expect("a scope is not empty");
     let lease = Lease {
         id: id(n),
@@ -140,38 +140,38 @@ pub fn wanted(n: u64, grant: &Grant, now: Timestamp) -> Transition<Lease> {
     Lease::wanted(lease, &grant.subject, now)
 }
 
-pub fn connection() -> BTreeMap<String, String> {
+pub(crate) fn connection() -> BTreeMap<String, String> {
     BTreeMap::from([("host".to_owned(), "127.0.0.1".to_owned()), ("user".to_owned(), "cf_x".to_owned())])
 }
 
-pub fn read_at(now: Timestamp) -> Evidence {
+pub(crate) fn read_at(now: Timestamp) -> Evidence {
     Evidence::Read { at: now }
 }
 
-pub fn ending(grant: &Grant, now: Timestamp) -> Transition<Grant> {
+pub(crate) fn ending(grant: &Grant, now: Timestamp) -> Transition<Grant> {
     grant.clone().ending(EndCause::Revoked, &subject("eve"), "enough", now).expect("it can end")
 }
 
-pub fn request_step(step: Transition<Request>) -> Change {
+pub(crate) fn request_step(step: Transition<Request>) -> Change {
     Change::Request(Box::new(step))
 }
 
-pub fn grant_step(step: Transition<Grant>) -> Change {
+pub(crate) fn grant_step(step: Transition<Grant>) -> Change {
     Change::Grant(Box::new(step))
 }
 
-pub fn lease_step(step: Transition<Lease>) -> Change {
+pub(crate) fn lease_step(step: Transition<Lease>) -> Change {
     Change::Lease(Box::new(step))
 }
 
 /// The nth thing that happened, with no state of its own.
-pub fn happened(n: u64) -> Change {
+pub(crate) fn happened(n: u64) -> Change {
     use curfew_domain::audit::{AuditAction, AuditEvent};
     let event = AuditEvent::new(at(n), subject("ann"), AuditAction::SignInRefused).because("no").with("n", n as i64);
     Change::Event(Box::new(event))
 }
 
-pub fn notice(name: &str, created: u64) -> Notice {
+pub(crate) fn notice(name: &str, created: u64) -> Notice {
     Notice {
         id: name.to_owned(),
         channel: "email".to_owned(),
@@ -184,7 +184,7 @@ pub fn notice(name: &str, created: u64) -> Notice {
     }
 }
 
-pub fn session(name: &str, created: u64) -> Session {
+pub(crate) fn session(name: &str, created: u64) -> Session {
     Session {
         token_hash: name.to_owned(),
         subject: subject("ann"),
@@ -194,7 +194,7 @@ pub fn session(name: &str, created: u64) -> Session {
     }
 }
 
-pub fn key(name: &str, number: u32) -> SealedKey {
+pub(crate) fn key(name: &str, number: u32) -> SealedKey {
     SealedKey {
         name: name.to_owned(),
         number,
@@ -204,6 +204,6 @@ pub fn key(name: &str, number: u32) -> SealedKey {
     }
 }
 
-pub fn fact(name: &str, value: Option<&str>) -> Change {
+pub(crate) fn fact(name: &str, value: Option<&str>) -> Change {
     Change::Fact { name: name.to_owned(), value: value.map(str::to_owned) }
 }

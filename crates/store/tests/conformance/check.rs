@@ -8,14 +8,14 @@ use curfew_engine::seams::store::{Ended, GrantFilter, Page, RequestFilter, Store
 use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
 
-pub const ALL: Page = Page { before: None, limit: usize::MAX };
+pub(crate) const ALL: Page = Page { before: None, limit: usize::MAX };
 
-pub fn all_events(store: &dyn Store) -> Vec<SealedEvent> {
+pub(crate) fn all_events(store: &dyn Store) -> Vec<SealedEvent> {
     wait(store.events(0, usize::MAX)).expect("events")
 }
 
 /// The events stand without gaps, hash to what they say, and their tree is the ledger's.
-pub fn the_log_is_whole(store: &dyn Store) {
+pub(crate) fn the_log_is_whole(store: &dyn Store) {
     let events = all_events(store);
     let mut tree = Frontier::new();
     for (place, sealed) in events.iter().enumerate() {
@@ -28,7 +28,7 @@ pub fn the_log_is_whole(store: &dyn Store) {
 }
 
 /// Every proof between the sizes verifies against roots computed from the events alone.
-pub fn proofs_verify(store: &dyn Store, sizes: &[u64]) {
+pub(crate) fn proofs_verify(store: &dyn Store, sizes: &[u64]) {
     let leaves: Vec<TreeHash> = all_events(store).iter().map(|e| e.leaf().expect("a hash")).collect();
     let root = |size: u64| {
         let mut tree = Frontier::new();
@@ -54,14 +54,14 @@ pub fn proofs_verify(store: &dyn Store, sizes: &[u64]) {
 
 /// What the events say there is.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Replayed {
-    pub requests: BTreeMap<u128, Request>,
-    pub grants: BTreeMap<u128, Grant>,
-    pub leases: BTreeMap<u128, Lease>,
+pub(crate) struct Replayed {
+    pub(crate) requests: BTreeMap<u128, Request>,
+    pub(crate) grants: BTreeMap<u128, Grant>,
+    pub(crate) leases: BTreeMap<u128, Lease>,
 }
 
 /// Folds the states after each event.
-pub fn replay(events: &[SealedEvent]) -> Replayed {
+pub(crate) fn replay(events: &[SealedEvent]) -> Replayed {
     let mut replayed = Replayed::default();
     for sealed in events {
         let Some(after) = sealed.event.details.get("after").cloned() else { continue };
@@ -91,7 +91,7 @@ fn read<T: DeserializeOwned>(after: serde_json::Value) -> T {
 }
 
 /// Replaying the events gives the state.
-pub fn the_state_is_what_the_events_say(store: &dyn Store) {
+pub(crate) fn the_state_is_what_the_events_say(store: &dyn Store) {
     let replayed = replay(&all_events(store));
     let requests = wait(store.requests(&RequestFilter::default(), ALL)).expect("requests");
     let listed = GrantFilter { ended: Ended::Listed, ..GrantFilter::default() };

@@ -105,6 +105,33 @@ fn what_ends_goes_before_the_rest_of_its_batch() {
 }
 
 #[test]
+fn a_commit_refused_half_way_takes_nothing_of_its_batch_with_it() {
+    let bed = Bed::new();
+    let request = asked(1, ASK);
+    let stale = denied(&request.next);
+    commit(&bed.store, vec![request_step(request.clone())]).expect("committed");
+    commit(&bed.store, vec![request_step(approved(&request.next))]).expect("committed");
+    let before = bed.store.counts();
+    let mut busy = pin!(bed.store.commit((0..4_000).map(happened).collect()));
+    assert!(busy.as_mut().now_or_never().is_none());
+    let mut good = pin!(bed.store.commit(vec![happened(1), fact("good", Some("1"))]));
+    let half_way = vec![happened(2), fact("torn", Some("1")), happened(3), request_step(stale)];
+    let mut torn = pin!(bed.store.commit(half_way));
+    let mut after = pin!(bed.store.commit(vec![request_step(asked(2, ASK))]));
+    assert!(good.as_mut().now_or_never().is_none() && torn.as_mut().now_or_never().is_none());
+    assert!(after.as_mut().now_or_never().is_none());
+    assert_eq!(wait(torn), Err(CommitError::Conflict(request.next.id.to_string())));
+    assert!(wait(busy).is_ok() && wait(good).is_ok() && wait(after).is_ok());
+    let counts = bed.store.counts();
+    assert_eq!(counts.commits - before.commits, 3);
+    assert!(counts.transactions - before.transactions <= 2, "they were no batch");
+    assert_eq!(wait(bed.store.facts("")).expect("facts").into_keys().collect::<Vec<_>>(), ["good"]);
+    assert_eq!(check::all_events(&bed.store).len(), 2 + 4_000 + 2);
+    check::the_log_is_whole(&bed.store);
+    check::the_state_is_what_the_events_say(&bed.store);
+}
+
+#[test]
 fn a_dropped_future_leaves_a_whole_commit_or_none() {
     let bed = Bed::new();
     for n in 0..50 {
@@ -122,9 +149,16 @@ fn reads_do_not_wait_for_a_write() {
     let request = asked(1, ASK);
     let pending = request.next.clone();
     commit(&bed.store, vec![request_step(request)]).expect("committed");
-    let mut busy = pin!(bed.store.commit((0..4_000).map(happened).collect()));
-    assert!(busy.as_mut().now_or_never().is_none());
-    assert_eq!(wait(bed.store.request(pending.id)), Ok(Some(pending)));
-    assert!(busy.as_mut().now_or_never().is_none(), "the write was over before the read");
-    assert!(wait(busy).is_ok());
+    // On a machine that is busy with other things the write may be over first, but not each time.
+    let read_during_a_write = (0..10).any(|_| {
+        let mut busy = pin!(bed.store.commit((0..4_000).map(happened).collect()));
+        assert!(busy.as_mut().now_or_never().is_none());
+        assert_eq!(wait(bed.store.request(pending.id)), Ok(Some(pending.clone())));
+        let is_still_writing = busy.as_mut().now_or_never().is_none();
+        if is_still_writing {
+            wait(busy).expect("committed");
+        }
+        is_still_writing
+    });
+    assert!(read_during_a_write);
 }

@@ -44,7 +44,7 @@ fn end(store: &dyn Store, grant: &Grant, lease: &Lease, second: u64) -> (Grant, 
     (grant, lease)
 }
 
-pub fn a_new_ledger_is_empty(store: &dyn Store) {
+pub(crate) fn a_new_ledger_is_empty(store: &dyn Store) {
     let head = wait(store.tree_head()).expect("a head");
     assert_eq!((head.size, head.root), (0, *TreeHash::of_nothing().as_bytes()));
     assert_eq!(wait(store.request(id(1))), Ok(None));
@@ -62,7 +62,7 @@ pub fn a_new_ledger_is_empty(store: &dyn Store) {
     assert_eq!(commit(store, vec![]).map(|c| c.events), Ok(vec![]));
 }
 
-pub fn a_step_is_taken_from_the_version_it_was_made_from(store: &dyn Store) {
+pub(crate) fn a_step_is_taken_from_the_version_it_was_made_from(store: &dyn Store) {
     let request = ask(store, 1, ASK);
     let conflict = || Err(CommitError::Conflict(request.id.to_string()));
     assert_eq!(commit(store, vec![request_step(asked(1, ASK))]), conflict(), "made twice");
@@ -85,7 +85,7 @@ pub fn a_step_is_taken_from_the_version_it_was_made_from(store: &dyn Store) {
     assert_eq!(commit(store, vec![lease_step(stale)]), Err(CommitError::Conflict(lease.id.to_string())));
 }
 
-pub fn several_steps_of_one_noun_in_one_commit(store: &dyn Store) {
+pub(crate) fn several_steps_of_one_noun_in_one_commit(store: &dyn Store) {
     let request = ask(store, 1, ASK);
     let yes = approved(&request);
     let settled = yes.next.clone().settle(id(2), at(2)).expect("pending").expect("complete");
@@ -101,7 +101,7 @@ pub fn several_steps_of_one_noun_in_one_commit(store: &dyn Store) {
     assert!(wait(store.grant(grant_id)).expect("read").is_some());
 }
 
-pub fn a_commit_is_written_whole_or_not_at_all(store: &dyn Store) {
+pub(crate) fn a_commit_is_written_whole_or_not_at_all(store: &dyn Store) {
     let request = ask(store, 1, ASK);
     let before = wait(store.tree_head());
     let changes = vec![
@@ -128,7 +128,7 @@ pub fn a_commit_is_written_whole_or_not_at_all(store: &dyn Store) {
     check::the_log_is_whole(store);
 }
 
-pub fn events_stand_without_gaps_and_proofs_verify(store: &dyn Store) {
+pub(crate) fn events_stand_without_gaps_and_proofs_verify(store: &dyn Store) {
     for n in 0..70 {
         let committed = commit(store, (0..=n % 3).map(|m| happened(n * 10 + m)).collect()).expect("committed");
         let first = committed.events.first().map(|e| e.seq);
@@ -149,7 +149,7 @@ pub fn events_stand_without_gaps_and_proofs_verify(store: &dyn Store) {
     assert_eq!(wait(store.events(u64::MAX, 3)), Ok(vec![]));
 }
 
-pub fn events_about_a_noun(store: &dyn Store) {
+pub(crate) fn events_about_a_noun(store: &dyn Store) {
     let (grant, lease) = live(store, 1, ASK);
     live(store, 2, ASK);
     let actions = |id: &str| -> Vec<String> {
@@ -172,7 +172,7 @@ fn numbers<T>(nouns: &[T], of: impl Fn(&T) -> u128) -> Vec<u64> {
     nouns.iter().map(|noun| back(of(noun))).collect()
 }
 
-pub fn requests_are_filtered_and_paged(store: &dyn Store) {
+pub(crate) fn requests_are_filtered_and_paged(store: &dyn Store) {
     for n in 1..=9 {
         let who = if n % 3 == 0 { "bob" } else { "ann" };
         let request = ask(store, n, Ask { who, ..ASK });
@@ -197,7 +197,7 @@ pub fn requests_are_filtered_and_paged(store: &dyn Store) {
     assert_eq!(list(RequestFilter { subject: injected, state: None }, None, 99), [] as [u64; 0]);
 }
 
-pub fn grants_are_filtered_and_paged(store: &dyn Store) {
+pub(crate) fn grants_are_filtered_and_paged(store: &dyn Store) {
     for n in 1..=8 {
         let who = if n % 2 == 0 { "bob" } else { "ann" };
         let role = if n % 3 == 0 { "db-writer" } else { "db-reader" };
@@ -233,7 +233,7 @@ pub fn grants_are_filtered_and_paged(store: &dyn Store) {
     assert_eq!(list(narrow, None, 99), [6]);
 }
 
-pub fn what_is_open(store: &dyn Store) {
+pub(crate) fn what_is_open(store: &dyn Store) {
     let (first, first_lease) = live(store, 1, ASK);
     let (second, second_lease) = live(store, 2, ASK);
     end(store, &first, &first_lease, 10);
@@ -250,7 +250,7 @@ pub fn what_is_open(store: &dyn Store) {
     assert_eq!(there.iter().map(|l| l.id).collect::<Vec<_>>(), [lease.id, first_lease.id, lease.id]);
 }
 
-pub fn what_is_due(store: &dyn Store) {
+pub(crate) fn what_is_due(store: &dyn Store) {
     let lapsing = ask(store, 3, ASK);
     let unclaimed = take!(store, Grant, granted(4, &asked(4, ASK).next, at(4)));
     let (active, lease) = live(store, 5, ASK);
@@ -273,7 +273,7 @@ pub fn what_is_due(store: &dyn Store) {
     assert_eq!(numbers(&left.requests, |r| r.id.as_u128()), [5]);
 }
 
-pub fn the_outbox_keeps_what_was_not_sent(store: &dyn Store) {
+pub(crate) fn the_outbox_keeps_what_was_not_sent(store: &dyn Store) {
     let all = ["c", "a", "b"].map(|name| notice(name, if name == "c" { 1 } else { 2 }));
     commit(store, all.iter().cloned().map(Change::Notice).collect()).expect("committed");
     assert_eq!(wait(store.notices(at(9), 9)), Ok(all.to_vec()), "oldest first");
@@ -289,7 +289,7 @@ pub fn the_outbox_keeps_what_was_not_sent(store: &dyn Store) {
     assert_eq!(wait(store.notices(at(20), 1)), Ok(vec![tried]));
 }
 
-pub fn a_request_key_works_once(store: &dyn Store) {
+pub(crate) fn a_request_key_works_once(store: &dyn Store) {
     let once = |n: u64| {
         let key = Change::RequestKey { key: "k".to_owned(), request: id(n) };
         commit(store, vec![request_step(asked(n, ASK)), key])
@@ -300,7 +300,7 @@ pub fn a_request_key_works_once(store: &dyn Store) {
     assert_eq!(all_events(store).len(), 1);
 }
 
-pub fn sign_ins(store: &dyn Store) {
+pub(crate) fn sign_ins(store: &dyn Store) {
     let first = session("hash", 1);
     let write = |session| commit(store, vec![Change::Session(Box::new(session))]).map(drop);
     let end = || commit(store, vec![Change::SessionEnded { token_hash: "hash".to_owned() }]).map(drop);
@@ -312,7 +312,7 @@ pub fn sign_ins(store: &dyn Store) {
     assert_eq!(wait(store.session("hash")), Ok(None));
 }
 
-pub fn keys_are_written_once(store: &dyn Store) {
+pub(crate) fn keys_are_written_once(store: &dyn Store) {
     let write = |key| commit(store, vec![Change::Key(key)]).map(drop);
     assert_eq!(write(key("checkpoint", 2)), Ok(()));
     assert_eq!(write(key("checkpoint", 1)), Ok(()));
@@ -323,7 +323,7 @@ pub fn keys_are_written_once(store: &dyn Store) {
     assert_eq!(wait(store.keys("check")), Ok(vec![]));
 }
 
-pub fn facts_are_replaced_whole(store: &dyn Store) {
+pub(crate) fn facts_are_replaced_whole(store: &dyn Store) {
     let write = |changes| commit(store, changes).map(drop);
     let start = vec![fact("a/2", Some("x")), fact("a/1", Some("y")), fact("a", Some("z")), fact("b", Some(""))];
     assert_eq!(write(start), Ok(()));
@@ -338,7 +338,7 @@ pub fn facts_are_replaced_whole(store: &dyn Store) {
     assert_eq!(pairs("z"), of(&[]));
 }
 
-pub fn replaying_the_events_gives_the_state(store: &dyn Store) {
+pub(crate) fn replaying_the_events_gives_the_state(store: &dyn Store) {
     for n in 1..=6 {
         let (grant, lease) = live(store, n, ASK);
         if n % 2 == 0 {
