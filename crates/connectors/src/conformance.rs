@@ -110,6 +110,7 @@ fn order(harness: &dyn Harness) -> IssueOrder {
 
 fn ending(harness: &dyn Harness, order: &IssueOrder, issued: Option<&Issued>) -> RevokeOrder {
     RevokeOrder {
+        reach: curfew_engine::seams::connector::Reach::Leftovers,
         lease: order.lease,
         locator: issued.map(|i| i.locator.clone()),
         actions: order.actions.clone(),

@@ -38,6 +38,15 @@ impl Entropy for SystemEntropy {
     }
 }
 
+/// Lets the process open as many files as the system allows it. The usual soft limit of 1,024 is one peer's
+/// worth of idle connections; a descriptor that is missing for a target would hold up somebody's end.
+pub(crate) fn raise_descriptor_limit() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    // Refused only where the limit is fixed from outside; then it stays as it is.
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -18,5 +18,6 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     // Every TLS connection of this process uses one provider; a second install is refused, which is as good.
     drop(rustls::crypto::aws_lc_rs::default_provider().install_default());
+    machine::raise_descriptor_limit();
     curfew_cli::run(Program { kinds: parts::KINDS.to_vec(), dev: dev::run, serve: serve::run })
 }

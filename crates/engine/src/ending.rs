@@ -5,6 +5,7 @@ use crate::activation::ATTEMPTS;
 use crate::engine::Changes;
 use crate::seams::connector::Revocation;
 use crate::seams::store::{CommitError, ReadError};
+use curfew_domain::lease::Leftover;
 use curfew_domain::{EndCause, Grant, GrantState, Id, Lease, LeaseState, Subject, Timestamp};
 use std::sync::PoisonError;
 
@@ -89,6 +90,10 @@ impl Engine {
                         // Also when its end was never ordered: half an access is none that was approved.
                         self.end_without(next.grant_id, "what it gave is gone").await;
                     }
+                    if matches!(revocation, Revocation::Revoked { ref leftovers, .. } if !leftovers.is_empty()) {
+                        // What it left may have stood as drift; new grants need not wait a minute to see it gone.
+                        self.look.give();
+                    }
                     return unfinished(next);
                 }
                 Err(CommitError::Conflict(_) | CommitError::KeyUsed(_)) => match self.store.lease(lease.id).await {
@@ -96,7 +101,7 @@ impl Engine {
                     Ok(None) | Err(_) => return Some(lease),
                 },
                 Err(CommitError::Unavailable(message)) => {
-                    tracing::error!(lease_id = %lease.id, message, "an end was carried out that the ledger could not record yet");
+                    tracing::error!(lease_id = %lease.id, because = message, "an end was carried out that the ledger could not record yet");
                     return Some(lease);
                 }
             }
@@ -118,7 +123,7 @@ impl Engine {
         }
         match seen {
             Revocation::Revoked { evidence, leftovers } => {
-                let step = lease.revoked(evidence.clone(), leftovers.clone(), now).ok()?;
+                let step = lease.revoked(evidence.clone(), named(leftovers), now).ok()?;
                 Some(changes.lease(step))
             }
             Revocation::LockedOut { evidence, because } => {
@@ -188,6 +193,19 @@ impl Engine {
             live.remove(id);
         }
     }
+}
+
+/// How many leftovers stand in the record by name. A subject can leave any number behind, and evidence is for ever.
+const NAMED_LEFTOVERS: usize = 1_000;
+
+fn named(leftovers: &[Leftover]) -> Vec<Leftover> {
+    let mut named: Vec<Leftover> = leftovers.iter().take(NAMED_LEFTOVERS).cloned().collect();
+    let more = leftovers.len() - named.len();
+    if let (true, Some(last)) = (more > 0, leftovers.last()) {
+        let name = format!("{more} more, which the target's own catalog lists");
+        named.push(Leftover { kind: "further leftovers".to_owned(), name, ..last.clone() });
+    }
+    named
 }
 
 fn unfinished(lease: Lease) -> Option<Lease> {

@@ -215,7 +215,7 @@ impl Engine {
     pub(crate) fn take(&self, leases: impl IntoIterator<Item = Lease>) {
         for lease in leases {
             match self.lane_of(&lease) {
-                Ok(lane) => lane.take.push([lease]),
+                Ok(lane) => lane.enqueue(lease),
                 Err(error) => tracing::error!(lease_id = %lease.id, %error, "a lease has no lane"),
             }
         }

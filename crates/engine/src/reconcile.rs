@@ -37,6 +37,7 @@ impl Engine {
     /// # Errors
     /// When the ledger cannot be read.
     pub async fn reconcile(&self) -> Result<Report, ReadError> {
+        self.end_what_is_denied().await?;
         let before = self.store.open_leases().await?;
         let lanes = self.lanes_in_use(&before);
         let mut report = Report::default();
@@ -209,7 +210,7 @@ impl Engine {
         if !news {
             return;
         }
-        tracing::warn!(%resource, message, "alarm");
+        tracing::warn!(%resource, because = message, "alarm");
         let now = self.clock.now();
         let event = AuditEvent::new(now, Subject::system(), AuditAction::TargetDrift)
             .because(message)

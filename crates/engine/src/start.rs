@@ -93,11 +93,10 @@ impl Engine {
     }
 
     async fn recover(&self) -> Result<(), StartError> {
-        let due = self.end_what_is_due();
-        let (_, report) = futures::join!(due, self.reconcile());
-        let report = report?;
+        self.end_what_is_due().await;
+        let report = self.reconcile().await?;
         for (resource, message) in &report.unread {
-            tracing::warn!(%resource, message, "target could not be read at start");
+            tracing::warn!(%resource, because = message, "target could not be read at start");
         }
         self.clock.sleep(Duration::from_millis(10)).await;
         while !self.busy.is_idle() {

@@ -25,11 +25,22 @@ const ONLY_STAGE: &str = "approval";
 #[derive(Debug, Default)]
 pub(crate) struct Draft {
     pub(crate) roles: Vec<Role>,
+    /// Roles with an error of their own. They are never in a set, but what they refer to is checked all the same.
+    pub(crate) unfit: Vec<Unfit>,
     pub(crate) resources: Vec<Defined>,
     pub(crate) groups: Vec<Group>,
     pub(crate) idp_groups: Vec<(GroupName, Place)>,
     pub(crate) administrators: Option<Vec<Listed>>,
     pub(crate) auditors: Option<Vec<Listed>>,
+}
+
+/// What could be read of a role that has an error.
+#[derive(Debug)]
+pub(crate) struct Unfit {
+    /// Its name, unless that is what is wrong.
+    pub(crate) name: Option<RoleName>,
+    /// With stand-ins for what could not be read.
+    pub(crate) role: Role,
 }
 
 /// A resource and where its name stands.
@@ -154,21 +165,33 @@ impl<'a> Drafter<'a> {
         let justification = self.justification(node, out);
         let conditions = node.get("conditions").map(Node::items).unwrap_or_default();
         let conditions = conditions.iter().filter_map(|c| self.condition(c)).collect();
-        let Some(name_node) = node.get("name") else { return };
-        let Some(name) = name_node.text().and_then(|t| RoleName::new(t).ok()) else { return };
-        let (Some(approval), Some(duration)) = (approval, self.duration(node)) else { return };
+        let name_node = node.get("name");
+        let name = name_node.and_then(Node::text).and_then(|t| RoleName::new(t).ok());
+        let duration = self.duration(node);
+        let fit = name.is_some() && approval.is_some() && duration.is_some();
+        let place = self.place(name_node.map_or(node.head(), Node::at));
+        let stand_in = || RoleName::new("unnamed").expect("INVARIANT: a name");
         let role = Role {
-            name,
+            name: name.clone().unwrap_or_else(stand_in),
             description: node.get("description").and_then(Node::text).unwrap_or_default().to_owned(),
             requesters: self.requesters(node),
             deny: node.get("deny").map(|n| self.listed(n)).unwrap_or_default(),
-            duration,
+            duration: duration.unwrap_or_else(|| no_duration(place.clone())),
             conditions,
-            approval,
+            approval: approval.unwrap_or_else(|| Approval::Stages(self.only_stage(node).into_iter().collect())),
             justification,
-            place: self.place(name_node.at()),
+            place,
         };
-        self.draft.roles.push(role);
+        match fit {
+            true => self.draft.roles.push(role),
+            false => self.draft.unfit.push(Unfit { name, role }),
+        }
+    }
+
+    fn only_stage(&self, node: &Node) -> Option<StageRule> {
+        let (key, list) = entry_of(node, "approvers")?;
+        let (name, place) = (ONLY_STAGE.to_owned(), self.place(key.at()));
+        Some(StageRule { name, require: 1, approvers: self.listed(list), place })
     }
 
     /// Exactly one of `approvers` and `approval`; neither never means "nobody has to".
@@ -184,15 +207,7 @@ impl<'a> Drafter<'a> {
                 out.error(&self.file, key.at(), "approval-twice", message, "keep one of the two");
                 None
             }
-            (Some((key, list)), None) => {
-                let stage = StageRule {
-                    name: ONLY_STAGE.to_owned(),
-                    require: 1,
-                    approvers: self.listed(list),
-                    place: self.place(key.at()),
-                };
-                Some(Approval::Stages(vec![stage]))
-            }
+            (Some(_), None) => self.only_stage(node).map(|stage| Approval::Stages(vec![stage])),
             (None, Some((key, value))) => {
                 (value.text() == Some("automatic")).then(|| Approval::Automatic(self.place(key.at())))
             }
@@ -279,6 +294,12 @@ impl<'a> Drafter<'a> {
 
 fn entry_of<'n>(node: &'n Node, key: &str) -> Option<(&'n Node, &'n Node)> {
     node.entries().iter().find(|e| e.key.text() == Some(key)).map(|e| (&e.key, &e.value))
+}
+
+/// Stands in a role whose duration could not be read; such a role is never in a set.
+fn no_duration(place: Place) -> DurationRule {
+    let none = Seconds::new(0);
+    DurationRule { min: none, default: none, max: none, place }
 }
 
 fn labels(node: &Node) -> BTreeMap<String, String> {

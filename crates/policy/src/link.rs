@@ -12,7 +12,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// Reports everything about the draft that needs more than one place of the text to see.
 pub(crate) fn link(draft: &Draft, inventory: &Inventory, purpose: Purpose, out: &mut Problems) {
-    unique("role", draft.roles.iter().map(|r| (r.name.as_str(), &r.place)), out);
+    let named = draft.unfit.iter().filter_map(|u| Some((u.name.as_ref()?.as_str(), &u.role.place)));
+    let roles = draft.roles.iter().map(|r| (r.name.as_str(), &r.place));
+    unique("role", roles.chain(named), out);
     unique("resource", draft.resources.iter().map(|d| (d.resource.name.as_str(), &d.place)), out);
     let groups = draft.groups.iter().map(|g| (g.name.as_str(), &g.place));
     let idp_groups = draft.idp_groups.iter().map(|(name, place)| (name.as_str(), place));
@@ -21,7 +23,7 @@ pub(crate) fn link(draft: &Draft, inventory: &Inventory, purpose: Purpose, out: 
     groups_exist(draft, out);
     group_cycles(draft, out);
     let scopes = Scopes { inventory, purpose };
-    for role in &draft.roles {
+    for role in all_roles(draft) {
         scopes.role(role, out);
     }
 }
@@ -87,8 +89,12 @@ fn groups_exist(draft: &Draft, out: &mut Problems) {
     }
 }
 
+fn all_roles(draft: &Draft) -> impl Iterator<Item = &Role> {
+    draft.roles.iter().chain(draft.unfit.iter().map(|u| &u.role))
+}
+
 fn all_lists(draft: &Draft) -> impl Iterator<Item = &Vec<Listed>> {
-    let roles = draft.roles.iter().flat_map(|role| {
+    let roles = all_roles(draft).flat_map(|role| {
         let requesters = match &role.requesters {
             Requesters::Listed(list) => Some(list),
             Requesters::Anyone(_) => None,

@@ -97,6 +97,11 @@ impl PolicySet {
         self.inventory.resources()
     }
 
+    /// Whether a resource is defined, or named by a role.
+    pub fn names_resource(&self, name: &ResourceName) -> bool {
+        self.resource(name).is_some() || self.undefined_resources().contains(name)
+    }
+
     /// One resource.
     pub fn resource(&self, name: &ResourceName) -> Option<&Resource> {
         self.inventory.resource(name)

@@ -3,6 +3,7 @@
 use crate::invariants::{Broken, check_all, check_now, check_quiet};
 use crate::world::{Trouble, World, person};
 use curfew_connectors::postgres::fake::{Call, Fault, Power};
+use curfew_domain::lease::{Leftover, LeftoverDone};
 use curfew_domain::{Id, Identity, Request, RequestState, ResourceName, Seconds};
 use curfew_engine::seams::connector::PublicHalf;
 use curfew_engine::seams::store::{Page, RequestFilter, Store};
@@ -241,8 +242,21 @@ fn log_in(world: &mut World) {
     for resource in resources() {
         for role in world.targets.roles(&resource) {
             let outcome = world.targets.log_in(&resource, &role.name);
+            if outcome.is_ok() && world.chance.one_in(3) {
+                world.targets.tamper(&resource, &role.name, |role| role.owns.push(scrap()));
+            }
             world.note(&format!("{} logs in to {resource}: {outcome:?}", role.name));
         }
+    }
+}
+
+/// Something a subject leaves lying about.
+fn scrap() -> Leftover {
+    Leftover {
+        kind: "table".to_owned(),
+        name: "public.scrap".to_owned(),
+        database: "fake".to_owned(),
+        done: LeftoverDone::Reported,
     }
 }
 

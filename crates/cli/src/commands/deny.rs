@@ -7,7 +7,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::session::{self, Session};
 use clap::Args;
-use curfew_api::DenyBody;
+use curfew_api::{DenyBody, RequestView};
 
 /// What `curfew deny` takes.
 #[derive(Debug, Args)]
@@ -26,6 +26,14 @@ pub(crate) async fn run(context: &mut Context, args: DenyArgs) -> Result<Exit, F
     request_facts(&seen, context.machine.now()).note(&mut context.output);
     let body = DenyBody { digest: seen.digest, reason: args.reason };
     let request = session.client.deny(&id, &body).await.map_err(session::failure)?;
-    context.output.show(&request, |output, request| output.line(&format!("{} {}", request.id, request.state)))?;
+    context.output.show(&request, |output, request| output.line(&said(request)))?;
     Ok(Exit::Done)
+}
+
+/// A denial that comes after the approval cannot change the request: it revokes what came of it, and says so.
+fn said(request: &RequestView) -> String {
+    match &request.grant_id {
+        Some(grant) => format!("{} was approved before: {grant} is revoked", request.id),
+        None => format!("{} {}", request.id, request.state),
+    }
 }

@@ -65,5 +65,8 @@ async fn revoke_all(context: &mut Context, args: RevokeArgs) -> Result<Exit, Fai
         Voice::Json => context.output.document(&grants)?,
         Voice::Human | Voice::Quiet => print_grants(context, &grants)?,
     }
+    if grants.is_empty() {
+        context.output.warn("nothing was revoked: no grant that you may revoke matches, check the spelling");
+    }
     Ok(Exit::Done)
 }

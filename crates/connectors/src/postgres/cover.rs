@@ -161,6 +161,9 @@ FROM pg_shdepend s JOIN g ON g.oid = s.refobjid LEFT JOIN pg_database d ON d.oid
 WHERE s.refclassid = 'pg_authid'::regclass AND s.deptype = 'a' AND
  (s.dbid NOT IN (0, (SELECT oid FROM pg_database WHERE datname = current_database())) OR s.objsubid <> 0
   OR s.classid NOT IN ('pg_class'::regclass, 'pg_namespace'::regclass, 'pg_proc'::regclass, 'pg_database'::regclass))
+ AND NOT EXISTS (SELECT FROM pg_shdepend o JOIN pg_roles r ON r.oid = o.refobjid
+  WHERE (o.dbid, o.classid, o.objid) = (s.dbid, s.classid, s.objid) AND o.refclassid = 'pg_authid'::regclass
+   AND o.deptype = 'o' AND starts_with(r.rolname, {own}))
 ORDER BY 1, 2, 3, 4, 6, 7"
     ))
 }

@@ -20,6 +20,7 @@ const KEPT_FOR: Duration = Duration::from_secs(60);
 pub(crate) enum Lane {
     Give,
     Take,
+    Clear,
     Look,
 }
 
@@ -27,6 +28,7 @@ impl Lane {
     fn width(self) -> usize {
         match self {
             Self::Give | Self::Look => 2,
+            Self::Clear => 1,
             Self::Take => 4,
         }
     }

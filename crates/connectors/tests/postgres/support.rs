@@ -219,6 +219,7 @@ impl Site {
 
     pub(crate) fn ending(&self, ask: &Ask, issued: Option<&Issued>) -> RevokeOrder {
         RevokeOrder {
+            reach: curfew_engine::seams::connector::Reach::Leftovers,
             lease: ask.order.lease,
             locator: issued.map(|i| i.locator.clone()),
             actions: ask.order.actions.clone(),

@@ -81,6 +81,7 @@ impl World {
 
     pub(crate) fn end(&self, order: &IssueOrder) -> RevokeOrder {
         RevokeOrder {
+            reach: curfew_engine::seams::connector::Reach::Leftovers,
             lease: order.lease,
             locator: None,
             actions: order.actions.clone(),

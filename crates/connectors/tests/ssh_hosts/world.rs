@@ -241,6 +241,7 @@ pub(crate) struct Held {
 impl Held {
     pub(crate) fn end(&self, now: Timestamp) -> RevokeOrder {
         RevokeOrder {
+            reach: curfew_engine::seams::connector::Reach::Leftovers,
             lease: self.order.lease,
             locator: Some(self.issued.locator.clone()),
             actions: self.order.actions.clone(),

@@ -9,7 +9,7 @@ fn what_expired_while_the_target_was_down_is_gone_five_seconds_after_its_return(
     let developer = world.person("dev@example.com");
     let ids: Vec<String> = (0..5)
         .map(|_| {
-            let id = developer.asks(&["self-service", "--for", "4s"]);
+            let id = developer.asks(&["self-service", "--for", "20s"]);
             let grant = developer.json(&["activate", &id]);
             grant["id"].as_str().unwrap().to_owned()
         })
@@ -17,7 +17,7 @@ fn what_expired_while_the_target_was_down_is_gone_five_seconds_after_its_return(
     let variables = developer.variables(&ids[4]);
     assert_eq!(Session::once(&variables, "SELECT 1"), Ok("1".to_owned()));
     world.postgres.stop();
-    std::thread::sleep(Duration::from_secs(9));
+    std::thread::sleep(Duration::from_secs(21));
     for id in &ids {
         let grant = developer.sees(id);
         assert_eq!(grant["state"], "ending", "nothing is said to be over that was not seen: {grant}");

@@ -1,5 +1,5 @@
-//! Each target has its own lanes, one for giving and one for taking, so that a mass expiry never starves an
-//! ask and a hung target holds up nobody else.
+//! Each target has its own lanes: one for giving, one for taking, one for clearing what was left behind. So a mass
+//! expiry never starves an ask, a hung target holds up nobody else, and what a subject left delays nobody's end.
 
 mod giving;
 mod queue;
@@ -10,10 +10,10 @@ pub(crate) use queue::Queue;
 
 use crate::Engine;
 use crate::nudge::Nudge;
-use crate::seams::connector::{CallError, Target};
+use crate::seams::connector::{CallError, Reach, Target};
 use crate::seams::{BoxFuture, Connector};
 use curfew_domain::lease::Definition;
-use curfew_domain::{Lease, ResourceName};
+use curfew_domain::{Lease, LeaseState, ResourceName};
 use futures::FutureExt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -31,7 +31,8 @@ pub(crate) struct Lane {
     pub(crate) definition: Definition,
     pub(crate) connector: Arc<dyn Connector>,
     pub(crate) give: Queue<Give>,
-    pub(crate) take: Queue<Lease>,
+    take: Queue<Lease>,
+    clear: Queue<Lease>,
     health: Mutex<Health>,
     fallen: Nudge,
 }
@@ -52,8 +53,21 @@ impl Lane {
             connector,
             give: Queue::new(),
             take: Queue::new(),
+            clear: Queue::new(),
             health: Mutex::default(),
             fallen: Nudge::default(),
+        }
+    }
+
+    /// Puts a lease where its end goes on: access first, leftovers where nobody waits for them.
+    pub(crate) fn enqueue(&self, lease: Lease) {
+        match lease.state {
+            LeaseState::LockedOut { .. } => self.clear.push([lease]),
+            LeaseState::Wanted
+            | LeaseState::Issuing { .. }
+            | LeaseState::Live { .. }
+            | LeaseState::Revoking { .. }
+            | LeaseState::Revoked { .. } => self.take.push([lease]),
         }
     }
 
@@ -114,8 +128,9 @@ impl Engine {
         let mut workers = Vec::new();
         for _ in 0..WORKERS {
             workers.push(giving::work(self, lane.clone()).boxed());
-            workers.push(taking::work(self, lane.clone()).boxed());
+            workers.push(taking::work(self, lane.clone(), Reach::Access).boxed());
         }
+        workers.push(taking::work(self, lane.clone(), Reach::Leftovers).boxed());
         workers.push(probing(self, lane.clone()).boxed());
         workers
     }
@@ -154,7 +169,7 @@ async fn probing(engine: &Engine, lane: Arc<Lane>) {
                         std::mem::take(&mut health.parked)
                     };
                     tracing::info!(resource = %lane.resource, waiting = parked.len(), "target answers again");
-                    lane.take.push(parked);
+                    parked.into_iter().for_each(|lease| lane.enqueue(lease));
                 }
                 Err(error) => {
                     tracing::debug!(resource = %lane.resource, %error, "target does not answer yet");

@@ -1,15 +1,21 @@
-//! Taking: lock out, end sessions, clear, look; retried for ever.
+//! Taking: lock out, end sessions, look; and, in a lane of its own, clear what was left. Retried for ever.
 
 use super::{BATCH, Lane};
 use crate::Engine;
-use crate::seams::connector::{CallError, Revocation, RevokeOrder};
-use curfew_domain::Lease;
+use crate::seams::connector::{CallError, Reach, Revocation, RevokeOrder};
+use curfew_domain::{Lease, LeaseState};
 use futures::future::join_all;
 use std::sync::Arc;
 
-pub(super) async fn work(engine: &Engine, lane: Arc<Lane>) {
+/// Leases whose leftovers are cleared in one call.
+const CLEARED_AT_ONCE: usize = 8;
+
+pub(super) async fn work(engine: &Engine, lane: Arc<Lane>, reach: Reach) {
     loop {
-        let batch = lane.take.take(BATCH).await;
+        let batch = match reach {
+            Reach::Access => lane.take.take(BATCH).await,
+            Reach::Leftovers => lane.clear.take(CLEARED_AT_ONCE).await,
+        };
         // A lease is taken by one worker at a time, and never while it is being made: its giver hands it over.
         let batch: Vec<Lease> = batch.into_iter().filter(|lease| engine.busy.begin_taking(lease.id)).collect();
         if batch.is_empty() {
@@ -20,13 +26,13 @@ pub(super) async fn work(engine: &Engine, lane: Arc<Lane>) {
             lane.park(batch);
             continue;
         }
-        let answers = revoke(engine, &lane, &batch).await;
-        let settled = batch.into_iter().zip(answers).map(|(lease, answer)| settle(engine, &lane, lease, answer));
+        let answers = revoke(engine, &lane, &batch, reach).await;
+        let settled = batch.into_iter().zip(answers).map(|(lease, answer)| settle(engine, &lane, lease, answer, reach));
         join_all(settled).await;
     }
 }
 
-async fn revoke(engine: &Engine, lane: &Lane, batch: &[Lease]) -> Vec<Result<Revocation, CallError>> {
+async fn revoke(engine: &Engine, lane: &Lane, batch: &[Lease], reach: Reach) -> Vec<Result<Revocation, CallError>> {
     let target = match engine.target(lane) {
         Ok(target) => target,
         Err(error) => return vec![Err(error); batch.len()],
@@ -41,6 +47,7 @@ async fn revoke(engine: &Engine, lane: &Lane, batch: &[Lease]) -> Vec<Result<Rev
             expires_at: lease.expires_at,
             since: lease.id.made_at(),
             now,
+            reach,
         })
         .collect();
     let mut answers = lane.connector.revoke(&target, &orders).await;
@@ -48,7 +55,7 @@ async fn revoke(engine: &Engine, lane: &Lane, batch: &[Lease]) -> Vec<Result<Rev
     answers
 }
 
-async fn settle(engine: &Engine, lane: &Lane, lease: Lease, answer: Result<Revocation, CallError>) {
+async fn settle(engine: &Engine, lane: &Lane, lease: Lease, answer: Result<Revocation, CallError>, reach: Reach) {
     let id = lease.id;
     let again = match answer {
         Ok(revocation) => engine.lease_taken(lease, revocation).await,
@@ -62,6 +69,9 @@ async fn settle(engine: &Engine, lane: &Lane, lease: Lease, answer: Result<Revoc
     let Some(lease) = again else { return engine.retries.forget(id) };
     if lane.is_down() {
         lane.park(vec![lease]);
+    } else if reach == Reach::Access && matches!(lease.state, LeaseState::LockedOut { .. }) {
+        // Access has ended; what was left behind is cleared where nobody waits for it.
+        lane.enqueue(lease);
     } else {
         engine.retries.later(lease, engine.clock.monotonic());
     }

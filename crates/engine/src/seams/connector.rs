@@ -112,6 +112,19 @@ pub struct RevokeOrder {
     pub since: Timestamp,
     /// Now, by the engine's clock.
     pub now: Timestamp,
+    /// How far to go.
+    pub reach: Reach,
+}
+
+/// How far a revocation goes. Clearing what a subject left behind can take as long as the subject wishes, so
+/// nobody else's end waits for it: it has a lane of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reach {
+    /// Nobody gets in or is still in; and all of it where nothing was left behind. Otherwise `LockedOut`.
+    Access,
+    /// Everything, leftovers too.
+    Leftovers,
 }
 
 /// What a revocation came to. The order of the variants is the order in which access ends.

@@ -29,8 +29,19 @@ pub enum Sight {
     Everything,
 }
 
-/// Rows read from the ledger for one page before giving what was found.
-const SCAN: usize = 5_000;
+/// A page of requests.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// What the caller may see.
+    pub requests: Vec<Request>,
+    /// Where to go on from, as 128 bits of an id; none at the end.
+    pub next: Option<u128>,
+}
+
+/// Rows looked at for one page before giving what was found.
+const SCAN: usize = 1_000;
+/// Rows read at once.
+const ROWS: usize = 200;
 
 impl Engine {
     /// Whether somebody may revoke anything and apply policy.
@@ -69,11 +80,12 @@ impl Engine {
         Ok(grant.filter(|grant| self.may_see_grant(who, grant)))
     }
 
-    /// Requests the caller may see, newest first.
+    /// Requests the caller may see, newest first. A page may be short, or empty, and still have a place to go on
+    /// from: other people's requests are looked through a bounded number at a time.
     ///
     /// # Errors
     /// When the ledger cannot be read.
-    pub async fn list_requests(&self, who: &Identity, which: Which, page: Page) -> Result<Vec<Request>, ReadError> {
+    pub async fn list_requests(&self, who: &Identity, which: Which, page: Page) -> Result<Found, ReadError> {
         let state = match which {
             Which::Pending | Which::ToApprove => Some("pending"),
             Which::Visible | Which::Mine => None,
@@ -86,17 +98,24 @@ impl Engine {
             Which::ToApprove => self.may_decide(who, request),
         };
         let mut found = Vec::new();
-        let mut before = page.before;
-        let mut scanned = 0;
-        while found.len() < page.limit && scanned < SCAN {
-            let rows = self.store.requests(&filter, Page { before, limit: page.limit.max(100) }).await?;
-            let Some(last) = rows.last() else { break };
-            before = Some(last.id.as_u128());
-            scanned += rows.len();
-            found.extend(rows.into_iter().filter(|request| keep(request)));
+        let mut next = page.before;
+        for _ in 0..SCAN / ROWS {
+            let rows = self.store.requests(&filter, Page { before: next, limit: ROWS }).await?;
+            let whole = rows.len() == ROWS;
+            for request in rows {
+                if found.len() == page.limit {
+                    return Ok(Found { requests: found, next });
+                }
+                next = Some(request.id.as_u128());
+                if keep(&request) {
+                    found.push(request);
+                }
+            }
+            if !whole {
+                return Ok(Found { requests: found, next: None });
+            }
         }
-        found.truncate(page.limit);
-        Ok(found)
+        Ok(Found { requests: found, next })
     }
 
     /// Grants the caller may see, newest first: their own, or with [`Sight::Everything`] asked for, all.

@@ -6,7 +6,7 @@ use crate::engine::Changes;
 use crate::seams::Change;
 use crate::seams::store::{CommitError, ReadError};
 use curfew_domain::audit::{AuditAction, AuditEvent};
-use curfew_domain::{EndCause, Grant, Identity, Subject};
+use curfew_domain::{EndCause, Grant, GrantState, Identity, Subject};
 use curfew_policy::PolicySet;
 use std::sync::{Arc, PoisonError};
 
@@ -46,10 +46,15 @@ impl Engine {
         vec![fact, Change::Event(Box::new(event))]
     }
 
-    async fn end_what_is_denied(&self) -> Result<Vec<Grant>, ReadError> {
+    /// Ends every grant whose subject the policy in force does not let ask for it. Called when a policy comes into
+    /// force, at start, and with each look, so that an end that an error lost is ordered again.
+    pub(crate) async fn end_what_is_denied(&self) -> Result<Vec<Grant>, ReadError> {
         let policy = self.policy();
         let mut ended = Vec::new();
         for grant in self.store.open_grants().await? {
+            if matches!(grant.state, GrantState::Ending { .. }) {
+                continue;
+            }
             let Some(request) = self.store.request(grant.request_id).await? else { continue };
             let who = Identity { subject: request.subject, groups: request.groups };
             if policy.role(&grant.role).is_some() && policy.is_eligible(&grant.role, &who) {
@@ -60,8 +65,9 @@ impl Engine {
                 actor: &Subject::system(),
                 because: "the policy in force no longer lets them ask for it",
             };
-            if let Ok(grant) = self.order_end(grant, &order).await {
-                ended.push(grant);
+            match self.order_end(grant, &order).await {
+                Ok(grant) => ended.push(grant),
+                Err(error) => tracing::warn!(%error, "a grant that policy no longer gives could not be ended yet"),
             }
         }
         Ok(ended)

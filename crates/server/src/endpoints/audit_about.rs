@@ -8,8 +8,10 @@ use axum::Json;
 use axum::extract::State;
 use curfew_api::{AuditEventView, Listing};
 use curfew_domain::{Grant, Id, Lease, Request};
+use std::collections::BTreeMap;
 
-/// Events about a request, grant or lease, in order.
+/// The whole story of one thing, in order: of a request with what came of it, of a grant with who asked and who said
+/// yes, of a lease with the grant it served.
 #[utoipa::path(get, path = "/audit/about/{id}", tag = "audit",
     params(("id" = String, Path, description = "`req_...`, `grt_...` or `lse_...`")),
     responses((status = 200, body = Listing<AuditEventView>), RefusalResponses))]
@@ -19,10 +21,32 @@ pub(crate) async fn audit_about(
     PathText(id): PathText,
 ) -> Answer<Listing<AuditEventView>> {
     auditors_only(&app, &caller)?;
-    let is_id = id.parse::<Id<Request>>().is_ok() || id.parse::<Id<Grant>>().is_ok() || id.parse::<Id<Lease>>().is_ok();
-    let events = if is_id { app.engine.store().events_about(&id).await? } else { Vec::new() };
-    if events.is_empty() {
+    let store = app.engine.store();
+    let mut story = BTreeMap::new();
+    for id in related(&app, &id).await? {
+        story.extend(store.events_about(&id).await?.into_iter().map(|event| (event.seq, event)));
+    }
+    if story.is_empty() {
         return Err(ApiError::not_found("request, grant or lease"));
     }
-    Ok(Json(Listing::whole(events.iter().map(AuditEventView::from).collect())))
+    Ok(Json(Listing::whole(story.values().map(AuditEventView::from).collect())))
+}
+
+/// The request, the grant and the leases that belong to one story; nothing when the text is no id of ours.
+async fn related(app: &App, id: &str) -> Result<Vec<String>, ApiError> {
+    let store = app.engine.store();
+    let grant = if let Ok(request) = id.parse::<Id<Request>>() {
+        match store.request(request).await? {
+            Some(request) => request.grant_id(),
+            None => return Ok(Vec::new()),
+        }
+    } else if let Ok(lease) = id.parse::<Id<Lease>>() {
+        store.lease(lease).await?.map(|lease| lease.grant_id)
+    } else {
+        id.parse::<Id<Grant>>().ok()
+    };
+    let Some(grant) = grant else { return Ok(id.parse::<Id<Request>>().map(|id| id.to_string()).into_iter().collect()) };
+    let Some(grant) = store.grant(grant).await? else { return Ok(Vec::new()) };
+    // Every lease's event names its grant too.
+    Ok(vec![grant.request_id.to_string(), grant.id.to_string()])
 }

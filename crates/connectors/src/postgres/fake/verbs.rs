@@ -7,7 +7,7 @@ use crate::postgres::verifier::Verifier;
 use curfew_domain::lease::{Evidence, Leftover, LeftoverDone, handle};
 use curfew_domain::{Id, Lease, Timestamp};
 use curfew_engine::seams::connector::{
-    Access, CallError, Found, IssueOrder, Issued, Marker, Observation, Revocation, RevokeOrder, Target,
+    Access, CallError, Found, IssueOrder, Issued, Marker, Observation, Reach, Revocation, RevokeOrder, Target,
 };
 use std::collections::BTreeMap;
 
@@ -128,6 +128,13 @@ pub(super) fn revoke(
     let oid = find(world, target, order.lease, known)?;
     let ended = oid.or(known);
     world.sessions.retain(|session| Some(*session) != ended);
+    if let (Reach::Access, Some(role)) = (order.reach, oid.and_then(|oid| world.roles.get_mut(&oid)))
+        && !role.owns.is_empty()
+    {
+        role.login = false;
+        let because = "what it left behind is still to be cleared".to_owned();
+        return Ok(Revocation::LockedOut { evidence: Evidence::Read { at: wall }, because });
+    }
     let owns = oid.and_then(|oid| world.roles.remove(&oid)).map(|role| role.owns).unwrap_or_default();
     let leftovers = owns.into_iter().map(|l| Leftover { done: LeftoverDone::Quarantined, ..l }).collect();
     Ok(Revocation::Revoked { evidence: Evidence::Read { at: wall }, leftovers })

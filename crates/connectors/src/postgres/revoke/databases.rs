@@ -214,6 +214,8 @@ async fn close(link: &mut Link, rows: &[Row]) -> Result<(), LinkError> {
     let oids = quote::oids(rows.iter().map(|row| row.oid));
     let sql = format!(
         "SELECT DISTINCT g.rolname FROM (SELECT relacl acl, relowner owner FROM pg_class WHERE oid = ANY ({oids}) \
+          UNION ALL SELECT c.attacl, t.relowner FROM pg_attribute c JOIN pg_class t ON t.oid = c.attrelid \
+           WHERE c.attrelid = ANY ({oids}) AND c.attacl IS NOT NULL \
           UNION ALL SELECT proacl, proowner FROM pg_proc WHERE oid = ANY ({oids}) \
           UNION ALL SELECT nspacl, nspowner FROM pg_namespace WHERE oid = ANY ({oids}) \
           UNION ALL SELECT typacl, typowner FROM pg_type WHERE oid = ANY ({oids}) \

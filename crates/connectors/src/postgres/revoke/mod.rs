@@ -24,7 +24,7 @@ use super::prepare;
 use super::quote;
 use super::site::{Site, begin, ident};
 use curfew_domain::lease::{Evidence, handle};
-use curfew_engine::seams::connector::{CallError, Revocation, RevokeOrder, Target};
+use curfew_engine::seams::connector::{CallError, Reach, Revocation, RevokeOrder, Target};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Orders that share their statements.
@@ -97,12 +97,17 @@ async fn attempt(
     orders: &[RevokeOrder],
 ) -> Result<Vec<Result<Revocation, CallError>>, CallError> {
     let site = Site::of(target)?;
-    let _place = postgres.pool.enter(site.resource(), Lane::Take).await;
+    let reach = if orders.iter().any(|o| o.reach == Reach::Leftovers) { Reach::Leftovers } else { Reach::Access };
+    let lane = match reach {
+        Reach::Access => Lane::Take,
+        Reach::Leftovers => Lane::Clear,
+    };
+    let _place = postgres.pool.enter(site.resource(), lane).await;
     let mut link = postgres.link(&site).await?;
     prepare::fit(&link, &site)?;
     let cases = lockout::run(postgres, &mut link, &site, orders).await?;
     let cases = end_all_sessions(postgres, &mut link, &site, cases).await?;
-    let cases = clear_and_drop(postgres, &mut link, &site, cases).await?;
+    let cases = clear_and_drop(postgres, &mut link, &site, cases, reach).await?;
     let answers = verify::run(postgres, &mut link, &site, cases).await?;
     postgres.pool.give_back(&site.way, link);
     Ok(answers)
@@ -126,12 +131,13 @@ async fn end_all_sessions(
     Ok(cases.into_iter().map(progress).collect())
 }
 
-/// Drops what is clean together, and clears the rest one by one.
+/// Drops what is clean together, and clears the rest one by one if the order reaches that far.
 async fn clear_and_drop(
     postgres: &Postgres,
     link: &mut Link,
     site: &Site<'_>,
     cases: Vec<Progress>,
+    reach: Reach,
 ) -> Result<Vec<Progress>, CallError> {
     let there: Vec<&Role> = cases.iter().filter_map(Progress::role).collect();
     if there.is_empty() {
@@ -152,6 +158,10 @@ async fn clear_and_drop(
         let done = case.role.as_ref().is_none_or(|role| dropped.is_all() && !dirty.contains(&role.oid));
         if done && tainted.is_empty() {
             after.push(Progress::Quiet(case));
+            continue;
+        }
+        if reach == Reach::Access {
+            after.push(Progress::Stuck(case, "what it left behind is still to be cleared".to_owned()));
             continue;
         }
         let result = clear::one(postgres, link, site, &case, &tainted, &groups).await;
