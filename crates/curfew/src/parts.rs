@@ -23,9 +23,11 @@ pub(crate) struct Plan {
     pub(crate) policy: PolicyFolder,
 }
 
-/// Puts a server together, with the ledger the configuration names.
-pub(crate) fn assemble(plan: Plan) -> Result<ServerParts, OpenError> {
-    let store = open(&plan.config.ledger)?;
+/// Puts a server together, with the ledger the configuration names. The ledger itself is given too, so that it
+/// can be closed when the server has stopped: a closed ledger is one whole file.
+pub(crate) fn assemble(plan: Plan) -> Result<(ServerParts, Arc<SqliteStore>), OpenError> {
+    let ledger = open(&plan.config.ledger)?;
+    let store: Arc<dyn Store> = ledger.clone();
     let (clock, entropy) = (Arc::new(SystemClock), Arc::new(SystemEntropy));
     let keyring = Arc::new(Keyring::new(store.clone(), clock.clone(), entropy.clone(), plan.seal));
     let ssh = Arc::new(ssh::Ssh::new(keyring.clone(), store.clone(), clock.clone()));
@@ -42,10 +44,10 @@ pub(crate) fn assemble(plan: Plan) -> Result<ServerParts, OpenError> {
         policy: plan.policy,
         ready: None,
     };
-    Ok(with_crash_boundaries(parts))
+    Ok((with_crash_boundaries(parts), ledger))
 }
 
-fn open(ledger: &Ledger) -> Result<Arc<dyn Store>, OpenError> {
+fn open(ledger: &Ledger) -> Result<Arc<SqliteStore>, OpenError> {
     match ledger {
         Ledger::Sqlite(file) => Ok(Arc::new(SqliteStore::open(file)?)),
     }

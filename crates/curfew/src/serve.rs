@@ -37,11 +37,13 @@ pub(crate) fn until_told_to_stop(plan: Plan, prepare: impl FnOnce(&mut ServerPar
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::unavailable(format!("no threads can be started: {error}")))?;
     runtime.block_on(async {
-        let mut parts = parts::assemble(plan).map_err(|error| Failure::unavailable(error.to_string()))?;
+        let (mut parts, ledger) = parts::assemble(plan).map_err(|error| Failure::unavailable(error.to_string()))?;
         prepare(&mut parts);
         let listen = |kind| signal(kind).map_err(|error| Failure::unavailable(format!("no signals arrive: {error}")));
         let signals = (listen(SignalKind::terminate())?, listen(SignalKind::interrupt())?);
-        curfew_server::serve(parts, told(signals)).await.map_err(failure)
+        let served = curfew_server::serve(parts, told(signals)).await.map_err(failure);
+        ledger.close();
+        served
     })
 }
 

@@ -196,7 +196,7 @@ impl Engine {
 }
 
 /// How many leftovers stand in the record by name. A subject can leave any number behind, and evidence is for ever.
-const NAMED_LEFTOVERS: usize = 1_000;
+const NAMED_LEFTOVERS: usize = 1_024;
 
 fn named(leftovers: &[Leftover]) -> Vec<Leftover> {
     let mut named: Vec<Leftover> = leftovers.iter().take(NAMED_LEFTOVERS).cloned().collect();

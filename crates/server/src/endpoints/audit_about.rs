@@ -45,7 +45,9 @@ async fn related(app: &App, id: &str) -> Result<Vec<String>, ApiError> {
     } else {
         id.parse::<Id<Grant>>().ok()
     };
-    let Some(grant) = grant else { return Ok(id.parse::<Id<Request>>().map(|id| id.to_string()).into_iter().collect()) };
+    let Some(grant) = grant else {
+        return Ok(id.parse::<Id<Request>>().map(|id| id.to_string()).into_iter().collect());
+    };
     let Some(grant) = store.grant(grant).await? else { return Ok(Vec::new()) };
     // Every lease's event names its grant too.
     Ok(vec![grant.request_id.to_string(), grant.id.to_string()])
