@@ -141,7 +141,10 @@ async fn return_grant(context: &mut Context, session: &Session, activated: &Acti
         match give_back(context, session, &id).await {
             Ok(_) => return,
             // It ended by itself, or by somebody's order, while the command ran.
-            Err(failure) if failure.exit == Exit::No => return super::give_back::forget(context, &activated.grant),
+            Err(failure) if failure.exit == Exit::No => {
+                context.output.warn(&format!("{id} had ended before the command did: {failure}"));
+                return super::give_back::forget(context, &activated.grant);
+            }
             Err(failure) if attempt == RETURN_ATTEMPTS => {
                 let end = activated.grant.expires_at.map_or_else(String::new, |at| format!(" at {at}"));
                 context.output.warn(&format!("{id} could not be returned: {failure}; it ends by itself{end}"));

@@ -132,6 +132,7 @@ pub(crate) fn print_grants(context: &mut Context, grants: &[GrantView]) -> Resul
         let left = match (grant.state.as_str(), grant.expires_at, grant.ended_at) {
             ("approved", ..) => "not claimed yet".to_owned(),
             (_, _, Some(ended)) => format!("ended {}", ago_or_in(ended, now)),
+            ("ending", ..) => "being taken away".to_owned(),
             (_, Some(expires), None) => left(expires, now),
             (_, None, None) => String::new(),
         };
