@@ -105,7 +105,7 @@ fn two_people_use_the_console() {
     let script = packages.join("curfew-drive.mjs");
     std::fs::copy(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/browser/drive.mjs"), &script).unwrap();
     let mut node = Command::new("timeout");
-    node.args(["-k", "5", "180", "node"]).arg(&script);
+    node.args(["-k", "5", "400", "node"]).arg(&script);
     node.env("CURFEW_URL", &url).env("CURFEW_PICTURES", &pictures).env("CURFEW_BIN", env!("CARGO_BIN_EXE_curfew"));
     node.env("CURFEW_HOME", folder.path());
     let output = node.stdin(Stdio::null()).output().unwrap();
