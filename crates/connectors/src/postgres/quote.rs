@@ -73,12 +73,12 @@ mod tests {
     #[test]
     fn names_that_would_be_cut_or_break_out() {
         assert_eq!(ident("a\"b").as_deref(), Ok("\"a\"\"b\""));
-        assert_eq!(ident("").unwrap_err(), Unquotable::Empty);
-        assert_eq!(ident("a\0b").unwrap_err(), Unquotable::Nul);
+        assert_eq!(ident(""), Err(Unquotable::Empty));
+        assert_eq!(ident("a\0b"), Err(Unquotable::Nul));
         assert!(ident(&"ä".repeat(31)).is_ok());
         assert!(matches!(ident(&"ä".repeat(32)), Err(Unquotable::TooLong(_))));
         assert_eq!(literal("it's \\x").as_deref(), Ok(" E'it''s \\\\x'"));
-        assert_eq!(literal("\0").unwrap_err(), Unquotable::Nul);
+        assert_eq!(literal("\0"), Err(Unquotable::Nul));
     }
 
     /// The server itself is the judge: a literal of ours is its text again and what `quote_literal` makes of
