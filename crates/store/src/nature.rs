@@ -1,6 +1,7 @@
 //! What a ledger has to know about a change or a noun: what ends access and goes first, what is due, what
 //! is open. Both backends ask here, so that they cannot differ.
 
+use curfew_domain::audit::AuditAction;
 use curfew_domain::{Grant, GrantState, Lease, LeaseState, Request, RequestState, Timestamp, Version};
 use curfew_engine::seams::Change;
 
@@ -39,7 +40,7 @@ impl Urgency {
 enum Bearing {
     /// There is, or may come to be, more of it.
     Gives,
-    /// There is less of it, or evidence that it is gone.
+    /// There is less of it, or evidence that it is gone, or a server that can end it.
     Ends,
     /// A record beside another change. Alone it is no reason to use the reserve: refusals would fill it.
     Accompanies,
@@ -64,11 +65,11 @@ fn bearing(change: &Change) -> Bearing {
             LeaseState::Revoking { .. } | LeaseState::LockedOut { .. } | LeaseState::Revoked { .. } => Bearing::Ends,
         },
         Change::SessionEnded { .. } => Bearing::Ends,
-        Change::Event(_) | Change::Notice(_) => Bearing::Accompanies,
+        // Its own start is the first thing a server writes, and one that cannot start ends nothing.
+        Change::Event(event) if event.action == AuditAction::ServerStarted => Bearing::Ends,
+        Change::Event(_) | Change::Notice(_) | Change::Fact { value: Some(_), .. } => Bearing::Accompanies,
         Change::NoticeSent(_) | Change::NoticeLater { .. } | Change::Fact { value: None, .. } => Bearing::Tidies,
-        Change::RequestKey { .. } | Change::Session(_) | Change::Key(_) | Change::Fact { value: Some(_), .. } => {
-            Bearing::Gives
-        }
+        Change::RequestKey { .. } | Change::Session(_) | Change::Key(_) => Bearing::Gives,
     }
 }
 

@@ -35,6 +35,12 @@ fn fill(store: &SqliteStore, from: u64) -> Vec<Request> {
     panic!("the ledger was never full");
 }
 
+fn server_started() -> Vec<Change> {
+    use curfew_domain::audit::{AuditAction, AuditEvent};
+    let event = AuditEvent::new(at(1), curfew_domain::Subject::system(), AuditAction::ServerStarted);
+    vec![fact("installation", Some("0123456789abcdef")), fact("epoch", Some("2")), Change::Event(Box::new(event))]
+}
+
 /// On a full ledger, what ends access is written and everything else refused.
 fn only_ends_are_written(store: &SqliteStore, pending: &[Request]) {
     assert_eq!(store.counts().space, Space::RevocationOnly);
@@ -46,6 +52,7 @@ fn only_ends_are_written(store: &SqliteStore, pending: &[Request]) {
     let tidy = vec![Change::NoticeSent(pending[0].id.to_string()), fact("f", None)];
     assert!(commit(store, tidy).is_ok());
     assert!(commit(store, vec![Change::SessionEnded { token_hash: "s".to_owned() }]).is_ok());
+    assert!(commit(store, server_started()).is_ok(), "a restart on a full disk still ends access");
     let beside_a_denial = vec![request_step(denied(&pending[0])), request_step(asked(90_000, ASK))];
     for giving in [
         vec![request_step(asked(90_000, ASK))],
