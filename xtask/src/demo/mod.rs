@@ -1,6 +1,7 @@
 //! `cargo xtask demo`: the whole story, for real, with the built binary and real servers.
 
 pub(crate) mod janitor;
+mod post;
 mod print;
 mod sshd;
 mod stage;

@@ -1,5 +1,6 @@
 //! What the story is played on: the built server with its private PostgreSQL, an sshd, and three people.
 
+use super::post::PostOffice;
 use super::sshd::Sshd;
 use crate::process;
 use anyhow::{Context, Result, bail, ensure};
@@ -17,6 +18,7 @@ pub(crate) struct Stage {
     folder: PathBuf,
     port: u16,
     pub(crate) sshd: Sshd,
+    pub(crate) post: PostOffice,
     server: RefCell<Option<Child>>,
 }
 
@@ -36,7 +38,10 @@ impl Stage {
         std::fs::copy(&example, policies.join("jit-access-policy.yaml")).context("cannot read the example policy")?;
         let sshd = Sshd::reserve(base)?;
         std::fs::write(policies.join("hosts.yaml"), sshd.policy())?;
-        let stage = Self { folder: folder.to_owned(), port: free_port()?, sshd, server: RefCell::new(None) };
+        let post = PostOffice::open()?;
+        std::fs::write(folder.join("curfew.toml"), post.configuration())?;
+        let server = RefCell::new(None);
+        let stage = Self { folder: folder.to_owned(), port: free_port()?, sshd, post, server };
         stage.start_server(&policies)?;
         Ok(stage)
     }
@@ -45,7 +50,7 @@ impl Stage {
         let log = File::create(self.folder.join("curfew.log"))?;
         let mut server = Command::new(binary());
         server.args(["dev", "--listen", &format!("127.0.0.1:{}", self.port), "--policies"]).arg(policies);
-        server.arg("--state").arg(self.folder.join("state"));
+        server.arg("--state").arg(self.folder.join("state")).arg("--config").arg(self.folder.join("curfew.toml"));
         server.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
         let mut child = server.spawn().context("cannot start the server")?;
         let begun = Instant::now();

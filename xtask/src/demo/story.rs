@@ -60,7 +60,10 @@ fn ask_and_approve(stage: &Stage, tell: &Teller) -> Result<String> {
     let own = stage.try_run(DEVELOPER, &["approve", &id])?;
     ensure!(own.code == Some(3), "the developer could approve their own request: {:?}", own.code);
     tell.says("approving one's own request is refused");
-    tell.step("The team lead approves");
+    tell.step("The team lead hears of it, and approves");
+    let mail = stage.post.mail_to(LEAD).context("the team lead had no mail")?;
+    tell.says(&format!("a mail to {LEAD}:"));
+    tell.shows(&mail.shown());
     tell.types(LEAD, &format!("curfew approve {id}"));
     tell.shows(&stage.run(LEAD, &["approve", &id])?);
     Ok(id)
