@@ -23,9 +23,11 @@ pub enum Failure {
     Ended,
 }
 
+type Waiter = oneshot::Sender<Result<(), Failure>>;
+
 /// Callers that wait for an activation.
 #[derive(Default)]
-pub(crate) struct Waiters(Mutex<BTreeMap<Id<Grant>, Vec<oneshot::Sender<Result<(), Failure>>>>>);
+pub(crate) struct Waiters(Mutex<BTreeMap<Id<Grant>, Vec<Waiter>>>);
 
 impl Waiters {
     pub(crate) fn wait(&self, grant: Id<Grant>) -> oneshot::Receiver<Result<(), Failure>> {
@@ -41,7 +43,7 @@ impl Waiters {
         }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<Id<Grant>, Vec<oneshot::Sender<Result<(), Failure>>>>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<Id<Grant>, Vec<Waiter>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

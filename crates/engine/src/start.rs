@@ -88,8 +88,15 @@ impl Engine {
             return Ok(());
         }
         let changes = Changes(self.policy_changes(policy.version(), &Subject::system()));
-        self.commit(changes).await?;
-        Ok(())
+        match self.commit(changes).await {
+            Ok(_) => Ok(()),
+            // A full disk must not keep a server from ending access; nothing new can be given without the ledger.
+            Err(CommitError::Unavailable(because)) => {
+                tracing::error!(because, "the policy in force could not be recorded");
+                Ok(())
+            }
+            Err(other) => Err(other.into()),
+        }
     }
 
     async fn recover(&self) -> Result<(), StartError> {

@@ -36,6 +36,11 @@ impl Chance {
     pub fn pick<'a, T>(&self, of: &'a [T]) -> &'a T {
         &of[self.below(of.len())]
     }
+
+    /// One of these words.
+    pub fn word(&self, of: &[&'static str]) -> &'static str {
+        of[self.below(of.len())]
+    }
 }
 
 impl Entropy for Chance {

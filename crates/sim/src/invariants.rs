@@ -6,7 +6,6 @@ use curfew_domain::audit::{AuditAction, Detail, SealedEvent};
 use curfew_domain::lease::Evidence;
 use curfew_domain::request::Verdict;
 use curfew_domain::{Grant, GrantState, Id, Lease, LeaseState, Request, RequestState};
-use curfew_engine::seams::Clock;
 use curfew_engine::seams::connector::Marker;
 use curfew_engine::seams::store::{Ended, GrantFilter, Page, RequestFilter, Store};
 use futures::executor::block_on;

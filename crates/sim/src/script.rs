@@ -101,7 +101,7 @@ fn step(world: &mut World, trouble: Trouble) {
 }
 
 fn somebody(world: &World) -> Identity {
-    person(*world.chance.pick(&["dev", "eve", "mallory", "ann", "bob", "root"]))
+    person(world.chance.word(&["dev", "eve", "mallory", "ann", "bob", "root"]))
 }
 
 fn recent(world: &World) -> Vec<Request> {
@@ -126,8 +126,8 @@ fn has_grant(request: &Request) -> bool {
 }
 
 fn ask(world: &mut World) {
-    let who = if world.chance.one_in(3) { somebody(world) } else { person(*world.chance.pick(&["dev", "eve"])) };
-    let role: &str = *world.chance.pick(&["debug", "everywhere", "glance"]);
+    let who = if world.chance.one_in(3) { somebody(world) } else { person(world.chance.word(&["dev", "eve"])) };
+    let role = world.chance.word(&["debug", "everywhere", "glance"]);
     let duration = world.chance.pick(&[None, None, Some(5), Some(90), Some(120), Some(90_000)]).map(Seconds::new);
     let ask = AskFor {
         role: role.parse().expect("INVARIANT: a role name"),
@@ -152,7 +152,7 @@ fn judge(world: &mut World) {
     let people = ["ann", "ann", "bob", "dev", "mallory"];
     let verdicts = 1 + world.chance.below(3);
     for _ in 0..verdicts {
-        let who = person(*world.chance.pick(&people));
+        let who = person(world.chance.word(&people));
         let narrowed = world
             .chance
             .one_in(5)
@@ -213,7 +213,7 @@ fn end(world: &mut World) {
             async move { show(engine.give_back(&who, which).await.map(|g| g.state_word().to_owned())) }.boxed(),
         );
     } else {
-        let who = person(*world.chance.pick(&["root", "ann", "mallory"]));
+        let who = person(world.chance.word(&["root", "ann", "mallory"]));
         let what = format!("{} revokes {}", who.subject.label(), request.id);
         let verb = async move {
             show(engine.revoke(&who, RevokeWhat::One(which), "enough").await.map(|g| g.len().to_string()))

@@ -19,7 +19,7 @@ pub(crate) fn measure(table: &mut Table) {
         let set = policy(&files(roles));
         let ask = |number: usize| Ask {
             who: developer(),
-            role: RoleName::new(&format!("role-{number}")).unwrap(),
+            role: RoleName::new(format!("role-{number}")).unwrap(),
             resources: Vec::new(),
             actions: Vec::new(),
             pairs: None,

@@ -4,6 +4,8 @@
 //! `drive.mjs` is the driver. `CURFEW_TEST_BROWSER` names the folder whose `node_modules` holds `playwright-core`
 //! and `@axe-core/playwright`; `cargo xtask test` installs it. Without it, or without `chromium`, the test says
 //! so and is skipped, except where `CI` is set: there it fails.
+#![allow(clippy::disallowed_methods, reason = "this test runs real programs on the real clock")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};

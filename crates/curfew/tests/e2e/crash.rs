@@ -5,7 +5,7 @@ use crate::harness::{Http, POLICY, World, run, runtime, soon, verifier};
 use curfew_api::{ClientError, GrantView, RevocationBody};
 use futures::stream::{FuturesUnordered, StreamExt};
 use std::process::Command;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 const ROUNDS: usize = 50;
 /// Rounds on one ledger, so that its log stays short enough to be verified after each.

@@ -38,12 +38,12 @@ impl Live {
     }
 
     /// Asserts that all of it is gone at most a second after `end`.
-    fn is_gone(self, world: &World, developer: &Person, end: Instant, cause: &str) {
+    fn assert_gone(self, world: &World, developer: &Person, end: Instant, cause: &str) {
         let left = |instant: Instant| A_SECOND.saturating_sub(instant.elapsed());
         soon("a new login is refused", left(end), || Session::once(&self.variables, "SELECT 1").is_err());
         soon("every session is closed", left(end), || world.postgres.strange_sessions() == 0);
         soon("pg_roles shows nothing", left(end), || world.postgres.temporary_roles().is_empty());
-        assert!(self.plain.is_closed() && self.changed.is_closed());
+        assert!(self.plain.has_closed() && self.changed.has_closed());
         let mut grant = Value::Null;
         soon("the grant has ended", A_SECOND, || {
             grant = developer.sees(&self.grant);
@@ -61,7 +61,7 @@ fn returned() {
     let live = Live::make(&world, &developer, "10m");
     let ordered = Instant::now();
     developer.curfew(&["return", &live.grant]).ok();
-    live.is_gone(&world, &developer, ordered, "returned");
+    live.assert_gone(&world, &developer, ordered, "returned");
 }
 
 #[test]
@@ -71,7 +71,7 @@ fn revoked_by_an_administrator() {
     let live = Live::make(&world, &developer, "10m");
     let ordered = Instant::now();
     root.curfew(&["revoke", &live.grant, "--reason", "the laptop was stolen"]).ok();
-    live.is_gone(&world, &developer, ordered, "revoked");
+    live.assert_gone(&world, &developer, ordered, "revoked");
 }
 
 #[test]
@@ -87,7 +87,7 @@ fn expired() {
     assert_eq!(Session::once(&live.variables, "SELECT 1"), Ok("1".to_owned()), "it works until its end");
     std::thread::sleep(Duration::from_millis(250));
     let end = Instant::now() + Duration::from_millis(50);
-    live.is_gone(&world, &developer, end, "expired");
+    live.assert_gone(&world, &developer, end, "expired");
 }
 
 #[test]

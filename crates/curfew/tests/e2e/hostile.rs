@@ -90,7 +90,7 @@ impl Hostile {
             0 => serde_json::Value::Null,
             1 => (self.next() as i64).into(),
             2 => (f64::from_bits(self.next() >> 2)).into(),
-            3 => (self.next() % 2 == 0).into(),
+            3 => self.next().is_multiple_of(2).into(),
             4 | 5 => self.text().into(),
             6 => (0..self.below(4)).map(|_| self.value(depth + 1)).collect(),
             _ => self.object(depth + 1),

@@ -47,7 +47,7 @@ impl Session {
     }
 
     /// Whether the server has closed it: the next statement fails and psql leaves.
-    pub(crate) fn is_closed(mut self) -> bool {
+    pub(crate) fn has_closed(mut self) -> bool {
         // psql may have left already; then the pipe is broken, which is as good.
         drop(writeln!(self.input, "SELECT 'still here';"));
         drop(self.input);
