@@ -1,6 +1,6 @@
 //! How late a thousand grants end that have the same hour, and how long dropping as many roles takes at least.
 
-use crate::postgres::{connect, half};
+use crate::postgres::{Iterations, connect};
 use crate::table::{Table, Unit, percentile};
 use crate::world::{World, from_callers, private_postgres, runtime};
 use curfew_domain::{GrantState, Id, Timestamp};
@@ -31,7 +31,7 @@ pub(crate) fn measure(table: &mut Table) {
         }
         let (world, all) = (&world, &ids);
         from_callers(32, GRANTS, |n| async move {
-            world.activate(GrantRef::Request(all[n]), "services/db", half()).await;
+            world.activate(GrantRef::Request(all[n]), "services/db", Iterations::Libpq.half()).await;
         })
         .await;
         assert!(world.engine.now() < hour, "making them took too long");

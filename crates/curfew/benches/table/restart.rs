@@ -1,6 +1,6 @@
 //! How long the real server takes from its start to `/readyz` over a big ledger, and how much memory it holds.
 
-use crate::postgres::half;
+use crate::postgres::Iterations;
 use crate::table::{Table, Unit};
 use crate::world::{POLICY, World, from_callers, private_postgres, runtime};
 use curfew_connectors::postgres::private::PrivatePostgres;
@@ -44,7 +44,7 @@ async fn fill(folder: &Path, postgres: &PrivatePostgres) {
     .await;
     from_callers(64, LIVE, |_| async move {
         let grant = world.ask("database", 7_000).await;
-        world.activate(grant, "services/db", half()).await;
+        world.activate(grant, "services/db", Iterations::Libpq.half()).await;
     })
     .await;
     world.engine.stop();
