@@ -22,7 +22,7 @@ pub(crate) fn measure(table: &mut Table) {
             store.commit(vec![Change::Event(Box::new(event.clone()))]).await.unwrap();
         }));
         let limit = if callers == 1 { "one row, one sync" } else { "as many rows as callers, one sync" };
-        table.against(format!("ledger commits, {callers} callers"), Unit::PerSecond, ours, (limit, raw));
+        table.against(format!("ledger commits, {callers} at once"), Unit::PerSecond, ours, (limit, raw));
     }
 }
 

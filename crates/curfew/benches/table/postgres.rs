@@ -89,7 +89,7 @@ async fn measure_with(
     }
     let end = times as f64 / begun.elapsed().as_secs_f64();
     let words = iterations.words();
-    let name = |what| format!("PostgreSQL {what}, {callers} callers, {words}");
+    let name = |what| format!("PostgreSQL {what}, {callers} at once, {words}");
     let made = ("CREATE ROLE + GRANT, as many connections", raw_make);
     table.against(name("activations"), Unit::PerSecond, make, made);
     table.against(name("revocations"), Unit::PerSecond, end, ("DROP ROLE, as many connections", raw_end));

@@ -41,7 +41,7 @@ pub(crate) fn measure(table: &mut Table) {
             });
             let ours = ours.await;
             let limit = ("ed25519 signatures on one core", raw);
-            table.against(format!("SSH certificates, {callers} callers"), Unit::PerSecond, ours, limit);
+            table.against(format!("SSH certificates, {callers} at once"), Unit::PerSecond, ours, limit);
         }
         world.stop().await;
     });
