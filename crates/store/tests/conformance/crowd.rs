@@ -76,6 +76,12 @@ fn of_an_approval_and_a_denial_at_the_same_instant_one_counts() {
 
 #[test]
 fn what_ends_goes_before_the_rest_of_its_batch() {
+    // On a busy machine the batch may not come together; out of turn, an end never overtakes what came before it.
+    assert!((0..10).any(|_| ends_overtake()), "in ten batches no end went first");
+}
+
+/// Whether a denial and an end went before what had been asked earlier.
+fn ends_overtake() -> bool {
     let bed = Bed::new();
     let request = asked(1, ASK);
     let pending = request.next.clone();
@@ -96,12 +102,15 @@ fn what_ends_goes_before_the_rest_of_its_batch() {
     let mut claim = pin!(bed.store.commit(vec![grant_step(claim)]));
     let mut revoke = pin!(bed.store.commit(vec![grant_step(ending(&grants[0], at(9)))]));
     assert!(claim.as_mut().now_or_never().is_none() && revoke.as_mut().now_or_never().is_none());
-    assert!(wait(no).is_ok() && wait(revoke).is_ok());
+    if wait(no).is_err() || wait(revoke).is_err() {
+        return false;
+    }
     assert!(matches!(wait(yes), Err(CommitError::Conflict(_))));
     assert!(matches!(wait(claim), Err(CommitError::Conflict(_))));
     assert!(wait(busy).is_ok());
     let state = wait(bed.store.request(pending.id)).expect("read").expect("there").state;
     assert!(matches!(state, RequestState::Denied { .. }));
+    true
 }
 
 #[test]
