@@ -8,7 +8,7 @@
 
 use curfew_domain::audit::SealedEvent;
 use curfew_domain::connector::ConnectorKind;
-use curfew_domain::{Grant, Id, Lease, Request, Timestamp};
+use curfew_domain::{Grant, Id, Identity, Lease, Request, Timestamp};
 use curfew_engine::seams::connector::{
     CallError, Finding, Found, IssueOrder, Issued, Observation, Revocation, RevokeOrder, Target,
 };
@@ -86,6 +86,12 @@ impl Store for CrashingStore {
     }
     fn request(&self, id: Id<Request>) -> BoxFuture<'_, Result<Option<Request>, ReadError>> {
         self.inner.request(id)
+    }
+    fn askers<'a>(
+        &'a self,
+        of: &'a [Id<Request>],
+    ) -> BoxFuture<'a, Result<BTreeMap<Id<Request>, Identity>, ReadError>> {
+        self.inner.askers(of)
     }
     fn grant(&self, id: Id<Grant>) -> BoxFuture<'_, Result<Option<Grant>, ReadError>> {
         self.inner.grant(id)

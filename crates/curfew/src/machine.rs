@@ -23,6 +23,12 @@ impl Clock for SystemClock {
         Duration::new(seconds, nanoseconds)
     }
 
+    /// Linux counts its starts nowhere but names each (random(4)).
+    fn boot(&self) -> Option<String> {
+        let name = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+        Some(name.trim().to_owned()).filter(|name| !name.is_empty())
+    }
+
     fn sleep(&self, length: Duration) -> BoxFuture<'static, ()> {
         Box::pin(tokio::time::sleep(length))
     }

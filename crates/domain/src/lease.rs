@@ -313,6 +313,12 @@ pub fn handle(id: Id<Lease>) -> String {
     format!("cf_{id}")
 }
 
+/// The lease that a name in a target is the handle of; none when it is no handle.
+pub fn of_handle(name: &str) -> Option<Id<Lease>> {
+    let id = name.strip_prefix("cf_")?.parse().ok()?;
+    (handle(id) == name).then_some(id)
+}
+
 impl LeaseState {
     /// The word of the state.
     pub fn word(&self) -> &'static str {

@@ -148,7 +148,7 @@ impl fmt::Debug for Email {
 }
 
 /// An authenticated person or workload. E-mail and name are for display and look-up only.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Subject {
     /// What it is.
     pub kind: SubjectKind,
@@ -181,7 +181,7 @@ impl Subject {
 }
 
 /// A subject with what its sign-in said about it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Identity {
     /// Who.
     pub subject: Subject,

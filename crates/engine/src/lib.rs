@@ -7,6 +7,7 @@
 //! its seams. It returns futures; the server, or the simulator's executor, drives them.
 
 mod activation;
+mod alarms;
 mod busy;
 mod drive;
 mod ending;

@@ -2,7 +2,7 @@
 //! unreachable target and drift are all answered here, and nowhere else.
 
 use crate::seams::connector::{Access, Found, Observation};
-use curfew_domain::{EndCause, Grant, GrantState, Id, Lease, LeaseState, ResourceName, Timestamp};
+use curfew_domain::{EndCause, Grant, GrantState, Id, Lease, LeaseState, ResourceName, Timestamp, lease};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What the ledger says and what this process has its hands on.
@@ -19,6 +19,8 @@ pub struct Picture<'a> {
     pub known: &'a BTreeSet<Id<Lease>>,
     /// Leases this process is making or ending right now.
     pub busy: &'a BTreeSet<Id<Lease>>,
+    /// What the clock of each target said when it was looked at.
+    pub hours: &'a BTreeMap<ResourceName, Timestamp>,
 }
 
 /// One thing to do.
@@ -82,6 +84,11 @@ impl Action {
 pub const MISSING: &str = "the target no longer shows it";
 /// Why a lease whose making was interrupted is ended.
 pub const INTERRUPTED: &str = "the server stopped while it was being made";
+/// Why a lease is ended that our own clock would still let be.
+pub const OVER_THERE: &str = "by the clock of its target its time is over";
+/// By how much the clocks of a target and of Curfew may differ, in milliseconds. Nothing new is given where they
+/// differ by more.
+pub const CLOCKS_DIFFER_MILLIS: u64 = 60_000;
 /// Why a lease that serves no grant is ended.
 pub const UNWANTED: &str = "no grant needs it any more";
 
@@ -94,16 +101,16 @@ pub fn plan(
     now: Timestamp,
 ) -> Vec<Action> {
     let mut actions = Vec::new();
-    let grants: BTreeMap<Id<Grant>, &Grant> = picture.grants.iter().map(|g| (g.id, g)).collect();
+    let index = Index::of(picture, observed);
     for lease in picture.leases {
-        actions.extend(lease_action(picture, lease, grants.get(&lease.grant_id).copied(), observed));
+        actions.extend(lease_action(&index, lease));
     }
     for grant in picture.grants {
-        actions.extend(grant_action(picture, grant, now));
+        actions.extend(grant_action(&index, grant, now));
     }
     for (resource, observation) in observed {
         for found in &observation.found {
-            actions.extend(found_action(picture, resource, found));
+            actions.extend(found_action(&index, resource, found));
         }
         actions.extend(
             observation
@@ -115,7 +122,32 @@ pub fn plan(
     within_blast_limit(actions, blast_limit)
 }
 
-fn grant_action(picture: &Picture<'_>, grant: &Grant, now: Timestamp) -> Option<Action> {
+/// The picture by id, so that a plan takes time in proportion to what there is.
+struct Index<'a> {
+    picture: &'a Picture<'a>,
+    grants: BTreeMap<Id<Grant>, &'a Grant>,
+    leases: BTreeMap<Id<Lease>, &'a Lease>,
+    /// What each target that was read shows, by marker or by name.
+    shown: BTreeMap<&'a ResourceName, BTreeSet<Id<Lease>>>,
+}
+
+impl<'a> Index<'a> {
+    fn of(picture: &'a Picture<'a>, observed: &'a BTreeMap<ResourceName, Observation>) -> Self {
+        let shows = |found: &Found| [found.marker.as_ref().map(|m| m.lease), lease::of_handle(&found.name)];
+        Self {
+            picture,
+            grants: picture.grants.iter().map(|g| (g.id, g)).collect(),
+            leases: picture.leases.iter().map(|l| (l.id, l)).collect(),
+            shown: observed.iter().map(|(at, o)| (at, o.found.iter().flat_map(shows).flatten().collect())).collect(),
+        }
+    }
+
+    fn is_live(&self, lease: Id<Lease>) -> bool {
+        self.leases.get(&lease).is_some_and(|lease| matches!(lease.state, LeaseState::Live { .. }))
+    }
+}
+
+fn grant_action(index: &Index<'_>, grant: &Grant, now: Timestamp) -> Option<Action> {
     match grant.state {
         GrantState::Approved { claim_until } if now >= claim_until => {
             Some(Action::End { grant: grant.id, cause: EndCause::Lapsed })
@@ -126,35 +158,30 @@ fn grant_action(picture: &Picture<'_>, grant: &Grant, now: Timestamp) -> Option<
         GrantState::Activating { .. } => Some(Action::SettleActivation(grant.id)),
         GrantState::Ending { .. } => Some(Action::SettleEnd(grant.id)),
         GrantState::Active { .. } => {
-            let live = |id: &Id<Lease>| {
-                picture.leases.iter().any(|l| l.id == *id && matches!(l.state, LeaseState::Live { .. }))
-            };
-            let whole = crate::activation::current_leases(grant).iter().all(live);
+            let whole = crate::activation::current_leases(grant).iter().all(|id| index.is_live(*id));
             (!whole).then_some(Action::EndWithout(grant.id))
         }
         GrantState::Approved { .. } | GrantState::Ended { .. } => None,
     }
 }
 
-fn lease_action(
-    picture: &Picture<'_>,
-    lease: &Lease,
-    grant: Option<&Grant>,
-    observed: &BTreeMap<ResourceName, Observation>,
-) -> Option<Action> {
-    if picture.busy.contains(&lease.id) {
+fn lease_action(index: &Index<'_>, lease: &Lease) -> Option<Action> {
+    if index.picture.busy.contains(&lease.id) {
         return None;
     }
     let revoke = |because| Some(Action::Revoke { lease: lease.id, because });
     match lease.state {
         LeaseState::Wanted | LeaseState::Issuing { .. } => revoke(INTERRUPTED),
-        LeaseState::Live { .. } if !grant.is_some_and(gives_access) => revoke(UNWANTED),
+        LeaseState::Live { .. } if !index.grants.get(&lease.grant_id).is_some_and(|g| gives_access(g)) => {
+            revoke(UNWANTED)
+        }
         LeaseState::Live { .. } => {
-            let seen = observed.get(&lease.resource)?;
-            let there = seen.found.iter().any(|found| {
-                found.name == lease.handle() || found.marker.as_ref().is_some_and(|m| m.lease == lease.id)
-            });
-            let missing = !there && picture.settled.contains(&lease.id);
+            let over = |hour: &Timestamp| hour.millis_since(lease.expires_at) > CLOCKS_DIFFER_MILLIS;
+            if index.picture.hours.get(&lease.resource).is_some_and(over) {
+                return revoke(OVER_THERE);
+            }
+            let there = index.shown.get(&lease.resource)?.contains(&lease.id);
+            let missing = !there && index.picture.settled.contains(&lease.id);
             if missing { revoke(MISSING) } else { None }
         }
         LeaseState::Revoking { .. } | LeaseState::LockedOut { .. } => Some(Action::Take(lease.id)),
@@ -169,22 +196,21 @@ fn gives_access(grant: &Grant) -> bool {
     }
 }
 
-fn found_action(picture: &Picture<'_>, resource: &ResourceName, found: &Found) -> Option<Action> {
+fn found_action(index: &Index<'_>, resource: &ResourceName, found: &Found) -> Option<Action> {
     let alarm = |message: String| Some(Action::Alarm { resource: resource.clone(), message });
     let Some(marker) = &found.marker else {
-        let ours = picture.leases.iter().any(|l| l.handle() == found.name);
-        if ours {
+        if lease::of_handle(&found.name).is_some_and(|id| index.leases.contains_key(&id)) {
             return None;
         }
         return alarm(format!("`{}` has a name of ours and no marker; it was not touched", found.name));
     };
-    if marker.installation != picture.installation {
+    if marker.installation != index.picture.installation {
         return alarm(format!(
             "`{}` belongs to another Curfew ({}); it was not touched",
             found.name, marker.installation
         ));
     }
-    if let Some(lease) = picture.leases.iter().find(|l| l.id == marker.lease) {
+    if let Some(lease) = index.leases.get(&marker.lease) {
         let same = lease.locator().is_none_or(|locator| locator == found.locator);
         if same {
             return None;
@@ -194,7 +220,7 @@ fn found_action(picture: &Picture<'_>, resource: &ResourceName, found: &Found) -
             found.name, lease.id
         ));
     }
-    if picture.known.contains(&marker.lease) || picture.busy.contains(&marker.lease) {
+    if index.picture.known.contains(&marker.lease) || index.picture.busy.contains(&marker.lease) {
         return None;
     }
     match found.access {

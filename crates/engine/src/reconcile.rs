@@ -5,10 +5,9 @@ use crate::activation::ATTEMPTS;
 use crate::ending::EndOrder;
 use crate::engine::Changes;
 use crate::lanes::Lane;
-use crate::plan::{Action, Picture, plan};
+use crate::plan::{Action, CLOCKS_DIFFER_MILLIS, Picture, plan};
 use crate::seams::connector::{Found, Observation};
 use crate::seams::store::{CommitError, ReadError};
-use curfew_domain::audit::{AuditAction, AuditEvent};
 use curfew_domain::lease::Definition;
 use curfew_domain::{EndCause, Grant, Id, Lease, LeaseState, ResourceName, Subject, Timestamp};
 use futures::future::join_all;
@@ -17,8 +16,6 @@ use std::sync::{Arc, PoisonError};
 
 /// Unordered removals in one pass beyond which Curfew stops and tells people.
 const BLAST_LIMIT: usize = 20;
-/// After how many minutes an end that is not done is an alarm.
-const OVERDUE_MINUTES: [u64; 3] = [5, 15, 60];
 
 /// What a pass did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -31,22 +28,39 @@ pub struct Report {
     pub actions: usize,
 }
 
+/// What is not over, and how many events the ledger had before it was read.
+pub(crate) struct Open {
+    pub(crate) leases: Vec<Lease>,
+    pub(crate) grants: Vec<Grant>,
+    size: u64,
+}
+
 impl Engine {
     /// One pass over everything.
     ///
     /// # Errors
     /// When the ledger cannot be read.
     pub async fn reconcile(&self) -> Result<Report, ReadError> {
-        self.end_what_is_denied().await?;
-        let before = self.store.open_leases().await?;
-        let lanes = self.lanes_in_use(&before);
+        let open = self.open().await?;
+        self.reconcile_from(open).await
+    }
+
+    /// One pass over everything, beginning with what was open a moment ago.
+    pub(crate) async fn reconcile_from(&self, before: Open) -> Result<Report, ReadError> {
+        self.end_what_is_denied(&before.grants).await?;
+        let lanes = self.lanes_in_use(&before.leases);
         let mut report = Report::default();
         let mut observed: BTreeMap<ResourceName, Observation> = BTreeMap::new();
+        let mut hours: BTreeMap<ResourceName, Timestamp> = BTreeMap::new();
         for (lane, seen) in join_all(lanes.iter().map(|lane| self.observe(lane))).await {
             match seen {
                 Ok(seen) => {
                     report.read += 1;
-                    lane.saw(seen.drift.clone());
+                    let hour = self.clock.wall().as_millis().saturating_add(seen.clock_offset_millis);
+                    let hour = Timestamp::from_millis(hour);
+                    lane.saw(seen.drift.clone(), doubt(hour, self.clock.now()));
+                    let latest = hours.entry(lane.resource.clone()).or_insert(hour);
+                    *latest = hour.max(*latest);
                     merge(&mut observed, lane.resource.clone(), seen);
                 }
                 Err(message) => report.unread.push((lane.resource.clone(), message)),
@@ -54,29 +68,50 @@ impl Engine {
         }
         // A resource of which one definition could not be read is not judged by what another shows.
         observed.retain(|resource, _| !report.unread.iter().any(|(unread, _)| unread == resource));
-        let leases = self.store.open_leases().await?;
-        let grants = self.store.open_grants().await?;
-        let known = self.known(&before, &leases, &observed).await?;
-        let settled = settled(&before, &leases);
-        let busy = leases.iter().map(|l| l.id).filter(|id| self.busy.holds(*id)).collect();
+        let then: Live = before.leases.iter().filter_map(live).collect();
+        let ids: BTreeSet<Id<Lease>> = before.leases.iter().map(|l| l.id).collect();
+        let after = self.refresh(before).await?;
+        let known = self.known(ids, &after.leases, &observed).await?;
+        let settled = after.leases.iter().filter_map(live).filter(|l| then.contains(l)).map(|(id, _)| id).collect();
+        let busy = after.leases.iter().map(|l| l.id).filter(|id| self.busy.holds(*id)).collect();
         let installation = self.standing().installation;
         let picture = Picture {
             installation: &installation,
-            grants: &grants,
-            leases: &leases,
+            grants: &after.grants,
+            leases: &after.leases,
             settled: &settled,
             known: &known,
             busy: &busy,
+            hours: &hours,
         };
         let now = self.clock.now();
         let actions = plan(&picture, &observed, BLAST_LIMIT, now);
         report.actions = actions.len();
-        self.raise_overdue(&leases, now).await;
+        self.raise_overdue(&after.leases, now).await;
         self.clear_alarms(&actions);
+        let grants = after.grants.iter().map(|grant| (grant.id, grant)).collect();
+        let leases = after.leases.iter().map(|lease| (lease.id, lease)).collect();
         for action in actions {
             self.carry_out(action, &grants, &leases).await;
         }
         Ok(report)
+    }
+
+    /// What is not over, as the ledger has it now.
+    pub(crate) async fn open(&self) -> Result<Open, ReadError> {
+        // The size first: what comes after it makes the reading an old one.
+        let size = self.store.tree_head().await?.size;
+        let (leases, grants) = futures::try_join!(self.store.open_leases(), self.store.open_grants())?;
+        Ok(Open { leases, grants, size })
+    }
+
+    /// The same as of now; read again only if the ledger has grown.
+    pub(crate) async fn refresh(&self, open: Open) -> Result<Open, ReadError> {
+        if self.store.tree_head().await?.size == open.size {
+            return Ok(open);
+        }
+        drop(open);
+        self.open().await
     }
 
     fn lanes_in_use(&self, leases: &[Lease]) -> Vec<Arc<Lane>> {
@@ -113,11 +148,12 @@ impl Engine {
     /// not known: somebody brought it back.
     async fn known(
         &self,
-        before: &[Lease],
+        before: BTreeSet<Id<Lease>>,
         after: &[Lease],
         observed: &BTreeMap<ResourceName, Observation>,
     ) -> Result<BTreeSet<Id<Lease>>, ReadError> {
-        let mut known: BTreeSet<Id<Lease>> = before.iter().chain(after).map(|l| l.id).collect();
+        let mut known = before;
+        known.extend(after.iter().map(|l| l.id));
         let markers = observed.values().flat_map(|o| &o.found).filter_map(|f| f.marker.as_ref());
         let strangers: Vec<Id<Lease>> = markers.map(|m| m.lease).filter(|id| !known.contains(id)).collect();
         for lease in self.store.leases(&strangers).await? {
@@ -135,21 +171,26 @@ impl Engine {
         Ok(known)
     }
 
-    async fn carry_out(&self, action: Action, grants: &[Grant], leases: &[Lease]) {
+    async fn carry_out(
+        &self,
+        action: Action,
+        grants: &BTreeMap<Id<Grant>, &Grant>,
+        leases: &BTreeMap<Id<Lease>, &Lease>,
+    ) {
         match action {
             Action::End { grant, cause } => {
-                if let Some(grant) = grants.iter().find(|g| g.id == grant) {
-                    self.end_by_plan(grant.clone(), cause).await;
+                if let Some(grant) = grants.get(&grant) {
+                    self.end_by_plan((*grant).clone(), cause).await;
                 }
             }
             Action::Revoke { lease, because } => {
-                if let Some(lease) = leases.iter().find(|l| l.id == lease) {
-                    self.revoke_by_plan(lease.clone(), because).await;
+                if let Some(lease) = leases.get(&lease) {
+                    self.revoke_by_plan((*lease).clone(), because).await;
                 }
             }
             Action::Take(id) => {
                 let waits = self.retries.holds(id);
-                self.take(leases.iter().filter(|l| l.id == id && !waits).cloned());
+                self.take(leases.get(&id).filter(|_| !waits).map(|lease| (*lease).clone()));
             }
             Action::SettleActivation(grant) => self.settle_activation(grant).await,
             Action::SettleEnd(grant) => self.settle_end(grant).await,
@@ -203,81 +244,21 @@ impl Engine {
             }
         }
     }
-
-    /// Says it once, as evidence and to people, for as long as it stands.
-    pub(crate) async fn alarm(&self, resource: &ResourceName, message: &str) {
-        let news = self.alarms.lock().unwrap_or_else(PoisonError::into_inner).insert(format!("{resource}: {message}"));
-        if !news {
-            return;
-        }
-        tracing::warn!(%resource, because = message, "alarm");
-        let now = self.clock.now();
-        let event = AuditEvent::new(now, Subject::system(), AuditAction::TargetDrift)
-            .because(message)
-            .with("resource", resource.to_string());
-        let mut changes = Changes::default();
-        changes.notices(self.notices_of_alarm(resource, message, now));
-        changes.0.push(crate::seams::Change::Event(Box::new(event)));
-        let _ = self.commit(changes).await;
-    }
-
-    fn clear_alarms(&self, actions: &[Action]) {
-        let standing: BTreeSet<String> = actions
-            .iter()
-            .filter_map(|action| match action {
-                Action::Alarm { resource, message } => Some(format!("{resource}: {message}")),
-                Action::LockUnknown { resource, found } => Some(format!(
-                    "{resource}: `{}` bears our marker and the ledger does not know it: it is being locked",
-                    found.name
-                )),
-                Action::End { .. }
-                | Action::Revoke { .. }
-                | Action::Take(_)
-                | Action::SettleActivation(_)
-                | Action::EndWithout(_)
-                | Action::SettleEnd(_) => None,
-            })
-            .collect();
-        let mut alarms = self.alarms.lock().unwrap_or_else(PoisonError::into_inner);
-        alarms.retain(|alarm| standing.contains(alarm) || alarm.starts_with(OVERDUE));
-    }
-
-    /// An end that takes too long is an alarm at 5, 15 and 60 minutes; it is never given up.
-    async fn raise_overdue(&self, leases: &[Lease], now: Timestamp) {
-        for lease in leases {
-            let since = match &lease.state {
-                LeaseState::Revoking { since, .. } | LeaseState::LockedOut { since, .. } => *since,
-                LeaseState::Wanted
-                | LeaseState::Issuing { .. }
-                | LeaseState::Live { .. }
-                | LeaseState::Revoked { .. } => continue,
-            };
-            let minutes = now.millis_since(since) / 60_000;
-            let Some(crossed) = OVERDUE_MINUTES.iter().rev().find(|m| minutes >= **m) else { continue };
-            let name = format!("{OVERDUE}{}:{crossed}", lease.id);
-            if !self.alarms.lock().unwrap_or_else(PoisonError::into_inner).insert(name) {
-                continue;
-            }
-            let because = format!("its end was ordered {minutes} minutes ago and is not done");
-            let event = lease
-                .event(AuditAction::LeaseOverdue, &Subject::system(), now)
-                .because(because)
-                .with("state", lease.state.word())
-                .with("minutes", i64::try_from(*crossed).unwrap_or(i64::MAX));
-            let mut changes = Changes::default();
-            changes.notices(self.notices_of_overdue(lease, *crossed, now));
-            changes.0.push(crate::seams::Change::Event(Box::new(event)));
-            let _ = self.commit(changes).await;
-        }
-    }
 }
 
-const OVERDUE: &str = "overdue:";
+/// Live leases, each at the version it was seen at.
+type Live = BTreeSet<(Id<Lease>, u64)>;
 
-fn settled(before: &[Lease], after: &[Lease]) -> BTreeSet<Id<Lease>> {
-    let live = |lease: &&Lease| matches!(lease.state, LeaseState::Live { .. });
-    let then: BTreeSet<(Id<Lease>, u64)> = before.iter().filter(live).map(|l| (l.id, l.version.get())).collect();
-    after.iter().filter(live).filter(|l| then.contains(&(l.id, l.version.get()))).map(|l| l.id).collect()
+fn live(lease: &Lease) -> Option<(Id<Lease>, u64)> {
+    matches!(lease.state, LeaseState::Live { .. }).then(|| (lease.id, lease.version.get()))
+}
+
+/// What to say of a target whose clock differs from ours by more than is trusted.
+fn doubt(theirs: Timestamp, ours: Timestamp) -> Option<String> {
+    let (ahead, behind) = (theirs.millis_since(ours), ours.millis_since(theirs));
+    let word = if ahead > behind { "ahead of" } else { "behind" };
+    let by = ahead.max(behind);
+    (by > CLOCKS_DIFFER_MILLIS).then(|| format!("its clock is {} s {word} Curfew's", by / 1_000))
 }
 
 fn merge(observed: &mut BTreeMap<ResourceName, Observation>, resource: ResourceName, seen: Observation) {

@@ -2,6 +2,7 @@
 
 use crate::Engine;
 use crate::engine::{Changes, Standing};
+use crate::reconcile::Open;
 use crate::seams::Change;
 use crate::seams::store::{CommitError, ReadError};
 use curfew_domain::audit::{AuditAction, AuditEvent};
@@ -12,6 +13,9 @@ use std::time::Duration;
 
 /// How long a start waits for targets before it serves all the same.
 const RECOVERY: Duration = Duration::from_secs(10);
+
+/// The fact that says when the last start was, by a clock that the next start can go on with.
+const CLOCK: &str = "clock";
 
 /// Why an engine did not start.
 #[derive(Debug, thiserror::Error)]
@@ -36,15 +40,17 @@ impl Engine {
         if let Some(last) = self.store.events(head.size.saturating_sub(1), 1).await?.last() {
             self.clock.not_before(last.event.at);
         }
-        self.take_standing().await?;
-        for lease in self.store.open_leases().await? {
-            if matches!(lease.state, LeaseState::Live { .. }) {
-                self.remember(&lease);
-            }
+        if let Some(anchor) = self.store.fact(CLOCK).await?.and_then(|text| serde_json::from_str(&text).ok()) {
+            self.clock.go_on_from(&anchor);
         }
+        self.take_standing().await?;
         self.begin_policy().await?;
+        let open = self.open().await?;
+        for lease in open.leases.iter().filter(|lease| matches!(lease.state, LeaseState::Live { .. })) {
+            self.remember(lease);
+        }
         {
-            let recovering = pin!(self.recover());
+            let recovering = pin!(self.recover(open));
             let patience = pin!(self.clock.sleep(RECOVERY));
             match select(recovering, patience).await {
                 Either::Left((done, _)) => done?,
@@ -71,11 +77,13 @@ impl Engine {
             .with("installation", installation.clone())
             .with("epoch", i64::try_from(epoch).unwrap_or(i64::MAX));
         let fact = |name: &str, value: String| Change::Fact { name: name.to_owned(), value: Some(value) };
-        let changes = Changes(vec![
+        let mut changes = Changes(vec![
             fact("installation", installation.clone()),
             fact("epoch", epoch.to_string()),
             Change::Event(Box::new(event)),
         ]);
+        let anchor = self.clock.anchor().and_then(|anchor| serde_json::to_string(&anchor).ok());
+        changes.0.push(Change::Fact { name: CLOCK.to_owned(), value: anchor });
         self.commit(changes).await?;
         // A second start of one engine keeps the first standing; there is none in this tree.
         let _ = self.standing.set(Standing { installation, epoch });
@@ -99,9 +107,10 @@ impl Engine {
         }
     }
 
-    async fn recover(&self) -> Result<(), StartError> {
+    async fn recover(&self, open: Open) -> Result<(), StartError> {
         self.end_what_is_due().await;
-        let report = self.reconcile().await?;
+        let open = self.refresh(open).await?;
+        let report = self.reconcile_from(open).await?;
         for (resource, message) in &report.unread {
             tracing::warn!(%resource, because = message, "target could not be read at start");
         }

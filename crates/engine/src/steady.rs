@@ -2,6 +2,7 @@
 
 use crate::seams::Clock;
 use curfew_domain::Timestamp;
+use serde::{Deserialize, Serialize};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -15,6 +16,14 @@ const DOUBT_LASTS: Duration = Duration::from_secs(60);
 pub struct SteadyClock {
     clock: Arc<dyn Clock>,
     state: Mutex<State>,
+}
+
+/// A time and the monotonic clock at that time, kept in the ledger so that the next process goes on from it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Anchor {
+    boot: String,
+    monotonic_millis: u64,
+    at: Timestamp,
 }
 
 struct State {
@@ -73,6 +82,30 @@ impl SteadyClock {
         Some(format!("the clock jumped {} s ahead a moment ago", jump / 1_000))
     }
 
+    /// The time, with what it takes to go on counting from it after this process has died.
+    pub fn anchor(&self) -> Option<Anchor> {
+        let boot = self.clock.boot()?;
+        let monotonic = self.clock.monotonic();
+        Some(Anchor { boot, monotonic_millis: u64::try_from(monotonic.as_millis()).ok()?, at: self.now() })
+    }
+
+    /// Goes on from an anchor of an earlier process, if the machine was not started again since: no time that passed
+    /// then is lost, whatever the wall clock says now.
+    pub fn go_on_from(&self, anchor: &Anchor) {
+        if self.clock.boot().as_ref() != Some(&anchor.boot) {
+            return;
+        }
+        let then = Duration::from_millis(anchor.monotonic_millis);
+        let passed = self.clock.monotonic().saturating_sub(then).as_millis();
+        let passed = i64::try_from(passed).unwrap_or(i64::MAX);
+        self.not_before(Timestamp::from_millis(anchor.at.as_millis().saturating_add(passed)));
+    }
+
+    /// The wall clock as it is. For comparison with a target's; nothing is decided by it alone.
+    pub fn wall(&self) -> Timestamp {
+        self.clock.wall()
+    }
+
     /// Waits; see [`Clock::sleep`].
     pub fn sleep(&self, length: Duration) -> crate::seams::BoxFuture<'static, ()> {
         self.clock.sleep(length)
@@ -104,6 +137,7 @@ mod tests {
     struct Hands {
         wall: AtomicI64,
         monotonic: AtomicI64,
+        boot: AtomicI64,
     }
 
     impl Hands {
@@ -116,6 +150,9 @@ mod tests {
     impl Clock for Hands {
         fn wall(&self) -> Timestamp {
             Timestamp::from_millis(self.wall.load(Ordering::SeqCst))
+        }
+        fn boot(&self) -> Option<String> {
+            Some(self.boot.load(Ordering::SeqCst).to_string())
         }
         fn monotonic(&self) -> Duration {
             Duration::from_millis(self.monotonic.load(Ordering::SeqCst).unsigned_abs())
@@ -145,6 +182,23 @@ mod tests {
         assert!(clock.doubt().is_some_and(|d| d.contains("ahead")));
         hands.turn(61_000, 61_000);
         assert_eq!(clock.doubt(), None);
+    }
+
+    #[test]
+    fn the_time_that_passed_while_nobody_ran_is_not_lost() {
+        let hands = Arc::new(Hands::default());
+        hands.turn(7_200_000, 500);
+        let anchor = SteadyClock::new(hands.clone()).anchor().expect("the start of the machine is known");
+        hands.turn(-3_600_000, 60_000);
+        let after = SteadyClock::new(hands.clone());
+        after.go_on_from(&anchor);
+        assert_eq!(after.now().as_millis(), 7_260_000);
+        assert!(after.doubt().is_some_and(|d| d.contains("behind")));
+        // The machine was started again: what its clock counts from is another point.
+        hands.boot.store(1, Ordering::SeqCst);
+        let elsewhere = SteadyClock::new(hands);
+        elsewhere.go_on_from(&anchor);
+        assert_eq!(elsewhere.now().as_millis(), 3_600_000);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use curfew_domain::{
     EndCause, Grant, GrantState, Id, Lease, LeaseState, Pair, ResourceName, Scope, Seconds, Subject, SubjectId,
     SubjectKind, Timestamp, Version,
 };
-use curfew_engine::plan::{Action, INTERRUPTED, MISSING, Picture, UNWANTED, plan};
+use curfew_engine::plan::{Action, CLOCKS_DIFFER_MILLIS, INTERRUPTED, MISSING, OVER_THERE, Picture, UNWANTED, plan};
 use curfew_engine::seams::connector::{Access, Found, Marker, Observation};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,6 +19,7 @@ struct Case {
     known: BTreeSet<Id<Lease>>,
     busy: BTreeSet<Id<Lease>>,
     found: Vec<Found>,
+    hour: Timestamp,
 }
 
 impl Case {
@@ -34,6 +35,7 @@ impl Case {
             busy: BTreeSet::new(),
             leases: vec![lease],
             found,
+            hour: NOW,
         }
     }
 
@@ -51,6 +53,7 @@ impl Case {
             settled: &self.settled,
             known: &self.known,
             busy: &self.busy,
+            hours: &BTreeMap::from([(resource(), self.hour)]),
         };
         plan(&picture, &observed, limit, now)
     }
@@ -112,6 +115,16 @@ fn alarms(actions: &[Action]) -> usize {
 #[test]
 fn nothing_is_done_where_all_is_well() {
     assert_eq!(Case::healthy().plan(), vec![]);
+}
+
+#[test]
+fn what_is_over_by_the_clock_of_its_target_ends_although_ours_was_set_back() {
+    let mut case = Case::healthy();
+    let end = case.leases[0].expires_at.as_millis();
+    case.hour = Timestamp::from_millis(end + CLOCKS_DIFFER_MILLIS as i64);
+    assert_eq!(case.plan(), vec![], "a difference that is trusted");
+    case.hour = Timestamp::from_millis(end + CLOCKS_DIFFER_MILLIS as i64 + 1);
+    assert_eq!(case.plan(), vec![Action::Revoke { lease: case.leases[0].id, because: OVER_THERE }]);
 }
 
 #[test]

@@ -78,6 +78,10 @@ impl Clock for SimClock {
         self.hands().monotonic
     }
 
+    fn boot(&self) -> Option<String> {
+        Some("the one there is".to_owned())
+    }
+
     fn sleep(&self, length: Duration) -> BoxFuture<'static, ()> {
         let clock = self.clone();
         let deadline = clock.hands().monotonic + length;

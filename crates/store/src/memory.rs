@@ -8,7 +8,7 @@ mod checks;
 mod ledger;
 
 use curfew_domain::audit::SealedEvent;
-use curfew_domain::{Grant, Id, Lease, Request, Timestamp};
+use curfew_domain::{Grant, Id, Identity, Lease, Request, Timestamp};
 use curfew_engine::seams::BoxFuture;
 use curfew_engine::seams::store::{
     Change, CommitError, Committed, Due, GrantFilter, Notice, Page, ReadError, RequestFilter, SealedKey, Session,
@@ -153,6 +153,14 @@ impl Store for MemoryStore {
 
     fn request(&self, id: Id<Request>) -> BoxFuture<'_, Result<Option<Request>, ReadError>> {
         self.read(move |ledger| ledger.request(id))
+    }
+
+    fn askers<'a>(
+        &'a self,
+        of: &'a [Id<Request>],
+    ) -> BoxFuture<'a, Result<BTreeMap<Id<Request>, Identity>, ReadError>> {
+        let asker = |request: Request| (request.id, Identity { subject: request.subject, groups: request.groups });
+        self.read(move |ledger| of.iter().filter_map(|id| ledger.request(*id)).map(asker).collect())
     }
 
     fn grant(&self, id: Id<Grant>) -> BoxFuture<'_, Result<Option<Grant>, ReadError>> {

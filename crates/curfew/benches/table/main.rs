@@ -7,17 +7,23 @@ mod audit;
 mod decisions;
 mod expiry;
 mod ledger;
+mod openbao;
 mod postgres;
 mod restart;
+mod served;
 mod ssh;
 mod table;
 mod world;
 
 use table::Table;
 
+/// The one that the binary has.
+#[global_allocator]
+static MEMORY: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 type Section = fn(&mut Table);
 
-const SECTIONS: [(&str, Section); 7] = [
+const SECTIONS: [(&str, Section); 8] = [
     ("decisions", decisions::measure),
     ("ledger", ledger::measure),
     ("audit", audit::measure),
@@ -25,6 +31,7 @@ const SECTIONS: [(&str, Section); 7] = [
     ("postgres", postgres::measure),
     ("expiry", expiry::measure),
     ("restart", restart::measure),
+    ("openbao", openbao::measure),
 ];
 
 fn main() {

@@ -18,13 +18,7 @@ pub(crate) fn measure(table: &mut Table) {
     let raw = rate(Duration::from_secs(2), || {
         black_box(key.sign(black_box(&message)));
     });
-    let mut blob = Vec::new();
-    for part in [b"ssh-ed25519".as_slice(), key.verifying_key().as_bytes()] {
-        blob.extend((part.len() as u32).to_be_bytes());
-        blob.extend(part);
-    }
-    let value = format!("ssh-ed25519 {}", BASE64.encode(blob));
-    let half = PublicHalf { kind: "ssh_public_key".to_owned(), value };
+    let half = PublicHalf { kind: "ssh_public_key".to_owned(), value: public_key() };
     let folder = tempfile::tempdir().unwrap();
     runtime().block_on(async {
         let world = World::start(folder.path(), None).await;
@@ -45,4 +39,15 @@ pub(crate) fn measure(table: &mut Table) {
         }
         world.stop().await;
     });
+}
+
+/// A public key as a client sends it.
+pub(crate) fn public_key() -> String {
+    let key = SigningKey::from_bytes(&[9; 32]);
+    let mut blob = Vec::new();
+    for part in [b"ssh-ed25519".as_slice(), key.verifying_key().as_bytes()] {
+        blob.extend((part.len() as u32).to_be_bytes());
+        blob.extend(part);
+    }
+    format!("ssh-ed25519 {}", BASE64.encode(blob))
 }

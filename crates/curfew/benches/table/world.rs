@@ -58,12 +58,12 @@ resources:
     settings: {hosts: [\"127.0.0.1:22\"], actions: {shell: {principals: [deploy]}}}
 roles:
   - name: database
-    requesters: [dev@example.com]
+    requesters: anyone
     duration: {default: 1h, max: 2h}
     conditions: [{resource: services/db, actions: [read, write]}]
     approval: automatic
   - name: shell
-    requesters: [dev@example.com]
+    requesters: anyone
     duration: {default: 1h, max: 2h}
     conditions: [{resource: hosts/web, actions: [shell]}]
     approval: automatic

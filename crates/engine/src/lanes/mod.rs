@@ -42,6 +42,7 @@ struct Health {
     down: Option<String>,
     parked: Vec<Lease>,
     drift: Vec<String>,
+    clock: Option<String>,
     prepared: bool,
 }
 
@@ -78,13 +79,18 @@ impl Lane {
         if let Some(message) = &health.down {
             return Some(CallError::Unreachable { resource, message: message.clone() });
         }
+        if let Some(doubt) = &health.clock {
+            return Some(CallError::Refused { resource, message: doubt.clone() });
+        }
         let first = health.drift.first()?;
         Some(CallError::Refused { resource, message: format!("what Curfew keeps there was changed by hand: {first}") })
     }
 
-    /// Remembers what a look at the target showed; new grants stop while it differs from policy.
-    pub(crate) fn saw(&self, drift: Vec<String>) {
-        self.health().drift = drift;
+    /// Remembers what a look at the target showed; new grants stop while it differs from policy, or while its clock
+    /// is in doubt.
+    pub(crate) fn saw(&self, drift: Vec<String>, clock: Option<String>) {
+        let mut health = self.health();
+        (health.drift, health.clock) = (drift, clock);
     }
 
     /// Notes how a call ended; one that got no answer opens the circuit until a probe succeeds.

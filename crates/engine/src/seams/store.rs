@@ -2,7 +2,7 @@
 
 use super::BoxFuture;
 use curfew_domain::audit::{AuditEvent, SealedEvent};
-use curfew_domain::{Grant, Id, Lease, Request, Subject, Timestamp, Transition};
+use curfew_domain::{Grant, Id, Identity, Lease, Request, Subject, Timestamp, Transition};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -195,6 +195,9 @@ pub trait Store: Send + Sync {
 
     /// One request.
     fn request(&self, id: Id<Request>) -> BoxFuture<'_, Result<Option<Request>, ReadError>>;
+    /// Who asked, as they were when they asked; unknown requests are left out.
+    fn askers<'a>(&'a self, of: &'a [Id<Request>])
+    -> BoxFuture<'a, Result<BTreeMap<Id<Request>, Identity>, ReadError>>;
     /// One grant.
     fn grant(&self, id: Id<Grant>) -> BoxFuture<'_, Result<Option<Grant>, ReadError>>;
     /// One lease.

@@ -1,13 +1,14 @@
 //! Putting another policy in force.
 
 use crate::Engine;
-use crate::ending::EndOrder;
+use crate::ending::{EndOrder, OrderError};
 use crate::engine::Changes;
 use crate::seams::Change;
 use crate::seams::store::{CommitError, ReadError};
 use curfew_domain::audit::{AuditAction, AuditEvent};
-use curfew_domain::{EndCause, Grant, GrantState, Identity, Subject};
+use curfew_domain::{EndCause, Grant, GrantState, Identity, RoleName, Subject};
 use curfew_policy::PolicySet;
+use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError};
 
 impl Engine {
@@ -24,7 +25,10 @@ impl Engine {
         *self.policy.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(set);
         // New resources are prepared, and drift is judged by the new words.
         self.look.give();
-        let ended = self.end_what_is_denied().await;
+        let ended = match self.store.open_grants().await {
+            Ok(grants) => self.end_what_is_denied(&grants).await,
+            Err(error) => Err(error),
+        };
         Ok(ended.unwrap_or_else(|error| {
             tracing::error!(%error, "grants could not be compared with the new policy");
             Vec::new()
@@ -46,30 +50,37 @@ impl Engine {
         vec![fact, Change::Event(Box::new(event))]
     }
 
-    /// Ends every grant whose subject the policy in force does not let ask for it. Called when a policy comes into
-    /// force, at start, and with each look, so that an end that an error lost is ordered again.
-    pub(crate) async fn end_what_is_denied(&self) -> Result<Vec<Grant>, ReadError> {
-        let policy = self.policy();
+    /// Ends every one of these grants whose subject the policy in force does not let ask for it. Called when a
+    /// policy comes into force, at start, and with each look, so that an end that an error lost is ordered again.
+    pub(crate) async fn end_what_is_denied(&self, grants: &[Grant]) -> Result<Vec<Grant>, ReadError> {
         let mut ended = Vec::new();
-        for grant in self.store.open_grants().await? {
-            if matches!(grant.state, GrantState::Ending { .. }) {
-                continue;
-            }
-            let Some(request) = self.store.request(grant.request_id).await? else { continue };
-            let who = Identity { subject: request.subject, groups: request.groups };
-            if policy.role(&grant.role).is_some() && policy.is_eligible(&grant.role, &who) {
-                continue;
-            }
+        for grant in self.denied(grants).await? {
             let order = EndOrder {
                 cause: EndCause::PolicyChanged,
                 actor: &Subject::system(),
                 because: "the policy in force no longer lets them ask for it",
             };
-            match self.order_end(grant, &order).await {
+            match self.order_end(grant.clone(), &order).await {
                 Ok(grant) => ended.push(grant),
+                Err(OrderError::AlreadyEnding(..)) => {}
                 Err(error) => tracing::warn!(%error, "a grant that policy no longer gives could not be ended yet"),
             }
         }
         Ok(ended)
+    }
+
+    async fn denied<'a>(&self, grants: &'a [Grant]) -> Result<Vec<&'a Grant>, ReadError> {
+        let policy = self.policy();
+        let requests: Vec<_> = grants.iter().map(|grant| grant.request_id).collect();
+        let askers = self.store.askers(&requests).await?;
+        // Many grants are of few people, and one person may ask for a role, or not, whichever grant it is.
+        let mut judged: BTreeMap<(&RoleName, &Identity), bool> = BTreeMap::new();
+        let mut is_denied = |grant: &'a Grant| {
+            let Some(who) = askers.get(&grant.request_id) else { return false };
+            let may = judged.entry((&grant.role, who)).or_insert_with(|| policy.is_eligible(&grant.role, who));
+            !*may
+        };
+        let open = grants.iter().filter(|grant| !matches!(grant.state, GrantState::Ending { .. }));
+        Ok(open.filter(|grant| is_denied(grant)).collect())
     }
 }

@@ -2,7 +2,7 @@
 
 use super::apply::key_of;
 use curfew_domain::audit::SealedEvent;
-use curfew_domain::{Grant, Id, Lease, Request, Timestamp};
+use curfew_domain::{Grant, Id, Identity, Lease, Request, Timestamp};
 use curfew_engine::seams::store::{Due, Ended, GrantFilter, Notice, Page, RequestFilter, SealedKey, Session};
 use rusqlite::types::{Type, Value};
 use rusqlite::{Connection, OptionalExtension, Params, Row, params, params_from_iter};
@@ -11,6 +11,11 @@ use std::collections::BTreeMap;
 
 pub(super) fn request(conn: &Connection, id: Id<Request>) -> rusqlite::Result<Option<Request>> {
     one(conn, "SELECT body FROM requests WHERE id = ?1", [key_of(id)])
+}
+
+pub(super) fn askers(conn: &Connection, of: &[Id<Request>]) -> rusqlite::Result<BTreeMap<Id<Request>, Identity>> {
+    let asker = |id| one(conn, "SELECT body FROM requests WHERE id = ?1", [key_of(id)]);
+    of.iter().filter_map(|id| asker(*id).transpose().map(|who| who.map(|who| (*id, who)))).collect()
 }
 
 pub(super) fn grant(conn: &Connection, id: Id<Grant>) -> rusqlite::Result<Option<Grant>> {

@@ -6,7 +6,7 @@ use super::{SqliteStore, proofs, query};
 use crate::nature::{Need, Urgency};
 use curfew_domain::audit::merkle::Place;
 use curfew_domain::audit::{Growth, SealedEvent};
-use curfew_domain::{Grant, Id, Lease, Request, Timestamp};
+use curfew_domain::{Grant, Id, Identity, Lease, Request, Timestamp};
 use curfew_engine::seams::BoxFuture;
 use curfew_engine::seams::store::{
     Change, CommitError, Committed, Due, GrantFilter, Notice, Page, ReadError, RequestFilter, SealedKey, Session,
@@ -33,6 +33,14 @@ impl Store for SqliteStore {
 
     fn request(&self, id: Id<Request>) -> BoxFuture<'_, Result<Option<Request>, ReadError>> {
         self.readers.ask(move |conn| query::request(conn, id))
+    }
+
+    fn askers<'a>(
+        &'a self,
+        of: &'a [Id<Request>],
+    ) -> BoxFuture<'a, Result<BTreeMap<Id<Request>, Identity>, ReadError>> {
+        let of = of.to_vec();
+        self.readers.ask(move |conn| query::askers(conn, &of))
     }
 
     fn grant(&self, id: Id<Grant>) -> BoxFuture<'_, Result<Option<Grant>, ReadError>> {

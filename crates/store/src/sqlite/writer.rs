@@ -267,8 +267,7 @@ fn open(place: &Place) -> Result<(Connection, Frontier), OpenError> {
         return Err(Damaged { ledger: place.ledger().to_owned(), what }.into());
     }
     // FULL: a commit is answered after the write-ahead log has been synced.
-    for (pragma, value) in [("synchronous", 2), ("fullfsync", 1), ("checkpoint_fullfsync", 1), ("cache_size", -32_768)]
-    {
+    for (pragma, value) in [("synchronous", 2), ("fullfsync", 1), ("checkpoint_fullfsync", 1), ("cache_size", -8_192)] {
         conn.pragma_update(None, pragma, value).map_err(refused)?;
     }
     schema::migrate(&mut conn, place)?;

@@ -160,6 +160,8 @@ fn compare(a: &dyn Store, b: &dyn Store, world: &World) {
     }
     same!(open_grants());
     same!(open_leases());
+    let everybody: Vec<_> = (0..=world.second).map(id).collect();
+    same!(askers(&everybody));
     for n in 0..world.second {
         same!(request(id(n)));
         same!(grant(id(n)));

@@ -4,7 +4,7 @@ use crate::build::*;
 use crate::check::{self, ALL, all_events};
 use crate::{commit, wait};
 use curfew_domain::audit::{AuditAction, TreeHash};
-use curfew_domain::{Grant, Lease, Request};
+use curfew_domain::{Grant, Identity, Lease, Request};
 use curfew_engine::seams::store::{Change, CommitError, Due, Ended, GrantFilter, Page, RequestFilter, Store};
 
 /// Commits one step and gives the noun after it.
@@ -245,6 +245,9 @@ pub(crate) fn what_is_open(store: &dyn Store) {
     let ended = take!(store, Grant, grant.ended(std::slice::from_ref(&lease), at(12)).expect("ended"));
     assert_eq!(wait(store.open_grants()), Ok(vec![]));
     assert_eq!(wait(store.open_leases()), Ok(vec![lease.clone()]), "leftovers are still being cleared");
+    let asked = wait(store.request(ended.request_id)).expect("read").expect("a request");
+    let who = Identity { subject: asked.subject, groups: asked.groups };
+    assert_eq!(wait(store.askers(&[asked.id, id(99)])), Ok([(asked.id, who)].into()));
     assert_eq!(wait(store.grant(ended.id)), Ok(Some(ended)));
     let there = wait(store.leases(&[lease.id, id(99), first_lease.id, lease.id])).expect("leases");
     assert_eq!(there.iter().map(|l| l.id).collect::<Vec<_>>(), [lease.id, first_lease.id, lease.id]);

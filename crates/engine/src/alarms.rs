@@ -1,0 +1,84 @@
+//! What people are told because it does not heal by itself: drift, strangers, ends that take too long. Once, as
+//! evidence and as a notice, for as long as it stands.
+
+use crate::Engine;
+use crate::engine::Changes;
+use crate::plan::Action;
+use crate::seams::Change;
+use curfew_domain::audit::{AuditAction, AuditEvent};
+use curfew_domain::{Lease, LeaseState, ResourceName, Subject, Timestamp};
+use std::collections::BTreeSet;
+use std::sync::PoisonError;
+
+/// After how many minutes an end that is not done is an alarm.
+const OVERDUE_MINUTES: [u64; 3] = [5, 15, 60];
+const OVERDUE: &str = "overdue:";
+
+impl Engine {
+    /// Says it once, as evidence and to people, for as long as it stands.
+    pub(crate) async fn alarm(&self, resource: &ResourceName, message: &str) {
+        let news = self.alarms.lock().unwrap_or_else(PoisonError::into_inner).insert(format!("{resource}: {message}"));
+        if !news {
+            return;
+        }
+        tracing::warn!(%resource, because = message, "alarm");
+        let now = self.clock.now();
+        let event = AuditEvent::new(now, Subject::system(), AuditAction::TargetDrift)
+            .because(message)
+            .with("resource", resource.to_string());
+        let mut changes = Changes::default();
+        changes.notices(self.notices_of_alarm(resource, message, now));
+        changes.0.push(Change::Event(Box::new(event)));
+        let _ = self.commit(changes).await;
+    }
+
+    pub(crate) fn clear_alarms(&self, actions: &[Action]) {
+        let standing: BTreeSet<String> = actions
+            .iter()
+            .filter_map(|action| match action {
+                Action::Alarm { resource, message } => Some(format!("{resource}: {message}")),
+                Action::LockUnknown { resource, found } => Some(format!(
+                    "{resource}: `{}` bears our marker and the ledger does not know it: it is being locked",
+                    found.name
+                )),
+                Action::End { .. }
+                | Action::Revoke { .. }
+                | Action::Take(_)
+                | Action::SettleActivation(_)
+                | Action::EndWithout(_)
+                | Action::SettleEnd(_) => None,
+            })
+            .collect();
+        let mut alarms = self.alarms.lock().unwrap_or_else(PoisonError::into_inner);
+        alarms.retain(|alarm| standing.contains(alarm) || alarm.starts_with(OVERDUE));
+    }
+
+    /// An end that takes too long is an alarm at 5, 15 and 60 minutes; it is never given up.
+    pub(crate) async fn raise_overdue(&self, leases: &[Lease], now: Timestamp) {
+        for lease in leases {
+            let since = match &lease.state {
+                LeaseState::Revoking { since, .. } | LeaseState::LockedOut { since, .. } => *since,
+                LeaseState::Wanted
+                | LeaseState::Issuing { .. }
+                | LeaseState::Live { .. }
+                | LeaseState::Revoked { .. } => continue,
+            };
+            let minutes = now.millis_since(since) / 60_000;
+            let Some(crossed) = OVERDUE_MINUTES.iter().rev().find(|m| minutes >= **m) else { continue };
+            let name = format!("{OVERDUE}{}:{crossed}", lease.id);
+            if !self.alarms.lock().unwrap_or_else(PoisonError::into_inner).insert(name) {
+                continue;
+            }
+            let because = format!("its end was ordered {minutes} minutes ago and is not done");
+            let event = lease
+                .event(AuditAction::LeaseOverdue, &Subject::system(), now)
+                .because(because)
+                .with("state", lease.state.word())
+                .with("minutes", i64::try_from(*crossed).unwrap_or(i64::MAX));
+            let mut changes = Changes::default();
+            changes.notices(self.notices_of_overdue(lease, *crossed, now));
+            changes.0.push(Change::Event(Box::new(event)));
+            let _ = self.commit(changes).await;
+        }
+    }
+}
