@@ -7,9 +7,11 @@
 
 pub mod audit;
 pub mod connector;
+pub mod course;
 pub mod decision;
 pub mod grant;
 pub mod id;
+pub mod input;
 pub mod lease;
 pub mod limits;
 pub mod names;
@@ -20,9 +22,11 @@ pub mod text;
 pub mod time;
 pub mod transition;
 
+pub use course::{Course, Opening, StageCourse};
 pub use decision::{Decision, Outcome, Reason, ReasonCode, Stage};
 pub use grant::{EndCause, Grant, GrantState};
 pub use id::Id;
+pub use input::{InputValue, Inputs};
 pub use lease::{Lease, LeaseState};
 pub use names::{ActionName, GroupName, ResourceName, RoleName};
 pub use request::{Approval, Request, RequestState};

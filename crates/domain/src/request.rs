@@ -1,9 +1,11 @@
 //! The ask, and the verdicts of people on it.
 
 use crate::audit::{AuditAction, AuditEvent};
-use crate::decision::Decision;
+use crate::course::{ApproverReason, Counted, Course, OnTimeout};
+use crate::decision::{Decision, Stage};
 use crate::grant::Grant;
 use crate::id::{Id, Identified};
+use crate::input::Inputs;
 use crate::limits;
 use crate::names::{ActionName, GroupName, RoleName};
 use crate::scope::Scope;
@@ -127,8 +129,14 @@ pub struct Request {
     pub reason: String,
     /// The ticket, as typed.
     pub ticket: String,
+    /// What else it says.
+    #[serde(default, skip_serializing_if = "Inputs::is_empty")]
+    pub inputs: Inputs,
     /// What policy said to it.
     pub decision: Decision,
+    /// How it goes on from stage to stage.
+    #[serde(default)]
+    pub course: Course,
     /// Content hash of what the pairs mean in the targets: settings, definitions of actions, addresses.
     pub meaning: String,
     /// How it came to be.
@@ -184,13 +192,23 @@ pub enum VerdictError {
     /// The stage is not one of this request.
     #[error("the request has no stage `{0}`")]
     NoSuchStage(String),
+    /// Another stage comes first, or this one has its approvals.
+    #[error("it is not the turn of stage `{0}`")]
+    NotItsTurn(String),
+    /// The role wants a reason from its approvers.
+    #[error("this role wants a reason with an approval")]
+    ReasonRequired,
+    /// Nothing of it is due yet.
+    #[error("no stage of it has waited its time")]
+    NotDue,
 }
 
 impl Request {
     /// A new request, with evidence.
     pub fn created(request: Request) -> Transition<Request> {
-        let request =
+        let mut request =
             Request { version: Version::NONE, approvals: Vec::new(), state: RequestState::Pending, ..request };
+        request.open_stage(request.created_at);
         let event = request.event(AuditAction::RequestCreated, &request.subject, request.created_at);
         let event = event.because(request.reason.clone());
         Transition::new(request, event)
@@ -209,9 +227,10 @@ impl Request {
             self.ticket.clone(),
             self.meaning.clone(),
             self.decision.policy_version.clone(),
+            serde_json::to_string(&self.inputs).expect("INVARIANT: inputs serialize"),
         ];
         let mut hash = Sha256::new();
-        hash.update(b"curfew request digest v1\n");
+        hash.update(b"curfew request digest v2\n");
         for part in &parts {
             hash.update((part.len() as u64).to_be_bytes());
             hash.update(part.as_bytes());
@@ -225,11 +244,17 @@ impl Request {
     /// When it does not count; see [`VerdictError`].
     pub fn approve(self, approval: Approval) -> Result<Transition<Self>, VerdictError> {
         self.check_verdict(&approval)?;
-        if self.approvals.iter().any(|a| a.approver.is_same_as(&approval.approver)) {
+        if self.has_counted(&approval.approver, &approval.stage) {
             return Err(VerdictError::AlreadyCounted);
         }
         if !self.decision.stages.iter().any(|s| s.name == approval.stage) {
             return Err(VerdictError::NoSuchStage(approval.stage));
+        }
+        if self.stage_now().is_none_or(|stage| stage.name != approval.stage) {
+            return Err(VerdictError::NotItsTurn(approval.stage));
+        }
+        if self.course.approver_reason == ApproverReason::Required && approval.reason.trim().is_empty() {
+            return Err(VerdictError::ReasonRequired);
         }
         if let Some(narrowed) = &approval.narrowed {
             self.check_narrowing(narrowed)?;
@@ -237,8 +262,68 @@ impl Request {
         let event = self.event(AuditAction::ApprovalGiven, &approval.approver, approval.at);
         let event = event.because(approval.reason.clone()).with("stage", approval.stage.clone());
         let mut next = self;
+        let at = approval.at;
         next.approvals.push(approval);
+        next.open_stage(at);
         Ok(Transition::new(next, event))
+    }
+
+    /// The stage whose turn it is: the first that has not all of its approvals. None when all have.
+    pub fn stage_now(&self) -> Option<&Stage> {
+        self.decision.stages.iter().find(|stage| self.yes_in(stage) < stage.require as usize)
+    }
+
+    /// Whether this person's yes counts already, for this stage or, where one person counts once, for any.
+    pub fn has_counted(&self, person: &Subject, stage: &str) -> bool {
+        let counts = |a: &&Approval| self.course.counted == Counted::Once || a.stage == stage;
+        self.approvals.iter().filter(counts).any(|a| a.approver.is_same_as(person))
+    }
+
+    /// When something happens to it if nobody decides: its stage has waited its time, or it lapses. None once it
+    /// is final.
+    pub fn due_at(&self) -> Option<Timestamp> {
+        self.check_pending().ok()?;
+        let stage = self.stage_now().and_then(|now| self.course.stages.iter().find(|s| s.name == now.name));
+        let stage_due = stage.and_then(crate::course::StageCourse::due_at);
+        Some(stage_due.map_or(self.lapses_at, |due| due.min(self.lapses_at)))
+    }
+
+    /// What its stage does when it has waited its time: it is opened to others, or the request is denied.
+    ///
+    /// # Errors
+    /// When it is final, or no stage has waited its time.
+    pub fn time_out(self, now: Timestamp) -> Result<Transition<Self>, VerdictError> {
+        self.check_pending()?;
+        let name = self.stage_now().map(|stage| stage.name.clone()).ok_or(VerdictError::NotDue)?;
+        let place = self.course.stages.iter().position(|s| s.name == name).ok_or(VerdictError::NotDue)?;
+        let stage = &self.course.stages[place];
+        if stage.due_at().is_none_or(|due| now < due) {
+            return Err(VerdictError::NotDue);
+        }
+        let because = format!("nobody decided stage `{name}` in time");
+        if stage.on_timeout == OnTimeout::Reject {
+            let event = self.event(AuditAction::RequestDenied, &Subject::system(), now).because(because);
+            let state = RequestState::Denied { at: now };
+            return Ok(Transition::new(Self { state, ..self }, event.with("stage", name)));
+        }
+        let event = self.event(AuditAction::RequestEscalated, &Subject::system(), now).because(because);
+        let mut next = self;
+        let stage = &mut next.course.stages[place];
+        stage.opening = stage.opening.escalated();
+        Ok(Transition::new(next, event.with("stage", name)))
+    }
+
+    fn yes_in(&self, stage: &Stage) -> usize {
+        self.approvals.iter().filter(|a| a.stage == stage.name && a.verdict == Verdict::Approve).count()
+    }
+
+    /// Notes that the turn of a stage has come.
+    fn open_stage(&mut self, now: Timestamp) {
+        let Some(name) = self.stage_now().map(|stage| stage.name.clone()) else { return };
+        let stage = self.course.stages.iter_mut().find(|stage| stage.name == name);
+        if let Some(stage) = stage.filter(|stage| stage.opened_at.is_none()) {
+            stage.opened_at = Some(now);
+        }
     }
 
     /// Becomes `Approved` when every stage has its approvals; `None` while some are missing.
@@ -247,11 +332,7 @@ impl Request {
     /// When it is final.
     pub fn settle(self, grant_id: Id<Grant>, now: Timestamp) -> Result<Option<Transition<Self>>, VerdictError> {
         self.check_pending()?;
-        let complete = |stage: &crate::Stage| {
-            let given = self.approvals.iter().filter(|a| a.stage == stage.name && a.verdict == Verdict::Approve);
-            given.count() >= stage.require as usize
-        };
-        if !self.decision.stages.iter().all(complete) {
+        if self.stage_now().is_some() {
             return Ok(None);
         }
         let mut event = self.event(AuditAction::RequestApproved, &Subject::system(), now);
@@ -355,7 +436,8 @@ impl Request {
         if verdict.approver.kind != SubjectKind::Person {
             return Err(VerdictError::NotAPerson);
         }
-        if verdict.approver.is_same_as(&self.subject) {
+        let behind = self.course.behind.is_some() && verdict.approver.email == self.course.behind;
+        if behind || verdict.approver.is_same_as(&self.subject) {
             return Err(VerdictError::OwnRequest);
         }
         if verdict.digest != self.digest() {

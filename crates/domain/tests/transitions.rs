@@ -1,11 +1,12 @@
 //! Every step of every noun: what it allows, what it refuses, and that what is written reads back the same.
 
 use curfew_domain::audit::{AuditAction, Detail};
+use curfew_domain::course::{ApproverReason, Counted, OnTimeout};
 use curfew_domain::lease::{Definition, Evidence, WrongLeaseState};
 use curfew_domain::request::{Approval, Narrowed, Origin, Verdict, VerdictError};
 use curfew_domain::{
-    Decision, EndCause, Grant, GrantState, Id, Lease, LeaseState, Outcome, Pair, Request, RequestState, Scope, Seconds,
-    Stage, Subject, SubjectId, SubjectKind, Timestamp, Transition, Version,
+    Course, Decision, EndCause, Grant, GrantState, Id, InputValue, Lease, LeaseState, Opening, Outcome, Pair, Request,
+    RequestState, Scope, Seconds, Stage, StageCourse, Subject, SubjectId, SubjectKind, Timestamp, Transition, Version,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -56,6 +57,8 @@ fn pending(require: u32) -> Request {
         origin: Origin::Asked,
         created_at: NOW,
         lapses_at: NOW.plus(Seconds::new(86_400)),
+        inputs: curfew_domain::Inputs::new(),
+        course: curfew_domain::Course::default(),
         claim_within: Seconds::new(3_600),
         approvals: vec![],
         state: RequestState::Pending,
@@ -291,4 +294,85 @@ fn leases_go_one_way() {
     let gone = revoking.revoked(Evidence::Read { at: NOW }, vec![], NOW).expect("revoking").next;
     assert_eq!(gone.clone().revoking(&Subject::system(), "", NOW).err(), wrong("revoked", "revoking"));
     assert_eq!(gone.revoked(Evidence::Read { at: NOW }, vec![], NOW).err(), wrong("revoked", "revoked"));
+}
+
+/// Two stages, `peer` with two persons and ten minutes, then `security`.
+fn staged(course: Course, on_timeout: OnTimeout) -> Request {
+    let stage = |name: &str, require| Stage { name: name.into(), require, approvers: vec![] };
+    let goes = |name: &str, timeout: Option<u32>, on_timeout| StageCourse {
+        name: name.into(),
+        opening: Opening::Own,
+        timeout: timeout.map(Seconds::new),
+        on_timeout,
+        opened_at: None,
+    };
+    let mut request = pending(1);
+    let values = [InputValue::Text("true".into()), InputValue::Integer(-7), InputValue::Boolean(true)];
+    request.inputs = ["a", "b", "c"].map(str::to_owned).into_iter().zip(values).collect();
+    request.decision.stages = vec![stage("peer", 2), stage("security", 1)];
+    request.course = Course {
+        stages: vec![goes("peer", Some(600), on_timeout), goes("security", Some(60), OnTimeout::Reject)],
+        ..course
+    };
+    Request::created(request).next
+}
+
+fn says_yes(request: Request, who: &str, stage: &str, second: u32) -> Result<Request, VerdictError> {
+    let yes = Approval { stage: stage.into(), at: NOW.plus(Seconds::new(second)), ..yes(&request, who, None) };
+    request.approve(yes).map(|step| step.next)
+}
+
+#[test]
+fn stages_have_their_turns() {
+    let request = staged(Course::default(), OnTimeout::Reject);
+    let early = says_yes(request.clone(), "sam", "security", 1);
+    assert_eq!(early.err(), Some(VerdictError::NotItsTurn("security".into())));
+    let request = says_yes(request, "ann", "peer", 1).expect("counts");
+    assert_eq!(says_yes(request.clone(), "ann", "peer", 2).err(), Some(VerdictError::AlreadyCounted));
+    let request = says_yes(request, "bob", "peer", 100).expect("counts");
+    let done = says_yes(request.clone(), "eve", "peer", 101);
+    assert_eq!(done.err(), Some(VerdictError::NotItsTurn("peer".into())));
+    assert_eq!(says_yes(request.clone(), "ann", "security", 101).err(), Some(VerdictError::AlreadyCounted));
+    assert_eq!(request.due_at(), Some(NOW.plus(Seconds::new(160))), "its minute begins with its turn");
+    assert_eq!(request.clone().settle(id(2), NOW).expect("pending"), None);
+    let request = says_yes(request, "sam", "security", 101).expect("counts");
+    assert!(request.settle(id(2), NOW).expect("pending").is_some());
+}
+
+#[test]
+fn one_person_may_count_in_several_stages_where_the_role_says_so() {
+    let request = staged(Course { counted: Counted::InEachStage, ..Course::default() }, OnTimeout::Reject);
+    let request = says_yes(request, "ann", "peer", 1).expect("counts");
+    assert_eq!(says_yes(request.clone(), "ann", "peer", 1).err(), Some(VerdictError::AlreadyCounted));
+    let request = says_yes(request, "bob", "peer", 1).expect("counts");
+    let request = says_yes(request, "ann", "security", 1).expect("counts");
+    assert!(request.settle(id(2), NOW).expect("pending").is_some());
+}
+
+#[test]
+fn a_stage_that_waited_its_time_denies_or_opens_to_others() {
+    let (before, then) = (NOW.plus(Seconds::new(599)), NOW.plus(Seconds::new(600)));
+    let request = staged(Course::default(), OnTimeout::Reject);
+    assert_eq!(request.due_at(), Some(then));
+    assert_eq!(request.clone().time_out(before).err(), Some(VerdictError::NotDue));
+    let denied = request.time_out(then).expect("due");
+    reads_back(&denied);
+    assert_eq!((denied.next.state_word(), denied.event.action), ("denied", AuditAction::RequestDenied));
+
+    let request = staged(Course::default(), OnTimeout::Escalate);
+    let escalated = request.time_out(then).expect("due");
+    reads_back(&escalated);
+    assert_eq!((escalated.next.state_word(), escalated.event.action), ("pending", AuditAction::RequestEscalated));
+    assert_eq!(escalated.next.course.stages[0].opening, Opening::Escalated);
+    assert_eq!(escalated.next.due_at(), Some(escalated.next.lapses_at), "once");
+    assert_eq!(escalated.next.time_out(then).err(), Some(VerdictError::NotDue));
+}
+
+#[test]
+fn the_one_behind_a_run_never_counts_and_a_wanted_reason_has_to_be_given() {
+    let behind = person("ann").email;
+    let request =
+        staged(Course { behind, approver_reason: ApproverReason::Required, ..Course::default() }, OnTimeout::Reject);
+    assert_eq!(says_yes(request.clone(), "ann", "peer", 1).err(), Some(VerdictError::OwnRequest));
+    assert_eq!(says_yes(request, "bob", "peer", 1).err(), Some(VerdictError::ReasonRequired));
 }

@@ -2,7 +2,7 @@
 //! is open. Both backends ask here, so that they cannot differ.
 
 use curfew_domain::audit::AuditAction;
-use curfew_domain::{Grant, GrantState, Lease, LeaseState, Request, RequestState, Timestamp, Version};
+use curfew_domain::{Grant, GrantState, Lease, LeaseState, RequestState, Timestamp, Version};
 use curfew_engine::seams::Change;
 
 /// Which commits of a batch are applied first.
@@ -91,17 +91,6 @@ impl Need {
         let only_tidies = bearings().all(|b| b == Bearing::Tidies);
         let gives = bearings().any(|b| b == Bearing::Gives);
         if (ends || only_tidies) && !gives { Self::ReserveWillDo } else { Self::Room }
-    }
-}
-
-/// When a request lapses, while it can.
-pub(crate) fn request_due_at(request: &Request) -> Option<Timestamp> {
-    match request.state {
-        RequestState::Pending => Some(request.lapses_at),
-        RequestState::Approved { .. }
-        | RequestState::Denied { .. }
-        | RequestState::Withdrawn { .. }
-        | RequestState::Lapsed { .. } => None,
     }
 }
 

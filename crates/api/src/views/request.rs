@@ -185,6 +185,8 @@ mod tests {
             origin: Origin::Asked,
             created_at: now,
             lapses_at: now,
+            inputs: curfew_domain::Inputs::new(),
+            course: curfew_domain::Course::default(),
             claim_within: Seconds::new(60),
             approvals: Vec::new(),
             state: RequestState::Pending,

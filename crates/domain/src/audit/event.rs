@@ -95,6 +95,8 @@ pub enum AuditAction {
     RequestDenied,
     #[serde(rename = "request.withdrawn")]
     RequestWithdrawn,
+    #[serde(rename = "request.escalated")]
+    RequestEscalated,
     #[serde(rename = "request.lapsed")]
     RequestLapsed,
     #[serde(rename = "request.refused")]

@@ -63,9 +63,12 @@ impl Engine {
             }
             let stage = self.stage_for(who, &request)?;
             let now = self.clock.now();
-            if matches!(request.state, RequestState::Pending) && now >= request.lapses_at {
-                self.lapse(request, now).await;
-                return Err(VerdictError::AlreadyFinal("lapsed").into());
+            if request.due_at().is_some_and(|due| now >= due) {
+                // Its hour came a moment before this verdict: that goes first.
+                if !self.lapse(request, now).await {
+                    return Err(DecideError::Commit(CommitError::Unavailable("it is due".to_owned())));
+                }
+                continue;
             }
             let mut changes = Changes::default();
             let request = changes.request(request.approve(self.verdict(who, Verdict::Approve, stage, &judging))?);

@@ -121,12 +121,14 @@ impl Engine {
             created_at: now,
             lapses_at: now.plus(terms.lapses_after),
             claim_within: terms.claim_within,
+            inputs: curfew_domain::Inputs::new(),
+            course: curfew_domain::Course::default(),
             approvals: Vec::new(),
             state: RequestState::Pending,
         };
         let mut changes = Changes::default();
         let mut request = changes.request(Request::created(request));
-        self.due_at(request.lapses_at);
+        self.due_at(request.due_at().unwrap_or(request.lapses_at));
         if automatic {
             request = self
                 .become_grant(&mut changes, request, now)
@@ -190,12 +192,19 @@ impl Engine {
         Err(DecideError::Commit(CommitError::Conflict(id.to_string())))
     }
 
-    /// Ends a request that nobody decided in time. Whether the ledger took it.
+    /// What a request does that nobody decided in time: it lapses, its stage is opened to others, or it is denied.
+    /// Whether the ledger took it.
     pub(crate) async fn lapse(&self, request: Request, now: Timestamp) -> bool {
-        let Ok(step) = request.lapse(now) else { return true };
+        let step = if now >= request.lapses_at { request.lapse(now) } else { request.time_out(now) };
+        let Ok(step) = step else { return true };
         let mut changes = Changes::default();
         let request = changes.request(step);
-        changes.notices(self.notices_of_request("lapsed", &request, now));
+        // Those to whom a stage was opened hear of it as of a new ask.
+        let about = if matches!(request.state, RequestState::Pending) { "requested" } else { request.state_word() };
+        changes.notices(self.notices_of_request(about, &request, now));
+        if let Some(due) = request.due_at() {
+            self.due_at(due);
+        }
         match self.commit(changes).await {
             Ok(_) | Err(CommitError::Conflict(_) | CommitError::KeyUsed(_)) => true,
             Err(CommitError::Unavailable(_)) => false,

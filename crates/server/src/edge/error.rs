@@ -129,6 +129,8 @@ impl From<VerdictError> for ApiError {
             VerdictError::AlreadyCounted => ErrorCode::AlreadyCounted,
             VerdictError::Widens(_) => ErrorCode::Widens,
             VerdictError::NoSuchStage(_) => ErrorCode::NoLongerAllowed,
+            VerdictError::NotItsTurn(_) | VerdictError::NotDue => ErrorCode::NotAnApprover,
+            VerdictError::ReasonRequired => ErrorCode::OutOfBounds,
         };
         Self::new(code, error.to_string())
     }

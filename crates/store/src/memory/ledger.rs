@@ -160,7 +160,7 @@ impl Ledger {
     }
 
     pub(super) fn due(&self, now: Timestamp, limit: usize) -> Due {
-        let requests = Timed::of(self.requests.values(), nature::request_due_at);
+        let requests = Timed::of(self.requests.values(), Request::due_at);
         let grants = Timed::of(self.grants.values(), nature::grant_due_at);
         let next_at = requests.next_after(now).into_iter().chain(grants.next_after(now)).min();
         Due { requests: requests.until(now, limit), grants: grants.until(now, limit), next_at }

@@ -73,7 +73,7 @@ fn write(conn: &Connection, change: &Change, body: &str) -> Applied {
 fn request(conn: &Connection, step: &Transition<Request>, body: &str) -> Applied {
     let next = &step.next;
     let versions = Versions::of(next.id, step)?;
-    let (state, due_at) = (next.state_word(), millis(nature::request_due_at(next)));
+    let (state, due_at) = (next.state_word(), millis(next.due_at()));
     let rows = if step.from == Version::NONE {
         let sql = "INSERT INTO requests (id, version, state, subject, due_at, body)
                    VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING";

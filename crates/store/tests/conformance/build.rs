@@ -86,6 +86,8 @@ pub(crate) fn asked(n: u64, ask: Ask<'_>) -> Transition<Request> {
         origin: Origin::Asked,
         created_at: at(n),
         lapses_at: at(n + 100),
+        inputs: curfew_domain::Inputs::new(),
+        course: curfew_domain::Course::default(),
         claim_within: Seconds::new(1_000),
         approvals: Vec::new(),
         state: RequestState::Pending,

@@ -100,6 +100,8 @@ pub(super) fn request(reason: &str) -> Request {
         origin: Origin::Asked,
         created_at: BEGIN,
         lapses_at: BEGIN.plus(Seconds::new(86_400)),
+        inputs: curfew_domain::Inputs::new(),
+        course: curfew_domain::Course::default(),
         claim_within: Seconds::new(3_600),
         approvals: Vec::new(),
         state: RequestState::Pending,
