@@ -6,10 +6,18 @@
 
 mod chance;
 mod clock;
+mod commits;
 mod edge;
 mod executor;
 mod invariants;
+mod luck;
+mod memory;
+mod people;
+mod policies;
+#[cfg(test)]
+mod regressions;
 mod script;
+mod targets;
 mod world;
 
 pub use chance::Chance;

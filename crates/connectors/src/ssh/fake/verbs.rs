@@ -1,6 +1,6 @@
 //! What each call does to a fake resource and its host.
 
-use super::{FakeCertificate, Host, Power, World};
+use super::{Agent, FakeCertificate, Host, Power, Report, World};
 use crate::ssh::KIND;
 use crate::ssh::certificate::serial;
 use crate::ssh::public_key::PublicKey;
@@ -30,12 +30,27 @@ impl World {
         self.host.sessions.retain(|s| made.get(s).is_some_and(|c| c.marker.expires_at > now));
     }
 
-    /// What `curfew host` does when it reaches the server.
+    /// What `curfew host` does when it reaches the server: nothing before its turn when it is late.
     pub(super) fn sync(&mut self, wall: Timestamp) {
+        match self.host.agent {
+            Agent::Prompt => {
+                self.turn(wall);
+                self.turn(wall);
+            }
+            Agent::Late => self.expire(wall),
+        }
+    }
+
+    /// One turn of `curfew host`: what it fetched before comes into force, it reports, it fetches again.
+    pub(super) fn turn(&mut self, wall: Timestamp) {
         self.expire(wall);
-        self.host.refused = self.register.refused.clone();
-        let refused = &self.host.refused;
+        if let Some(list) = self.host.fetched.take() {
+            self.host.refused = list;
+        }
+        let refused = self.host.refused.clone();
         self.host.sessions.retain(|s| !refused.contains(s));
+        self.host.reported = Report { refused, sessions: self.host.sessions.clone(), at: Some(wall) };
+        self.host.fetched = Some(self.register.refused.clone());
     }
 
     fn fence(&self, target: &Target) -> Result<(), CallError> {
@@ -121,22 +136,37 @@ pub(super) fn revoke(
     orders: &[RevokeOrder],
     power: Power,
     wall: Timestamp,
-) -> Vec<Result<Revocation, CallError>> {
-    if let Err(stale) = world.fence(target) {
-        return vec![Err(stale); orders.len()];
-    }
+) -> Result<Vec<Result<Revocation, CallError>>, CallError> {
+    world.fence(target)?;
     for order in orders {
         refuse(world, serial(order.lease));
     }
-    let verdict = match power {
+    match power {
         Power::Up => {
             world.sync(wall);
-            let evidence = Evidence::Read { at: wall };
-            Ok(Revocation::Revoked { evidence, leftovers: Vec::new() })
+            Ok(verdicts(world, target, orders))
         }
         Power::Down => Err(silent(target)),
+    }
+}
+
+/// What the host's last report says of each lease: it is ended where the host refuses it and shows no session.
+pub(super) fn verdicts(
+    world: &World,
+    target: &Target,
+    orders: &[RevokeOrder],
+) -> Vec<Result<Revocation, CallError>> {
+    let report = &world.host.reported;
+    let verdict = |order: &RevokeOrder| {
+        let serial = serial(order.lease);
+        match report.at {
+            Some(at) if report.refused.contains(&serial) && !report.sessions.contains(&serial) => {
+                Ok(Revocation::Revoked { evidence: Evidence::Read { at }, leftovers: Vec::new() })
+            }
+            Some(_) | None => Err(silent(target)),
+        }
     };
-    vec![verdict; orders.len()]
+    orders.iter().map(verdict).collect()
 }
 
 fn refuse(world: &mut World, serial: u64) {
@@ -146,9 +176,10 @@ fn refuse(world: &mut World, serial: u64) {
 
 pub(super) fn observe(world: &World, wall: Timestamp) -> Observation {
     let mut found: BTreeMap<u64, Found> = BTreeMap::new();
-    let sessions = world.host.sessions.iter().filter_map(|serial| world.made.get(serial));
+    let reported = &world.host.reported.sessions;
+    let sessions = reported.iter().filter_map(|serial| world.made.get(serial));
     for certificate in world.register.standing.values().chain(sessions) {
-        let in_use = world.host.sessions.contains(&certificate.serial);
+        let in_use = reported.contains(&certificate.serial);
         let open = in_use || certificate.marker.expires_at > wall;
         let entry = Found {
             name: certificate.name.clone(),
