@@ -33,9 +33,9 @@ pub(super) fn check(world: &mut World, ledger: &Ledger) -> Result<(), Broken> {
 }
 
 fn remember_beginnings(world: &mut World, ledger: &Ledger) {
-    let truth = world.clock.truth();
+    let (truth, lost) = (world.clock.truth(), world.serving().lost);
     for grant in ledger.grants.values().filter(|g| matches!(g.state, GrantState::Active { .. })) {
-        world.memory.begun.entry(grant.id).or_insert(truth);
+        world.memory.begun.entry(grant.id).or_insert((truth, lost));
     }
 }
 
@@ -62,9 +62,10 @@ fn ends_are_punctual(world: &World, ledger: &Ledger) -> Result<(), Broken> {
         if now > Timestamp::from_millis(until.as_millis() + late) {
             return broken(7, format!("{} was to end at {until}, and it is {now}", grant.id));
         }
-        let Some(begun) = world.memory.begun.get(&grant.id) else { continue };
-        let most = begun.plus(grant.duration);
-        if truth > Timestamp::from_millis(most.as_millis() + late) {
+        let Some((begun, lost_before)) = world.memory.begun.get(&grant.id) else { continue };
+        let lost = world.serving().lost - lost_before;
+        let most = begun.plus(grant.duration).as_millis() + late + lost;
+        if truth > Timestamp::from_millis(most) {
             return broken(20, format!("{} goes on at {truth}, and began at {begun} for {}", grant.id, grant.duration));
         }
     }
