@@ -11,6 +11,7 @@ pub mod decision;
 pub mod grant;
 pub mod id;
 pub mod lease;
+mod leftover;
 pub mod limits;
 pub mod names;
 pub mod request;

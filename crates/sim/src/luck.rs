@@ -56,8 +56,7 @@ fn step_clock(world: &World) {
 }
 
 fn remove_something(world: &World, resource: &ResourceName) {
-    let there: Vec<_> =
-        world.targets.look(resource).into_iter().filter(|s| s.presence == Presence::There).collect();
+    let there: Vec<_> = world.targets.look(resource).into_iter().filter(|s| s.presence == Presence::There).collect();
     if there.is_empty() {
         return;
     }

@@ -85,10 +85,12 @@ impl Memory {
         self.remember(before);
         self.orphans.extend(before.leases.keys().filter(|id| !after.leases.contains_key(id)));
         // A grant that the copy has unclaimed may be claimed again, while its approval lasts.
-        self.begun.retain(|id, _| after.grants.get(id).is_some_and(|grant| match grant.state {
-            GrantState::Approved { .. } | GrantState::Activating { .. } => false,
-            GrantState::Active { .. } | GrantState::Ending { .. } | GrantState::Ended { .. } => true,
-        }));
+        self.begun.retain(|id, _| {
+            after.grants.get(id).is_some_and(|grant| match grant.state {
+                GrantState::Approved { .. } | GrantState::Activating { .. } => false,
+                GrantState::Active { .. } | GrantState::Ending { .. } | GrantState::Ended { .. } => true,
+            })
+        });
         // An SSH host has no memory of its own: it refuses what the ledger in force says, and that one says less.
         self.ended.retain(|id, resource| {
             let known = after.leases.get(id);

@@ -107,9 +107,10 @@ pub(super) fn promises(world: &World, ledger: &Ledger) -> Result<(), Broken> {
                 }
             }
             Promise::Approved { request, by } => {
-                let taken = ledger.requests.get(&request).is_some_and(|r| {
-                    r.approvals.iter().any(|a| a.verdict == Verdict::Approve && a.approver.id == by)
-                });
+                let taken = ledger
+                    .requests
+                    .get(&request)
+                    .is_some_and(|r| r.approvals.iter().any(|a| a.verdict == Verdict::Approve && a.approver.id == by));
                 if !taken {
                     return broken(3, format!("the approval of {request} by {by} is lost"));
                 }

@@ -21,7 +21,10 @@ pub(crate) fn check_soon(world: &World) -> Result<(), Broken> {
             }
         };
         if now.millis_since(since) > PROMPT {
-            return broken(10, format!("{} is {} since {since}, with nothing in the way", lease.id, lease.state.word()));
+            return broken(
+                10,
+                format!("{} is {} since {since}, with nothing in the way", lease.id, lease.state.word()),
+            );
         }
     }
     Ok(())

@@ -50,11 +50,7 @@ fn epochs(world: &mut World) -> Result<(), Broken> {
 }
 
 /// 12: a name in a target is one object for all time.
-fn names_are_used_once(
-    world: &mut World,
-    resource: &curfew_domain::ResourceName,
-    thing: &Shown,
-) -> Result<(), Broken> {
+fn names_are_used_once(world: &mut World, resource: &curfew_domain::ResourceName, thing: &Shown) -> Result<(), Broken> {
     if named(&thing.name).is_none() {
         return Ok(());
     }

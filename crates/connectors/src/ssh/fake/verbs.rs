@@ -151,11 +151,7 @@ pub(super) fn revoke(
 }
 
 /// What the host's last report says of each lease: it is ended where the host refuses it and shows no session.
-pub(super) fn verdicts(
-    world: &World,
-    target: &Target,
-    orders: &[RevokeOrder],
-) -> Vec<Result<Revocation, CallError>> {
+pub(super) fn verdicts(world: &World, target: &Target, orders: &[RevokeOrder]) -> Vec<Result<Revocation, CallError>> {
     let report = &world.host.reported;
     let verdict = |order: &RevokeOrder| {
         let serial = serial(order.lease);
