@@ -2,6 +2,7 @@
 
 use curfew_connectors::{postgres, ssh};
 use curfew_policy::{PolicySet, Purpose, SourceFile, check};
+use std::sync::OnceLock;
 
 /// Which policy the server is given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -85,15 +86,17 @@ roles:
 
 /// The checked policy.
 pub(crate) fn policy(rules: Rules) -> PolicySet {
-    let roles = match rules {
-        Rules::Wide => WIDE,
-        Rules::Narrow => NARROW,
-    };
-    set(&format!("{RESOURCES}{roles}"))
+    // Checking takes longer than anything else in a short run, and is the same each time.
+    static CHECKED: OnceLock<[PolicySet; 2]> = OnceLock::new();
+    let [wide, narrow] = CHECKED.get_or_init(|| [WIDE, NARROW].map(|roles| set(&format!("{RESOURCES}{roles}"))));
+    match rules {
+        Rules::Wide => wide.clone(),
+        Rules::Narrow => narrow.clone(),
+    }
 }
 
 /// A policy from its text.
-pub(crate) fn set(text: &str) -> PolicySet {
+fn set(text: &str) -> PolicySet {
     let files = [SourceFile { path: "policy.yaml".to_owned(), bytes: text.as_bytes().to_vec() }];
     let checked = check(&files, &[&postgres::KIND, &ssh::KIND], Purpose::Load);
     let problems: Vec<String> =

@@ -7,6 +7,7 @@
 //! **Invariant:** there is no runtime, no network and no clock but the seam here, so the same calls give
 //! the same bytes. Whether it answers as the real one does is the conformance suite's question.
 
+mod host;
 mod verbs;
 
 use super::KIND;
@@ -18,96 +19,11 @@ use curfew_engine::seams::connector::{
     CallError, Finding, Found, IssueOrder, Issued, Marker, Observation, Revocation, RevokeOrder, Standing, Target,
 };
 use curfew_engine::seams::{BoxFuture, Clock, Connector};
-use std::collections::{BTreeMap, BTreeSet};
+use host::World;
+pub use host::{Admits, Agent, FakeCertificate, Register, Shown};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-
-/// A certificate that some subject holds.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FakeCertificate {
-    /// Its serial.
-    pub serial: u64,
-    /// Its name: the lease's handle.
-    pub name: String,
-    /// What its key id says.
-    pub marker: Marker,
-    /// What it lets do.
-    pub actions: Vec<String>,
-    /// The subject's key.
-    pub key: String,
-}
-
-/// What is kept in the ledger about one resource.
-#[derive(Debug, Clone, Default)]
-pub struct Register {
-    pub(super) standing: BTreeMap<u64, FakeCertificate>,
-    pub(super) refused: BTreeSet<u64>,
-    pub(super) epoch: u64,
-}
-
-/// When the `curfew host` of a resource does what it is told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Agent {
-    /// At once: whoever looks finds it up to date.
-    #[default]
-    Prompt,
-    /// At its turns only ([`FakeSsh::take_turn`]); what it was told at one turn is in force at the next.
-    Late,
-}
-
-/// What a host said when it last reported.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Report {
-    /// The revocation list that sshd read then.
-    pub(super) refused: BTreeSet<u64>,
-    pub(super) sessions: Vec<u64>,
-    /// When it came, by the server's clock; none before the first.
-    pub(super) at: Option<Timestamp>,
-}
-
-/// What is on the host of one resource.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Host {
-    /// The revocation list that sshd reads.
-    pub(super) refused: BTreeSet<u64>,
-    /// The list that was fetched and is not in force yet.
-    pub(super) fetched: Option<BTreeSet<u64>>,
-    /// Open sessions by the serials they came with.
-    pub(super) sessions: Vec<u64>,
-    pub(super) reported: Report,
-    pub(super) agent: Agent,
-    pub(super) clock_offset_millis: i64,
-}
-
-/// A certificate and what its host does with it, seen from outside and changing nothing.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Shown {
-    /// The certificate.
-    pub certificate: FakeCertificate,
-    /// How the host answers a login with it.
-    pub admits: Admits,
-    /// How the host would answer if the certificate never expired.
-    pub unexpired: Admits,
-    /// How many sessions with it are open.
-    pub sessions: usize,
-}
-
-/// How a host answers a login.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Admits {
-    /// It opens a session.
-    Yes,
-    /// The certificate has expired there, or is refused.
-    No,
-}
-
-#[derive(Debug, Clone, Default)]
-pub(super) struct World {
-    pub(super) register: Register,
-    pub(super) host: Host,
-    /// Every certificate there ever was: they are with the subjects.
-    pub(super) made: BTreeMap<u64, FakeCertificate>,
-}
 
 /// How long a revocation waits for a host that is late to report.
 const PATIENCE: Duration = Duration::from_millis(2_500);

@@ -1,6 +1,7 @@
 //! What each call does to a fake resource and its host.
 
-use super::{Agent, FakeCertificate, Host, Power, Report, World};
+use super::Power;
+use super::host::{FakeCertificate, World};
 use crate::ssh::KIND;
 use crate::ssh::certificate::serial;
 use crate::ssh::public_key::PublicKey;
@@ -12,47 +13,7 @@ use curfew_engine::seams::connector::{
 };
 use std::collections::BTreeMap;
 
-impl Host {
-    fn now(&self, wall: Timestamp) -> Timestamp {
-        Timestamp::from_millis(wall.as_millis().saturating_add(self.clock_offset_millis))
-    }
-
-    pub(super) fn admits(&self, certificate: &FakeCertificate, wall: Timestamp) -> bool {
-        certificate.marker.expires_at > self.now(wall) && !self.refused.contains(&certificate.serial)
-    }
-}
-
 impl World {
-    /// What `curfew host` does on its own: ends the sessions whose certificates have expired.
-    pub(super) fn expire(&mut self, wall: Timestamp) {
-        let now = self.host.now(wall);
-        let made = &self.made;
-        self.host.sessions.retain(|s| made.get(s).is_some_and(|c| c.marker.expires_at > now));
-    }
-
-    /// What `curfew host` does when it reaches the server: nothing before its turn when it is late.
-    pub(super) fn sync(&mut self, wall: Timestamp) {
-        match self.host.agent {
-            Agent::Prompt => {
-                self.turn(wall);
-                self.turn(wall);
-            }
-            Agent::Late => self.expire(wall),
-        }
-    }
-
-    /// One turn of `curfew host`: what it fetched before comes into force, it reports, it fetches again.
-    pub(super) fn turn(&mut self, wall: Timestamp) {
-        self.expire(wall);
-        if let Some(list) = self.host.fetched.take() {
-            self.host.refused = list;
-        }
-        let refused = self.host.refused.clone();
-        self.host.sessions.retain(|s| !refused.contains(s));
-        self.host.reported = Report { refused, sessions: self.host.sessions.clone(), at: Some(wall) };
-        self.host.fetched = Some(self.register.refused.clone());
-    }
-
     fn fence(&self, target: &Target) -> Result<(), CallError> {
         let seen = self.register.epoch;
         if seen > target.epoch {
