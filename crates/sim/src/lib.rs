@@ -18,6 +18,7 @@ mod policies;
 mod regressions;
 mod script;
 mod targets;
+mod turns;
 mod world;
 
 pub use chance::Chance;

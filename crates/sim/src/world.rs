@@ -8,6 +8,7 @@ use crate::executor::Executor;
 use crate::memory::{Backup, Ledger, Memory};
 use crate::policies::{Rules, policy};
 use crate::targets::{Targets, resources};
+use crate::turns::InTurns;
 use curfew_domain::{Email, GroupName, Identity, ResourceName, Subject, SubjectId, SubjectKind};
 use curfew_engine::seams::secrets::SecretError;
 use curfew_engine::seams::{BoxFuture, Clock, Connector, Secrets};
@@ -269,7 +270,7 @@ fn engine(
         Arc::new(Edged { inner, edge: edge.clone(), chance: chance.clone() })
     };
     Arc::new(Engine::new(EngineParts {
-        store: Arc::new(store.clone()),
+        store: Arc::new(InTurns { inner: store.clone(), chance: chance.clone() }),
         clock: Arc::new(clock.clone()),
         entropy: chance.clone(),
         connectors: vec![edged(targets.databases.clone()), edged(targets.hosts.clone())],

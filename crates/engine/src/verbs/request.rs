@@ -126,7 +126,6 @@ impl Engine {
         };
         let mut changes = Changes::default();
         let mut request = changes.request(Request::created(request));
-        self.due_at(request.lapses_at);
         if automatic {
             request = self
                 .become_grant(&mut changes, request, now)
@@ -137,7 +136,9 @@ impl Engine {
         if let Some(key) = key {
             changes.0.push(Change::RequestKey { key: key_hash(who, key), request: request.id });
         }
-        match self.commit(changes).await {
+        let committed = self.commit(changes).await;
+        self.due_with(&request, now);
+        match committed {
             Ok(_) => Ok(request),
             Err(CommitError::KeyUsed(first)) => {
                 let first = self.store.request(first).await?;
@@ -163,8 +164,18 @@ impl Engine {
         let step: Transition<Grant> = Grant::approved(id, &request, scope, duration, now);
         changes.grant(step);
         changes.notices(self.notices_of_request("approved", &request, now));
-        self.due_at(now.plus(request.claim_within));
         Ok(request)
+    }
+
+    /// Makes sure that the loop of hours is awake when a request, or the grant that it became, is over. Only after the
+    /// commit, whatever it said: a loop that is woken before finds nothing, and sleeps again; and a commit may have
+    /// been written though its answer was lost.
+    pub(crate) fn due_with(&self, request: &Request, now: Timestamp) {
+        match request.state {
+            RequestState::Pending => self.due_at(request.lapses_at),
+            RequestState::Approved { .. } => self.due_at(now.plus(request.claim_within)),
+            RequestState::Denied { .. } | RequestState::Withdrawn { .. } | RequestState::Lapsed { .. } => {}
+        }
     }
 
     /// Takes one's own pending request back.
