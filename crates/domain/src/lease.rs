@@ -3,12 +3,15 @@
 use crate::audit::{AuditAction, AuditEvent};
 use crate::grant::Grant;
 use crate::id::{Id, Identified};
+use crate::leftover;
 use crate::names::{ActionName, ResourceName};
 use crate::subject::Subject;
 use crate::time::Timestamp;
 use crate::transition::{Noun, Transition, Version};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+
+pub use crate::leftover::{Leftover, LeftoverDone};
 
 /// How we know what a target shows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,31 +38,6 @@ impl Evidence {
             Self::Read { at } | Self::Unread { at, .. } => *at,
         }
     }
-}
-
-/// What was done about a thing that the subject left behind.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum LeftoverDone {
-    /// It is gone.
-    Dropped,
-    /// It belongs to a powerless owner now.
-    Quarantined,
-    /// It was left where it is, and somebody should look.
-    Reported,
-}
-
-/// Something that the subject left behind in the target.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Leftover {
-    /// What it is: `table`, `function`, `prepared transaction`, ...
-    pub kind: String,
-    /// Its name in the target.
-    pub name: String,
-    /// Where in the target; empty where there is only one place.
-    pub database: String,
-    /// What was done about it.
-    pub done: LeftoverDone,
 }
 
 /// The resource as policy defined it when the lease was made. A lease is ended by this, so that a policy
@@ -256,7 +234,8 @@ impl Lease {
         Ok(Transition::new(Self { state: LeaseState::LockedOut { since, locator, evidence }, ..self }, event))
     }
 
-    /// Says that nothing is left. The end of access stays what `LockedOut` said, if it was there.
+    /// Says that nothing is left. The end of access stays what `LockedOut` said, if it was there. Of very many
+    /// leftovers the first are named and the others counted, because evidence is kept for ever.
     ///
     /// # Errors
     /// Unless it is `Revoking` or `LockedOut`.
@@ -275,6 +254,7 @@ impl Lease {
             }
         };
         let event = self.event(AuditAction::LeaseRevoked, &Subject::system(), now);
+        let leftovers = leftover::recorded(leftovers);
         let state = LeaseState::Revoked { evidence, cleared_at: now, leftovers };
         Ok(Transition::new(Self { state, ..self }, event))
     }

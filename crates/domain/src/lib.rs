@@ -13,6 +13,7 @@ pub mod grant;
 pub mod id;
 pub mod input;
 pub mod lease;
+mod leftover;
 pub mod limits;
 pub mod names;
 pub mod request;

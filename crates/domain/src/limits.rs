@@ -36,3 +36,14 @@ pub const BODY_BYTES: usize = 64 * 1024;
 pub const TARGET_NAME_BYTES: usize = 63;
 /// Bytes of the public half a client sends for one lease.
 pub const PUBLIC_HALF_BYTES: usize = 1_024;
+/// Things a subject left behind that the record of one lease names; the others it counts.
+pub const LEFTOVERS_NAMED: usize = 1_024;
+/// Bytes of all the names and kinds among those.
+pub const LEFTOVERS_BYTES: usize = 256 * 1024;
+/// Bytes of one such name.
+pub const LEFTOVER_TEXT_BYTES: usize = 512;
+/// Bytes of the reason in one audit event.
+pub const AUDIT_REASON_BYTES: usize = 64 * 1024;
+/// Bytes of the facts in one audit event. More than all that is bounded elsewhere comes to, so that it is reached
+/// only by what nobody thought of.
+pub const AUDIT_DETAILS_BYTES: usize = 4 << 20;

@@ -58,10 +58,11 @@ impl Engine {
     async fn hours(&self) {
         self.begun_hours.given().await;
         loop {
-            let next = self.end_what_is_due().await;
+            // What falls due by a commit that the look at the ledger just misses is kept beside what it finds.
+            self.next_due.store(i64::MAX, Ordering::SeqCst);
+            let found = self.end_what_is_due().await.map_or(i64::MAX, Timestamp::as_millis);
+            let wake = Timestamp::from_millis(self.next_due.fetch_min(found, Ordering::SeqCst).min(found));
             let now = self.clock.now();
-            let wake = next.unwrap_or(Timestamp::from_millis(i64::MAX));
-            self.next_due.store(wake.as_millis(), Ordering::SeqCst);
             loop {
                 let left = Duration::from_millis(wake.millis_since(self.clock.now().max(now)));
                 if left.is_zero() || self.next_due.load(Ordering::SeqCst) < wake.as_millis() {

@@ -5,7 +5,6 @@ use crate::activation::ATTEMPTS;
 use crate::engine::Changes;
 use crate::seams::connector::Revocation;
 use crate::seams::store::{CommitError, ReadError};
-use curfew_domain::lease::Leftover;
 use curfew_domain::{EndCause, Grant, GrantState, Id, Lease, LeaseState, Subject, Timestamp};
 use std::sync::PoisonError;
 
@@ -123,7 +122,7 @@ impl Engine {
         }
         match seen {
             Revocation::Revoked { evidence, leftovers } => {
-                let step = lease.revoked(evidence.clone(), named(leftovers), now).ok()?;
+                let step = lease.revoked(evidence.clone(), leftovers.clone(), now).ok()?;
                 Some(changes.lease(step))
             }
             Revocation::LockedOut { evidence, because } => {
@@ -193,19 +192,6 @@ impl Engine {
             live.remove(id);
         }
     }
-}
-
-/// How many leftovers stand in the record by name. A subject can leave any number behind, and evidence is for ever.
-const NAMED_LEFTOVERS: usize = 1_024;
-
-fn named(leftovers: &[Leftover]) -> Vec<Leftover> {
-    let mut named: Vec<Leftover> = leftovers.iter().take(NAMED_LEFTOVERS).cloned().collect();
-    let more = leftovers.len() - named.len();
-    if let (true, Some(last)) = (more > 0, leftovers.last()) {
-        let name = format!("{more} more, which the target's own catalog lists");
-        named.push(Leftover { kind: "further leftovers".to_owned(), name, ..last.clone() });
-    }
-    named
 }
 
 fn unfinished(lease: Lease) -> Option<Lease> {

@@ -19,6 +19,7 @@ pub(crate) struct SimClock(Arc<Mutex<Hands>>);
 struct Hands {
     monotonic: Duration,
     wall_offset: i64,
+    stepped_at: Duration,
     tickets: u64,
     timers: BTreeMap<(Duration, u64), Waker>,
 }
@@ -46,7 +47,14 @@ impl SimClock {
 
     /// Steps the wall clock, leaving the monotonic one alone.
     pub(crate) fn step(&self, millis: i64) {
-        self.hands().wall_offset += millis;
+        let mut hands = self.hands();
+        hands.wall_offset += millis;
+        hands.stepped_at = hands.monotonic;
+    }
+
+    /// When the wall clock was last stepped, on the monotonic one.
+    pub(crate) fn stepped_at(&self) -> Duration {
+        self.hands().stepped_at
     }
 
     /// A crashed server's timers are gone.

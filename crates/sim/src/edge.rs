@@ -1,4 +1,5 @@
-//! The edge of the process: before and after every call to a target the server may die.
+//! The edge of the process: before and after every call to a target the server may die, and a call that it made
+//! before it died may arrive after the next server has begun.
 
 use crate::chance::Chance;
 use curfew_domain::connector::ConnectorKind;
@@ -6,8 +7,9 @@ use curfew_engine::seams::connector::{
     CallError, Finding, Found, IssueOrder, Issued, Observation, Revocation, RevokeOrder, Target,
 };
 use curfew_engine::seams::{BoxFuture, Connector};
-use std::sync::Arc;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Where and how often the server dies.
 #[derive(Default)]
@@ -20,6 +22,25 @@ pub(crate) struct Edge {
     pub(crate) dies_once_in: AtomicUsize,
     /// It has died.
     pub(crate) dead: AtomicBool,
+    calls: AtomicU64,
+    in_flight: Mutex<BTreeMap<u64, LateCall>>,
+}
+
+/// A call to make something, on its way to a target when its server died.
+#[derive(Clone)]
+pub(crate) struct LateCall {
+    connector: Arc<dyn Connector>,
+    target: Target,
+    orders: Vec<IssueOrder>,
+}
+
+impl LateCall {
+    /// It arrives. Says what the target answered, to nobody.
+    pub(crate) async fn arrive(self) -> String {
+        let answers = self.connector.issue(&self.target, &self.orders).await;
+        let made = answers.iter().filter(|answer| answer.is_ok()).count();
+        format!("{made} of {} made in {}", answers.len(), self.target.resource)
+    }
 }
 
 impl Edge {
@@ -32,6 +53,15 @@ impl Edge {
             self.dead.store(true, Ordering::SeqCst);
         }
         dies
+    }
+
+    /// The calls that were on their way when the server died.
+    pub(crate) fn drain(&self) -> Vec<LateCall> {
+        std::mem::take(&mut *self.in_flight()).into_values().collect()
+    }
+
+    fn in_flight(&self) -> std::sync::MutexGuard<'_, BTreeMap<u64, LateCall>> {
+        self.in_flight.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -55,6 +85,18 @@ impl Edged {
             std::future::pending::<()>().await;
         }
     }
+
+    async fn issue_all(&self, target: &Target, orders: &[IssueOrder]) -> Vec<Result<Issued, CallError>> {
+        let call = LateCall { connector: self.inner.clone(), target: target.clone(), orders: orders.to_vec() };
+        // Two calls may begin before either passes a boundary, so boundaries do not number them.
+        let number = self.edge.calls.fetch_add(1, Ordering::SeqCst);
+        self.edge.in_flight().insert(number, call);
+        self.boundary().await;
+        let answers = self.inner.issue(target, orders).await;
+        self.edge.in_flight().remove(&number);
+        self.boundary().await;
+        answers
+    }
 }
 
 impl Connector for Edged {
@@ -75,7 +117,7 @@ impl Connector for Edged {
         target: &'a Target,
         orders: &'a [IssueOrder],
     ) -> BoxFuture<'a, Vec<Result<Issued, CallError>>> {
-        Box::pin(self.around(self.inner.issue(target, orders)))
+        Box::pin(self.issue_all(target, orders))
     }
     fn revoke<'a>(
         &'a self,

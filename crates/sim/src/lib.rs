@@ -6,10 +6,19 @@
 
 mod chance;
 mod clock;
+mod commits;
 mod edge;
 mod executor;
 mod invariants;
+mod luck;
+mod memory;
+mod people;
+mod policies;
+#[cfg(test)]
+mod regressions;
 mod script;
+mod targets;
+mod turns;
 mod world;
 
 pub use chance::Chance;

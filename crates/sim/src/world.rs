@@ -1,47 +1,26 @@
-//! The world: one ledger, two targets, a few people, and a server that may die and come back.
+//! The world: one ledger, four targets, a few people, and a server that may die and come back.
 
 use crate::chance::Chance;
 use crate::clock::SimClock;
-use crate::edge::{Edge, Edged};
+use crate::commits::CommitTrouble;
+use crate::edge::{Edge, Edged, LateCall};
 use crate::executor::Executor;
-use curfew_connectors::postgres::KIND;
-use curfew_connectors::postgres::fake::FakePostgres;
+use crate::memory::{Backup, Ledger, Memory};
+use crate::policies::{Rules, policy};
+use crate::targets::{Targets, resources};
+use crate::turns::InTurns;
 use curfew_domain::{Email, GroupName, Identity, ResourceName, Subject, SubjectId, SubjectKind};
 use curfew_engine::seams::secrets::SecretError;
 use curfew_engine::seams::{BoxFuture, Clock, Connector, Secrets};
 use curfew_engine::{Audience, Engine, EngineParts, Unnamed};
-use curfew_policy::{PolicySet, Purpose, SourceFile, check};
-use curfew_store::memory::{CommitPoint, Fault, MemoryStore};
+use curfew_policy::PolicySet;
+use curfew_store::memory::MemoryStore;
 use futures::FutureExt;
 use secrecy::SecretString;
 use std::fmt::Write as _;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-
-const POLICY: &str = r#"
-groups:
-  dba: [ann@example.com, bob@example.com]
-resources:
-  - {name: services/db, connector: postgres, admin: "env:CURFEW_SERVICES_DB_URL"}
-  - {name: services/mq, connector: postgres, admin: "env:CURFEW_SERVICES_MQ_URL"}
-administrators: [root@example.com]
-roles:
-  - name: debug
-    duration: {min: 1s, default: 10m, max: 1h}
-    conditions: [{resource: services/db, actions: [read, write]}]
-    deny: [mallory@example.com]
-    approvers: [group:dba]
-  - name: everywhere
-    duration: 20m
-    conditions: [{resource: "services/*", actions: [read]}]
-    approvers: [ann@example.com, dev@example.com]
-  - name: glance
-    requesters: [dev@example.com, eve@example.com]
-    duration: 2m
-    conditions: [{resource: services/mq, actions: [read]}]
-    approval: automatic
-"#;
 
 /// What may go wrong in a run.
 #[derive(Debug, Clone, Copy, Default)]
@@ -52,8 +31,19 @@ pub struct Trouble {
     pub crash_at: u64,
     /// A commit fails, or its answer is lost, once in so many; never when 0.
     pub commit_fault_once_in: usize,
-    /// A step of the script breaks a target, a clock or a role once in so many; never when 0.
+    /// A step of the script breaks a target, a clock, the ledger or a role once in so many; never when 0.
     pub target_fault_once_in: usize,
+}
+
+/// When the server that runs now began to serve, on the monotonic clock.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Serving {
+    pub(crate) started: Duration,
+    pub(crate) since: Option<Duration>,
+    /// How far the last server that served was behind the time that had passed, in milliseconds.
+    behind: i64,
+    /// How much time starts have lost: with the wall clock set back, a start knows no more than the last event.
+    pub(crate) lost: i64,
 }
 
 /// Everything there is.
@@ -61,11 +51,16 @@ pub struct World {
     pub(crate) chance: Arc<Chance>,
     pub(crate) clock: SimClock,
     pub(crate) store: MemoryStore,
-    pub(crate) targets: Arc<FakePostgres>,
+    pub(crate) targets: Targets,
     pub(crate) edge: Arc<Edge>,
     pub(crate) engine: Arc<Engine>,
+    pub(crate) rules: PolicySet,
+    pub(crate) memory: Memory,
+    pub(crate) backup: Option<Backup>,
+    pub(crate) late: Vec<LateCall>,
+    pub(crate) serving: Arc<Mutex<Serving>>,
+    pub(crate) commits: Arc<CommitTrouble>,
     executor: Executor,
-    commit_faults: Arc<Mutex<usize>>,
     /// What happened, line by line.
     pub trace: Arc<Mutex<String>>,
     /// How often the server died.
@@ -78,15 +73,6 @@ impl Secrets for OneSecret {
     fn resolve(&self, resource: &ResourceName, _: Option<&str>) -> Result<Option<SecretString>, SecretError> {
         Ok(Some(SecretString::from(format!("postgres://manager@{}.invalid/fake", resource.as_str().replace('/', ".")))))
     }
-}
-
-/// The policy of every world.
-pub(crate) fn policy() -> PolicySet {
-    let files = [SourceFile { path: "policy.yaml".to_owned(), bytes: POLICY.as_bytes().to_vec() }];
-    let checked = check(&files, &[&KIND], Purpose::Load);
-    let problems: Vec<String> =
-        checked.problems.iter().map(|p| format!("{}:{} {}", p.line, p.column, p.message)).collect();
-    checked.set.unwrap_or_else(|| panic!("the simulator's policy: {problems:?}"))
 }
 
 /// A person, as a sign-in would give them.
@@ -105,11 +91,12 @@ impl World {
         let edge = Arc::new(Edge::default());
         edge.dies_once_in.store(trouble.crash_once_in, Ordering::SeqCst);
         edge.dies_at.store(trouble.crash_at, Ordering::SeqCst);
-        let commit_faults = Arc::new(Mutex::new(trouble.commit_fault_once_in));
-        let store = MemoryStore::new().with_faults(faults(&chance, &edge, &commit_faults));
-        let targets = Arc::new(FakePostgres::new(Arc::new(clock.clone())));
-        let engine = engine(&store, &clock, &targets, &edge, &chance);
-        let trace = Arc::default();
+        let commits = Arc::new(CommitTrouble::new(trouble.commit_fault_once_in));
+        let store = MemoryStore::new().with_faults(commits.faults(&chance, &edge));
+        let as_clock: Arc<dyn Clock> = Arc::new(clock.clone());
+        let targets = Targets::new(&as_clock);
+        let rules = policy(Rules::default());
+        let engine = engine(&store, &clock, &targets, &edge, &chance, &rules);
         let mut world = Self {
             chance,
             clock,
@@ -117,9 +104,14 @@ impl World {
             targets,
             edge,
             engine,
+            rules,
+            memory: Memory::default(),
+            backup: None,
+            late: Vec::new(),
+            serving: Arc::default(),
+            commits,
             executor: Executor::default(),
-            commit_faults,
-            trace,
+            trace: Arc::default(),
             crashes: 0,
         };
         world.boot();
@@ -161,29 +153,95 @@ impl World {
     pub fn calm(&self) {
         self.edge.dies_once_in.store(0, Ordering::SeqCst);
         self.edge.dies_at.store(0, Ordering::SeqCst);
-        *self.commit_faults.lock().unwrap_or_else(PoisonError::into_inner) = 0;
+        self.commits.calm();
+        self.targets.mend();
     }
 
+    /// The server dies and is started again on what is durable.
     pub(crate) fn die_and_return(&mut self) {
+        self.die();
+        self.store = self.store.reopen();
+        self.come_back();
+    }
+
+    fn die(&mut self) {
         self.note("the server dies");
         self.crashes += 1;
         self.store.crash();
         self.executor.kill();
         self.clock.clear();
+        let behind = self.clock.truth().as_millis() - self.engine.now().as_millis();
+        {
+            let mut serving = self.serving();
+            if serving.since.take().is_some() {
+                serving.behind = behind;
+            }
+        }
+        let calls = self.edge.drain();
+        let chance = self.chance.clone();
+        self.late.extend(calls.into_iter().filter(|_| chance.one_in(2)));
+    }
+
+    fn come_back(&mut self) {
         self.clock.advance(self.clock.monotonic() + Duration::from_millis(500));
         self.edge.dead.store(false, Ordering::SeqCst);
-        self.store = self.store.reopen();
-        self.engine = engine(&self.store, &self.clock, &self.targets, &self.edge, &self.chance);
+        self.engine = engine(&self.store, &self.clock, &self.targets, &self.edge, &self.chance, &self.rules);
         self.boot();
+    }
+
+    /// Copies the ledger.
+    pub(crate) fn back_up(&mut self) {
+        self.note("somebody copies the ledger");
+        self.backup = Some(self.memory.back_up(&self.store, &self.targets));
+    }
+
+    /// The server dies, and is started on the older copy of its ledger.
+    pub(crate) fn restore(&mut self) {
+        let Some(backup) = self.backup.take() else { return self.back_up() };
+        self.note("the ledger is lost");
+        let before = Ledger::read(&self.store.reopen());
+        self.die();
+        self.note("an older copy of the ledger is restored");
+        self.store = backup.store.copy();
+        self.targets.hosts.restore(&backup.registers);
+        let after = Ledger::read(&self.store);
+        self.memory.set_back(&backup, &before, &after);
+        self.come_back();
+    }
+
+    /// A call that an earlier server made arrives.
+    pub(crate) fn late_call(&mut self) {
+        if let Some(call) = self.late.pop() {
+            self.begin("a call of a dead server arrives".to_owned(), call.arrive().boxed());
+        }
+    }
+
+    /// Whether a target has been served by an epoch that this server does not have: by a later ledger.
+    pub(crate) fn is_behind(&self) -> bool {
+        let ours = futures::executor::block_on(curfew_engine::seams::Store::fact(&self.store, "epoch"));
+        let ours: u64 = ours.ok().flatten().and_then(|text| text.parse().ok()).unwrap_or(0);
+        resources().iter().any(|resource| self.targets.epoch(resource) > ours)
+    }
+
+    pub(crate) fn serving(&self) -> std::sync::MutexGuard<'_, Serving> {
+        self.serving.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn boot(&mut self) {
         let engine = self.engine.clone();
         self.executor.spawn(async move { engine.drive().await }.boxed());
-        let (engine, edge) = (self.engine.clone(), self.edge.clone());
+        let (engine, edge, clock, serving) =
+            (self.engine.clone(), self.edge.clone(), self.clock.clone(), self.serving.clone());
+        let started = clock.monotonic();
         let verb = async move {
             match engine.start().await {
-                Ok(()) => "serving".to_owned(),
+                Ok(()) => {
+                    let behind = clock.truth().as_millis() - engine.now().as_millis();
+                    let mut serving = serving.lock().unwrap_or_else(PoisonError::into_inner);
+                    serving.lost += (behind - serving.behind).max(0);
+                    (serving.started, serving.since) = (started, Some(clock.monotonic()));
+                    "serving".to_owned()
+                }
                 Err(error) => {
                     // A server that cannot start exits, and is started again.
                     edge.dead.store(true, Ordering::SeqCst);
@@ -203,39 +261,24 @@ fn note(trace: &Mutex<String>, clock: &SimClock, line: &str) {
 fn engine(
     store: &MemoryStore,
     clock: &SimClock,
-    targets: &Arc<FakePostgres>,
+    targets: &Targets,
     edge: &Arc<Edge>,
     chance: &Arc<Chance>,
+    rules: &PolicySet,
 ) -> Arc<Engine> {
-    let inner: Arc<dyn Connector> = targets.clone();
+    let edged = |inner: Arc<dyn Connector>| -> Arc<dyn Connector> {
+        Arc::new(Edged { inner, edge: edge.clone(), chance: chance.clone() })
+    };
     Arc::new(Engine::new(EngineParts {
-        store: Arc::new(store.clone()),
+        store: Arc::new(InTurns { inner: store.clone(), chance: chance.clone() }),
         clock: Arc::new(clock.clone()),
         entropy: chance.clone(),
-        connectors: vec![Arc::new(Edged { inner, edge: edge.clone(), chance: chance.clone() })],
+        connectors: vec![edged(targets.databases.clone()), edged(targets.hosts.clone())],
         secrets: Arc::new(OneSecret),
-        policy: policy(),
+        policy: rules.clone(),
         audience: Audience { mail_from: None, webhooks: vec!["siem".to_owned()] },
         unnamed: Unnamed::Nobody,
     }))
-}
-
-fn faults(chance: &Arc<Chance>, edge: &Arc<Edge>, odds: &Arc<Mutex<usize>>) -> curfew_store::memory::Faults {
-    let (chance, edge, odds) = (chance.clone(), edge.clone(), odds.clone());
-    Arc::new(move |_: CommitPoint<'_>| {
-        if edge.dies(&chance) {
-            return Fault::CrashBefore;
-        }
-        if edge.dies(&chance) {
-            return Fault::CrashAfter;
-        }
-        let odds = *odds.lock().unwrap_or_else(PoisonError::into_inner);
-        match odds {
-            0 => Fault::None,
-            n if chance.one_in(n) => *chance.pick(&[Fault::FailBefore, Fault::LoseReply]),
-            _ => Fault::None,
-        }
-    })
 }
 
 impl Trouble {

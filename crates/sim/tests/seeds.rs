@@ -19,31 +19,33 @@ fn count() -> u64 {
 fn fresh_seeds_hold_every_invariant() {
     let from = fresh();
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get) as u64;
-    let (mut crashes, mut events) = (0, 0);
+    let (mut crashes, mut restored, mut events) = (0, 0, 0);
     std::thread::scope(|scope| {
         let work = |thread: u64| {
             move || {
-                let (mut crashes, mut events) = (0, 0);
+                let (mut crashes, mut restored, mut events) = (0, 0, 0);
                 for seed in (from..from + count()).skip(thread as usize).step_by(threads as usize) {
                     let run = run(seed, 60, Trouble::of(seed));
                     if let Some(broken) = &run.broken {
                         panic!("seed {seed}: {broken}; replay it with `cargo xtask sim --seed {seed}`");
                     }
                     crashes += u64::from(run.crashes);
+                    restored += u64::from(run.restored);
                     events += run.events;
                 }
-                (crashes, events)
+                (crashes, restored, events)
             }
         };
         let workers: Vec<_> = (0..threads).map(|thread| scope.spawn(work(thread))).collect();
         for worker in workers {
             let done = worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
             crashes += done.0;
-            events += done.1;
+            restored += done.1;
+            events += done.2;
         }
     });
-    println!("{} seeds from {from}: {crashes} crashes, {events} audit events", count());
-    assert!(crashes > 0 && events > 10 * count(), "the seeds must do something");
+    println!("{} seeds from {from}: {crashes} crashes, {restored} restored ledgers, {events} audit events", count());
+    assert!(crashes > 0 && restored > 0 && events > 10 * count(), "the seeds must do something");
 }
 
 #[test]

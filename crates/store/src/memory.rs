@@ -97,6 +97,14 @@ impl MemoryStore {
         Self { ledger: Arc::clone(&self.ledger), crashed: Arc::default(), faults: self.faults.clone() }
     }
 
+    /// A ledger of its own that holds what this one holds now, with the same faults: a backup, and on another
+    /// call of this the ledger that is restored from it.
+    #[must_use]
+    pub fn copy(&self) -> Self {
+        let ledger = self.with_ledger(|ledger| ledger.clone());
+        Self { ledger: Arc::new(Mutex::new(ledger)), crashed: Arc::default(), faults: self.faults.clone() }
+    }
+
     fn with_ledger<T>(&self, run: impl FnOnce(&mut Ledger) -> T) -> T {
         run(&mut self.ledger.lock().unwrap_or_else(PoisonError::into_inner))
     }

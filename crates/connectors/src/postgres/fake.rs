@@ -84,6 +84,16 @@ impl FakePostgres {
         self.lock_inner().faults.queue(resource, call, fault);
     }
 
+    /// Forgets the faults that are still to come.
+    pub fn mend(&self, resource: &ResourceName) {
+        self.lock_inner().faults.mend(resource);
+    }
+
+    /// The highest epoch that a target has seen; none before the first `prepare`.
+    pub fn epoch(&self, resource: &ResourceName) -> Option<u64> {
+        self.with(resource, |world| world.epoch)
+    }
+
     /// Takes a target's network away, or gives it back.
     pub fn set_power(&self, resource: &ResourceName, power: Power) {
         self.lock_inner().faults.set_power(resource, power);
@@ -158,6 +168,11 @@ impl FakePostgres {
         self.with(resource, |world| world.sessions.iter().filter(|s| **s == oid).count())
     }
 
+    /// The oid of every open session, also of roles that are gone.
+    pub fn open_sessions(&self, resource: &ResourceName) -> Vec<u32> {
+        self.with(resource, |world| world.sessions.clone())
+    }
+
     fn with<T>(&self, resource: &ResourceName, look: impl FnOnce(&mut World) -> T) -> T {
         look(self.lock_inner().worlds.entry(resource.clone()).or_default())
     }
@@ -181,6 +196,9 @@ impl FakePostgres {
         if fault == Some(Fault::Refuse) {
             return Err(CallError::Refused { resource, message });
         }
+        if fault == Some(Fault::LoseCall) {
+            return Err(CallError::Lost { resource, message });
+        }
         if fault == Some(Fault::Down) || self.lock_inner().faults.power(&target.resource) == Power::Down {
             return Err(CallError::Unreachable { resource, message });
         }
@@ -194,7 +212,7 @@ impl FakePostgres {
                     *world = World { last_oid: world.last_oid, epoch: world.epoch, ..before };
                     answer
                 }
-                Some(Fault::Slow(_) | Fault::Refuse | Fault::Down) | None => answer,
+                Some(Fault::Slow(_) | Fault::Refuse | Fault::LoseCall | Fault::Down) | None => answer,
             }
         })
     }

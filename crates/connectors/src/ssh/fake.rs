@@ -1,11 +1,13 @@
 //! SSH hosts in memory, for the simulator: one host for each resource, with a `curfew host` that reports.
 //!
 //! What is special about SSH is kept: a certificate, once made, is with the subject and cannot be taken back.
-//! It opens the host until it expires there or the host refuses it, and a host that is down learns nothing.
+//! It opens the host until it expires there or the host refuses it; a host that is down learns nothing, and one
+//! that is late refuses nothing new. What is known of a host is what it last reported.
 //!
 //! **Invariant:** there is no runtime, no network and no clock but the seam here, so the same calls give
 //! the same bytes. Whether it answers as the real one does is the conformance suite's question.
 
+mod host;
 mod verbs;
 
 use super::KIND;
@@ -17,48 +19,14 @@ use curfew_engine::seams::connector::{
     CallError, Finding, Found, IssueOrder, Issued, Marker, Observation, Revocation, RevokeOrder, Standing, Target,
 };
 use curfew_engine::seams::{BoxFuture, Clock, Connector};
-use std::collections::{BTreeMap, BTreeSet};
+use host::World;
+pub use host::{Admits, Agent, FakeCertificate, Register, Shown};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-/// A certificate that some subject holds.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FakeCertificate {
-    /// Its serial.
-    pub serial: u64,
-    /// Its name: the lease's handle.
-    pub name: String,
-    /// What its key id says.
-    pub marker: Marker,
-    /// What it lets do.
-    pub actions: Vec<String>,
-    /// The subject's key.
-    pub key: String,
-}
-
-/// What is kept in the ledger about one resource.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Register {
-    pub(super) standing: BTreeMap<u64, FakeCertificate>,
-    pub(super) refused: BTreeSet<u64>,
-    pub(super) epoch: u64,
-}
-
-/// What is on the host of one resource.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Host {
-    pub(super) refused: BTreeSet<u64>,
-    /// Open sessions by the serials they came with.
-    pub(super) sessions: Vec<u64>,
-    pub(super) clock_offset_millis: i64,
-}
-
-#[derive(Debug, Clone, Default)]
-pub(super) struct World {
-    pub(super) register: Register,
-    pub(super) host: Host,
-    /// Every certificate there ever was: they are with the subjects.
-    pub(super) made: BTreeMap<u64, FakeCertificate>,
-}
+/// How long a revocation waits for a host that is late to report.
+const PATIENCE: Duration = Duration::from_millis(2_500);
 
 /// SSH resources in memory, each with one host.
 pub struct FakeSsh {
@@ -88,6 +56,59 @@ impl FakeSsh {
     /// until it refuses them.
     pub fn set_power(&self, resource: &ResourceName, power: Power) {
         self.lock_inner().faults.set_power(resource, power);
+    }
+
+    /// Forgets the faults that are still to come.
+    pub fn mend(&self, resource: &ResourceName) {
+        self.lock_inner().faults.mend(resource);
+    }
+
+    /// How fast a host's agent is from now on.
+    pub fn set_agent(&self, resource: &ResourceName, agent: Agent) {
+        self.with(resource, |world| world.host.agent = agent);
+    }
+
+    /// One turn of a host's agent, if the host is up: it puts the list in force that it fetched before, ends the
+    /// sessions of that list, reports, and fetches the next list.
+    pub fn take_turn(&self, resource: &ResourceName) {
+        let wall = self.clock.wall();
+        let power = self.lock_inner().faults.power(resource);
+        self.with(resource, |world| match power {
+            Power::Up => world.turn(wall),
+            Power::Down => world.expire(wall),
+        });
+    }
+
+    /// Every certificate of a resource as its host treats it now. Nobody reaches the host for this.
+    pub fn look(&self, resource: &ResourceName) -> Vec<Shown> {
+        let wall = self.clock.wall();
+        self.with(resource, |world| {
+            let host = &world.host;
+            let shown = |certificate: &FakeCertificate| Shown {
+                certificate: certificate.clone(),
+                admits: if host.admits(certificate, wall) { Admits::Yes } else { Admits::No },
+                unexpired: if host.refused.contains(&certificate.serial) { Admits::No } else { Admits::Yes },
+                sessions: host.sessions.iter().filter(|s| **s == certificate.serial).count(),
+            };
+            world.made.values().map(shown).collect()
+        })
+    }
+
+    /// What the ledger keeps of every resource, as a copy of the ledger would hold it.
+    pub fn registers(&self) -> BTreeMap<ResourceName, Register> {
+        self.lock_inner().worlds.iter().map(|(name, world)| (name.clone(), world.register.clone())).collect()
+    }
+
+    /// The ledger is an older copy: so is what it keeps of every resource. Hosts and subjects keep what they have.
+    pub fn restore(&self, registers: &BTreeMap<ResourceName, Register>) {
+        for (name, world) in &mut self.lock_inner().worlds {
+            world.register = registers.get(name).cloned().unwrap_or_default();
+        }
+    }
+
+    /// The highest epoch that has served a resource, as the ledger has it.
+    pub fn epoch(&self, resource: &ResourceName) -> u64 {
+        self.with(resource, |world| world.register.epoch)
     }
 
     /// Moves a host's clock away from ours.
@@ -196,6 +217,9 @@ impl FakeSsh {
         if fault == Some(Fault::Refuse) {
             return Err(CallError::Refused { resource, message });
         }
+        if fault == Some(Fault::LoseCall) {
+            return Err(CallError::Lost { resource, message });
+        }
         let wall = self.clock.wall();
         let reached = self.reach(&target.resource, wall);
         let power = if fault == Some(Fault::Down) { Power::Down } else { reached };
@@ -208,7 +232,7 @@ impl FakeSsh {
                     world.host = before;
                     answer
                 }
-                Some(Fault::Slow(_) | Fault::Refuse | Fault::Down) | None => answer,
+                Some(Fault::Slow(_) | Fault::Refuse | Fault::LoseCall | Fault::Down) | None => answer,
             }
         })
     }
@@ -256,9 +280,15 @@ impl Connector for FakeSsh {
         orders: &'a [RevokeOrder],
     ) -> BoxFuture<'a, Vec<Result<Revocation, CallError>>> {
         Box::pin(async move {
-            let verb = |world: &mut World, power, wall| Ok(verbs::revoke(world, target, orders, power, wall));
-            let answers = self.call(target, Call::Revoke, verb).await;
-            answers.unwrap_or_else(|e| vec![Err(e); orders.len()])
+            let verb = |world: &mut World, power, wall| verbs::revoke(world, target, orders, power, wall);
+            match self.call(target, Call::Revoke, verb).await {
+                Ok(answers) if answers.iter().all(Result::is_ok) => answers,
+                Ok(_) => {
+                    self.clock.sleep(PATIENCE).await;
+                    self.with(&target.resource, |world| verbs::verdicts(world, target, orders))
+                }
+                Err(error) => vec![Err(error); orders.len()],
+            }
         })
     }
 

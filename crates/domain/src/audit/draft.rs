@@ -3,6 +3,7 @@
 //! Only one writer can give out places, and everybody waits for it. So whoever brings an event spells it
 //! out, and the writer has only to put `seq` into the gap and to hash.
 
+use super::bound::keep_within_limits;
 use super::canonical;
 use super::event::{AuditAction, AuditEvent, Detail, SealedEvent};
 use super::merkle::TreeHash;
@@ -38,6 +39,7 @@ impl AuditEvent {
     #[must_use]
     pub fn draft(mut self) -> Draft {
         make_details_sayable(&mut self);
+        keep_within_limits(&mut self);
         // Texts sort by bytes in our maps, by UTF-16 units in RFC 8785; in ASCII that is the same.
         let spelled = if self.details.iter().all(|(key, detail)| key.is_ascii() && has_ascii_keys(detail)) {
             spell_in_order(&self)

@@ -6,6 +6,7 @@
 //!
 //! **Invariant:** nothing here reads a clock, a file or a key store. Bytes go in, bytes and verdicts come out.
 
+mod bound;
 pub mod canonical;
 pub mod checkpoint;
 pub mod draft;

@@ -3,6 +3,7 @@
 //! What is hashed is the canonical JSON of the event's fields and `seq`; the line of an export is the same
 //! with `leaf_hash` among them. Fields that an event lacks are left out of both.
 
+use super::bound::keep_within_limits;
 use super::canonical::{self, LARGEST_INTEGER, NESTING, NotCanonicalBytes};
 use super::event::{AuditEvent, Detail, SealedEvent};
 use super::merkle::{NotAHash, TreeHash};
@@ -38,6 +39,7 @@ impl AuditEvent {
 
     fn place(mut self, seq: u64) -> (SealedEvent, Map<String, Value>) {
         make_details_sayable(&mut self);
+        keep_within_limits(&mut self);
         let sealed = SealedEvent { seq, event: self, leaf_hash: String::new() };
         let fields = sealed.fields();
         (sealed, fields)

@@ -73,7 +73,9 @@ impl Engine {
             let mut changes = Changes::default();
             let request = changes.request(request.approve(self.verdict(who, Verdict::Approve, stage, &judging))?);
             let request = self.become_grant(&mut changes, request, now)?;
-            match self.commit(changes).await {
+            let committed = self.commit(changes).await;
+            self.due_with(&request, now);
+            match committed {
                 Ok(_) => return Ok(request),
                 Err(CommitError::Conflict(_)) => {}
                 Err(other) => return Err(DecideError::Commit(other)),

@@ -128,7 +128,6 @@ impl Engine {
         };
         let mut changes = Changes::default();
         let mut request = changes.request(Request::created(request));
-        self.due_at(request.due_at().unwrap_or(request.lapses_at));
         if automatic {
             request = self
                 .become_grant(&mut changes, request, now)
@@ -139,7 +138,9 @@ impl Engine {
         if let Some(key) = key {
             changes.0.push(Change::RequestKey { key: key_hash(who, key), request: request.id });
         }
-        match self.commit(changes).await {
+        let committed = self.commit(changes).await;
+        self.due_with(&request, now);
+        match committed {
             Ok(_) => Ok(request),
             Err(CommitError::KeyUsed(first)) => {
                 let first = self.store.request(first).await?;
@@ -165,8 +166,17 @@ impl Engine {
         let step: Transition<Grant> = Grant::approved(id, &request, scope, duration, now);
         changes.grant(step);
         changes.notices(self.notices_of_request("approved", &request, now));
-        self.due_at(now.plus(request.claim_within));
         Ok(request)
+    }
+
+    /// Makes sure that the loop of hours is awake when a request, or the grant that it became, is over. Only after the
+    /// commit, whatever it said: a loop that is woken before finds nothing, and sleeps again; and a commit may have
+    /// been written though its answer was lost.
+    pub(crate) fn due_with(&self, request: &Request, now: Timestamp) {
+        let claimable = request.grant_id().map(|_| now.plus(request.claim_within));
+        if let Some(due) = request.due_at().or(claimable) {
+            self.due_at(due);
+        }
     }
 
     /// Takes one's own pending request back.
@@ -202,10 +212,9 @@ impl Engine {
         // Those to whom a stage was opened hear of it as of a new ask.
         let about = if matches!(request.state, RequestState::Pending) { "requested" } else { request.state_word() };
         changes.notices(self.notices_of_request(about, &request, now));
-        if let Some(due) = request.due_at() {
-            self.due_at(due);
-        }
-        match self.commit(changes).await {
+        let committed = self.commit(changes).await;
+        self.due_with(&request, now);
+        match committed {
             Ok(_) | Err(CommitError::Conflict(_) | CommitError::KeyUsed(_)) => true,
             Err(CommitError::Unavailable(_)) => false,
         }

@@ -10,7 +10,7 @@ use curfew_engine::seams::store::{
 };
 use std::collections::BTreeMap;
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Ledger {
     commits: u64,
     requests: BTreeMap<u128, Request>,

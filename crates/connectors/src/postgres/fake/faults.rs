@@ -33,6 +33,8 @@ pub enum Fault {
     Refuse,
     /// It happens, and the answer is lost.
     LoseReply,
+    /// It is lost on the way: nothing happens, and nobody can tell that from a lost answer.
+    LoseCall,
     /// The answer is right; then the target falls back to how it was before the call, as one that was
     /// restored from a backup does.
     Forget,
@@ -54,6 +56,10 @@ impl Faults {
 
     pub(crate) fn due(&mut self, resource: &ResourceName, call: Call) -> Option<Fault> {
         self.queued.get_mut(&(resource.clone(), call)).and_then(VecDeque::pop_front)
+    }
+
+    pub(crate) fn mend(&mut self, resource: &ResourceName) {
+        self.queued.retain(|(of, _), _| of != resource);
     }
 
     pub(crate) fn set_power(&mut self, resource: &ResourceName, power: Power) {

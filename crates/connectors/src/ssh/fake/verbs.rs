@@ -1,6 +1,7 @@
 //! What each call does to a fake resource and its host.
 
-use super::{FakeCertificate, Host, Power, World};
+use super::Power;
+use super::host::{FakeCertificate, World};
 use crate::ssh::KIND;
 use crate::ssh::certificate::serial;
 use crate::ssh::public_key::PublicKey;
@@ -12,32 +13,7 @@ use curfew_engine::seams::connector::{
 };
 use std::collections::BTreeMap;
 
-impl Host {
-    fn now(&self, wall: Timestamp) -> Timestamp {
-        Timestamp::from_millis(wall.as_millis().saturating_add(self.clock_offset_millis))
-    }
-
-    pub(super) fn admits(&self, certificate: &FakeCertificate, wall: Timestamp) -> bool {
-        certificate.marker.expires_at > self.now(wall) && !self.refused.contains(&certificate.serial)
-    }
-}
-
 impl World {
-    /// What `curfew host` does on its own: ends the sessions whose certificates have expired.
-    pub(super) fn expire(&mut self, wall: Timestamp) {
-        let now = self.host.now(wall);
-        let made = &self.made;
-        self.host.sessions.retain(|s| made.get(s).is_some_and(|c| c.marker.expires_at > now));
-    }
-
-    /// What `curfew host` does when it reaches the server.
-    pub(super) fn sync(&mut self, wall: Timestamp) {
-        self.expire(wall);
-        self.host.refused = self.register.refused.clone();
-        let refused = &self.host.refused;
-        self.host.sessions.retain(|s| !refused.contains(s));
-    }
-
     fn fence(&self, target: &Target) -> Result<(), CallError> {
         let seen = self.register.epoch;
         if seen > target.epoch {
@@ -121,22 +97,33 @@ pub(super) fn revoke(
     orders: &[RevokeOrder],
     power: Power,
     wall: Timestamp,
-) -> Vec<Result<Revocation, CallError>> {
-    if let Err(stale) = world.fence(target) {
-        return vec![Err(stale); orders.len()];
-    }
+) -> Result<Vec<Result<Revocation, CallError>>, CallError> {
+    world.fence(target)?;
     for order in orders {
         refuse(world, serial(order.lease));
     }
-    let verdict = match power {
+    match power {
         Power::Up => {
             world.sync(wall);
-            let evidence = Evidence::Read { at: wall };
-            Ok(Revocation::Revoked { evidence, leftovers: Vec::new() })
+            Ok(verdicts(world, target, orders))
         }
         Power::Down => Err(silent(target)),
+    }
+}
+
+/// What the host's last report says of each lease: it is ended where the host refuses it and shows no session.
+pub(super) fn verdicts(world: &World, target: &Target, orders: &[RevokeOrder]) -> Vec<Result<Revocation, CallError>> {
+    let report = &world.host.reported;
+    let verdict = |order: &RevokeOrder| {
+        let serial = serial(order.lease);
+        match report.at {
+            Some(at) if report.refused.contains(&serial) && !report.sessions.contains(&serial) => {
+                Ok(Revocation::Revoked { evidence: Evidence::Read { at }, leftovers: Vec::new() })
+            }
+            Some(_) | None => Err(silent(target)),
+        }
     };
-    vec![verdict; orders.len()]
+    orders.iter().map(verdict).collect()
 }
 
 fn refuse(world: &mut World, serial: u64) {
@@ -146,9 +133,10 @@ fn refuse(world: &mut World, serial: u64) {
 
 pub(super) fn observe(world: &World, wall: Timestamp) -> Observation {
     let mut found: BTreeMap<u64, Found> = BTreeMap::new();
-    let sessions = world.host.sessions.iter().filter_map(|serial| world.made.get(serial));
+    let reported = &world.host.reported.sessions;
+    let sessions = reported.iter().filter_map(|serial| world.made.get(serial));
     for certificate in world.register.standing.values().chain(sessions) {
-        let in_use = world.host.sessions.contains(&certificate.serial);
+        let in_use = reported.contains(&certificate.serial);
         let open = in_use || certificate.marker.expires_at > wall;
         let entry = Found {
             name: certificate.name.clone(),

@@ -1,0 +1,290 @@
+//! Single histories, each of something that once went wrong or nearly did.
+
+use crate::invariants::{check_all, check_now, check_quiet};
+use crate::policies::{Rules, policy};
+use crate::targets::{public_half, resources};
+use crate::world::{Trouble, World, person};
+use curfew_connectors::ssh::fake::Agent;
+use curfew_domain::audit::AuditAction;
+use curfew_domain::lease::{Leftover, LeftoverDone};
+use curfew_domain::{EndCause, Grant, GrantState, Id, LeaseState, Request, ResourceName, Subject, limits};
+use curfew_engine::seams::Clock;
+use curfew_engine::seams::connector::Marker;
+use curfew_engine::seams::store::{Change, Page, Store};
+use curfew_engine::{AskFor, GrantRef, Judging, Which};
+use futures::FutureExt;
+use futures::executor::block_on;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+fn calm_world() -> World {
+    let mut world = World::new(7, Trouble::default());
+    world.pass(Duration::from_millis(50));
+    world
+}
+
+/// Lets the world turn until a verb is done.
+fn done<T: Send + 'static>(world: &mut World, verb: impl Future<Output = T> + Send + 'static) -> T {
+    let answer = Arc::new(Mutex::new(None));
+    let told = answer.clone();
+    let tell = async move {
+        *told.lock().expect("not poisoned") = Some(verb.await);
+        "done".to_owned()
+    };
+    world.begin("a verb".to_owned(), tell.boxed());
+    for _ in 0..100 {
+        world.pass(Duration::from_millis(500));
+        if let Some(answer) = answer.lock().expect("not poisoned").take() {
+            return answer;
+        }
+    }
+    panic!("it is not done after 50 s");
+}
+
+fn ask(world: &mut World, who: &str, role: &str) -> Request {
+    let ask = AskFor {
+        role: role.parse().expect("a role"),
+        resources: Vec::new(),
+        actions: Vec::new(),
+        duration: None,
+        reason: "the orders are stuck".to_owned(),
+        ticket: String::new(),
+    };
+    let (engine, who) = (world.engine.clone(), person(who));
+    done(world, async move { engine.request(&who, ask, None).await }).expect("asked")
+}
+
+/// Somebody has access by a role that ann approves.
+fn active(world: &mut World, who: &str, role: &str) -> Id<Grant> {
+    let request = ask(world, who, role);
+    let (engine, id) = (world.engine.clone(), request.id);
+    if request.grant_id().is_none() {
+        let judging = Judging { digest: request.digest(), reason: "seen".to_owned(), narrowed: None };
+        done(world, async move { engine.approve(&person("ann"), id, judging).await }).expect("approved");
+    }
+    let halves: Vec<_> =
+        request.scope.by_resource().into_keys().map(|name| (name.clone(), public_half(&name))).collect();
+    let (engine, who) = (world.engine.clone(), person(who));
+    let given = done(world, async move { engine.activate(&who, GrantRef::Request(id), halves).await });
+    given.expect("activated").grant.id
+}
+
+fn grant(world: &World, id: Id<Grant>) -> Grant {
+    block_on(world.store.grant(id)).expect("read").expect("there")
+}
+
+fn cause(world: &World, id: Id<Grant>) -> Option<EndCause> {
+    match grant(world, id).state {
+        GrantState::Ended { cause, .. } => Some(cause),
+        GrantState::Approved { .. }
+        | GrantState::Activating { .. }
+        | GrantState::Active { .. }
+        | GrantState::Ending { .. } => None,
+    }
+}
+
+fn open(world: &World) -> usize {
+    resources().iter().flat_map(|resource| world.targets.look(resource)).filter(|thing| thing.is_open()).count()
+}
+
+#[test]
+fn whom_a_policy_denies_is_ended_when_it_comes_with_a_restart() {
+    let mut world = calm_world();
+    let (denied, kept) = (active(&mut world, "dev", "oncall"), active(&mut world, "dev", "everywhere"));
+    assert_eq!(open(&world), 5);
+    world.rules = policy(Rules::Narrow);
+    world.die_and_return();
+    world.pass(Duration::from_secs(1));
+    assert_eq!(cause(&world, denied), Some(EndCause::PolicyChanged));
+    assert!(matches!(grant(&world, kept).state, GrantState::Active { .. }));
+    assert_eq!(open(&world), 2);
+    check_all(&mut world).and_then(|()| check_quiet(&world)).expect("every invariant");
+}
+
+#[test]
+fn whom_a_policy_denies_is_ended_when_the_first_order_was_lost() {
+    let mut world = calm_world();
+    let denied = active(&mut world, "dev", "oncall");
+    world.commits.ends_that_fail.store(1, std::sync::atomic::Ordering::SeqCst);
+    world.rules = policy(Rules::Narrow);
+    let (engine, set) = (world.engine.clone(), world.rules.clone());
+    let ended = done(&mut world, async move { engine.apply_policy(set, &Subject::system()).await }).expect("in force");
+    assert_eq!(ended, [], "the order to end it was lost");
+    world.pass(Duration::from_secs(1));
+    assert_eq!(open(&world), 0, "the targets do not wait for the ledger");
+    world.pass(Duration::from_secs(65));
+    assert_eq!(cause(&world, denied), Some(EndCause::PolicyChanged), "{:?}", grant(&world, denied).state);
+    check_all(&mut world).and_then(|()| check_quiet(&world)).expect("every invariant");
+}
+
+#[test]
+fn ones_own_requests_are_found_beneath_5001_newer_ones_of_others() {
+    let mut world = calm_world();
+    let own = ask(&mut world, "dev", "debug");
+    let template = ask(&mut world, "eve", "debug");
+    let newer = (0..5_001_u128).map(|n| {
+        let id = Id::from_u128(template.id.as_u128() + 1 + n);
+        Change::Request(Box::new(Request::created(Request { id, ..template.clone() })))
+    });
+    block_on(world.store.commit(newer.collect())).expect("committed");
+    let dev = person("dev");
+    let page = |before| Page { before, limit: 20 };
+    let mine = block_on(world.engine.list_requests(&dev, Which::Mine, page(None))).expect("read");
+    assert_eq!(mine.requests.iter().map(|r| r.id).collect::<Vec<_>>(), [own.id]);
+    for which in [Which::Visible, Which::Pending] {
+        let (mut before, mut seen, mut pages) = (None, Vec::new(), 0);
+        loop {
+            let found = block_on(world.engine.list_requests(&dev, which, page(before))).expect("read");
+            seen.extend(found.requests.into_iter().map(|r| r.id));
+            pages += 1;
+            assert!(pages <= 10, "a page looks through a thousand rows: {which:?}");
+            before = found.next;
+            if before.is_none() {
+                break;
+            }
+        }
+        assert_eq!(seen, [own.id], "{which:?}");
+    }
+}
+
+#[test]
+fn evidence_of_any_number_of_leftovers_is_bounded() {
+    let mut world = calm_world();
+    let id = active(&mut world, "dev", "debug");
+    let db: ResourceName = "services/db".parse().expect("a name");
+    let name = world.targets.look(&db).remove(0).name;
+    let leftover = |n: usize| Leftover {
+        kind: "table".to_owned(),
+        name: format!("public.t{n}{}", if n < 50 { "\u{1}".repeat(60_000) } else { String::new() }),
+        database: "app".to_owned(),
+        done: LeftoverDone::Reported,
+    };
+    world.targets.databases.tamper(&db, &name, |role| role.owns = (0..5_000).map(leftover).collect());
+    let engine = world.engine.clone();
+    done(&mut world, async move { engine.give_back(&person("dev"), GrantRef::Grant(id)).await }).expect("returned");
+    world.pass(Duration::from_secs(5));
+    let leases = block_on(world.store.leases(&grant(&world, id).leases)).expect("read");
+    let LeaseState::Revoked { leftovers, .. } = &leases[0].state else { panic!("{:?}", leases[0].state.word()) };
+    assert!(leftovers.len() > 500 && leftovers.len() <= limits::LEFTOVERS_NAMED + 1, "{}", leftovers.len());
+    assert!(leftovers.last().is_some_and(|last| last.name.ends_with("more, which the target's own catalog lists")));
+    let events = block_on(world.store.events(0, usize::MAX)).expect("read");
+    let longest = events.iter().map(|event| event.to_line().len()).max().expect("events");
+    assert!(longest < limits::AUDIT_DETAILS_BYTES / 4, "{longest} bytes");
+    check_all(&mut world).and_then(|()| check_quiet(&world)).expect("the events give the state all the same");
+}
+
+/// A ledger is set back to before `count` grants that are active now.
+fn set_back(count: usize) -> World {
+    let mut world = calm_world();
+    world.back_up();
+    for _ in 0..count {
+        active(&mut world, "dev", "glance");
+    }
+    assert_eq!(open(&world), count);
+    world.restore();
+    world.pass(Duration::from_secs(5));
+    world
+}
+
+fn alarms(world: &World) -> Vec<String> {
+    let events = block_on(world.store.events(0, usize::MAX)).expect("read");
+    let drift = events.into_iter().filter(|e| e.event.action == AuditAction::TargetDrift);
+    drift.map(|e| e.event.because).collect()
+}
+
+#[test]
+fn what_a_restored_ledger_does_not_know_is_locked() {
+    let mut world = set_back(20);
+    assert_eq!((open(&world), alarms(&world).len()), (0, 20));
+    check_all(&mut world).and_then(|()| check_quiet(&world)).expect("every invariant");
+}
+
+#[test]
+fn beyond_the_blast_limit_people_are_told_and_nothing_is_touched() {
+    let mut world = set_back(21);
+    assert_eq!(open(&world), 21);
+    let alarms = alarms(&world);
+    assert_eq!(alarms.len(), 1);
+    assert!(alarms[0].contains("more than the blast limit of 20"), "{alarms:?}");
+    check_now(&mut world).expect("every invariant");
+    let other = active(&mut world, "eve", "debug");
+    world.pass(Duration::from_secs(700));
+    assert_eq!(cause(&world, other), Some(EndCause::Expired), "what the ledger orders goes on");
+}
+
+#[test]
+fn a_restored_ledger_gives_no_role_back_that_had_ended() {
+    let mut world = calm_world();
+    let id = active(&mut world, "dev", "everywhere");
+    world.back_up();
+    let engine = world.engine.clone();
+    done(&mut world, async move { engine.give_back(&person("dev"), GrantRef::Grant(id)).await }).expect("returned");
+    world.pass(Duration::from_secs(5));
+    assert!(matches!(grant(&world, id).state, GrantState::Ended { .. }));
+    world.restore();
+    world.pass(Duration::from_secs(5));
+    assert_eq!(open(&world), 0);
+    assert!(matches!(grant(&world, id).state, GrantState::Ended { .. }), "{:?}", grant(&world, id).state);
+    check_all(&mut world).and_then(|()| check_quiet(&world)).expect("every invariant");
+}
+
+#[test]
+fn an_end_waits_for_a_host_that_is_late() {
+    let mut world = calm_world();
+    let id = active(&mut world, "dev", "tail");
+    let web: ResourceName = "hosts/web".parse().expect("a name");
+    let name = world.targets.look(&web).remove(0).name;
+    world.targets.log_in(&web, &name).expect("in");
+    world.targets.hosts.set_agent(&web, Agent::Late);
+    let engine = world.engine.clone();
+    done(&mut world, async move { engine.give_back(&person("dev"), GrantRef::Grant(id)).await }).expect("returned");
+    for _ in 0..2 {
+        world.pass(Duration::from_secs(30));
+        assert!(matches!(grant(&world, id).state, GrantState::Ending { .. }), "its host has not said so");
+        check_now(&mut world).expect("every invariant");
+        world.targets.hosts.take_turn(&web);
+    }
+    world.pass(Duration::from_secs(5));
+    assert!(matches!(grant(&world, id).state, GrantState::Ended { .. }));
+    assert_eq!(open(&world), 0);
+}
+
+#[test]
+fn a_call_of_a_dead_server_makes_nothing() {
+    let mut world = calm_world();
+    let request = ask(&mut world, "dev", "glance");
+    let halves: Vec<_> =
+        request.scope.by_resource().into_keys().map(|name| (name.clone(), public_half(&name))).collect();
+    let mq: ResourceName = "services/mq".parse().expect("a name");
+    // The call is on its way for as long as the target is slow, and that is when the server dies.
+    let slow = curfew_connectors::postgres::fake::Fault::Slow(Duration::from_secs(7));
+    while world.late.is_empty() {
+        world.targets.break_next(&mq, curfew_connectors::postgres::fake::Call::Issue, slow);
+        let (engine, halves, id) = (world.engine.clone(), halves.clone(), request.id);
+        let verb = async move { format!("{:?}", engine.activate(&person("dev"), GrantRef::Request(id), halves).await) };
+        world.begin("dev activates".to_owned(), verb.boxed());
+        world.pass(Duration::from_secs(1));
+        world.die_and_return();
+        world.pass(Duration::from_secs(2));
+    }
+    world.late_call();
+    world.pass(Duration::from_secs(10));
+    assert!(world.trace.lock().expect("not poisoned").contains("0 of 1 made in services/mq"));
+    assert_eq!(open(&world), 0);
+    check_all(&mut world).and_then(|()| check_quiet(&world)).expect("every invariant");
+}
+
+#[test]
+fn what_nobody_knows_is_locked_and_named() {
+    let mut world = calm_world();
+    for (n, resource) in resources().iter().enumerate() {
+        let expires_at = world.clock.wall().plus(curfew_domain::Seconds::new(600));
+        let lease = Id::from_u128(900 + n as u128);
+        world.targets.plant(resource, &Marker { installation: world.engine.installation(), lease, expires_at });
+        world.memory.orphans.insert(lease);
+    }
+    assert_eq!(open(&world), 4);
+    world.pass(Duration::from_secs(65));
+    assert_eq!((open(&world), alarms(&world).len()), (0, 4));
+    check_all(&mut world).and_then(|()| check_quiet(&world)).expect("every invariant");
+}
