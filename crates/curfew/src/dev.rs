@@ -23,16 +23,14 @@ pub(crate) fn run(args: DevArgs) -> Result<(), Failure> {
         Some(folder) => folder,
         None => state.example()?,
     };
-    let sources = Sources {
-        setting: Setting::Dev,
-        file: args.config.as_deref(),
-        lookup: &process_environment,
-        overrides: vec![
-            ("listen", args.listen),
-            ("policy.path", policies.display().to_string()),
-            ("ledger", format!("sqlite:{}", state.path.join("ledger/ledger.db").display())),
-        ],
-    };
+    let mut overrides = vec![
+        ("policy.path", policies.display().to_string()),
+        ("ledger", format!("sqlite:{}", state.path.join("ledger/ledger.db").display())),
+    ];
+    // What is not said on the command line is as it is configured.
+    overrides.extend(args.listen.map(|address| ("listen", address)));
+    let sources =
+        Sources { setting: Setting::Dev, file: args.config.as_deref(), lookup: &process_environment, overrides };
     let config = Config::load(&sources).map_err(|error| Failure::wrong_use(error.to_string()))?;
     curfew_server::start_logging(&config.log);
     let made = match &config.seal {

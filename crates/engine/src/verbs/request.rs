@@ -175,7 +175,7 @@ impl Engine {
         for _ in 0..ATTEMPTS {
             let request = self.visible_request(who, id).await?;
             if !request.subject.is_same_as(&who.subject) {
-                return Err(DecideError::Forbidden("only the one who asked may withdraw it".to_owned()));
+                return Err(DecideError::NotTheirs("only the one who asked may withdraw it"));
             }
             let now = self.clock.now();
             let mut changes = Changes::default();
