@@ -113,6 +113,9 @@ impl From<RequestError> for ApiError {
                 Self::new(ErrorCode::NotFound, error.to_string()).hint("`curfew roles` lists what you may ask for.")
             }
             RequestError::Denied(decision) => Self::denied("policy denies it", &decision),
+            RequestError::TooManyPending(_) => Self::new(ErrorCode::RateLimited, error.to_string())
+                .hint("Withdraw some, or wait until they are decided: `curfew requests --mine` lists them.")
+                .retry_after(60),
             RequestError::TooLong(_) => Self::new(ErrorCode::OutOfBounds, error.to_string()),
             RequestError::ClockInDoubt(_) => Self::new(ErrorCode::ClockInDoubt, error.to_string()),
             RequestError::Stopping => Self::new(ErrorCode::Unavailable, error.to_string()).retry_after(5),
