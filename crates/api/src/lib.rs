@@ -26,10 +26,11 @@ pub use queries::{
 };
 pub use views::{
     ActionView, ActivationView, ApprovalView, AuditEventView, AuditKeyView, AuthoritiesView, AuthorityView,
-    CheckpointView, ConnectionView, ConnectorView, ConsistencyView, DecisionView, DoctorView, FindingView, GrantView,
-    HostDutiesView, HostTokenView, JustificationView, LeaseView, LeftoverView, Listing, NarrowedView, Powers,
-    PrivilegeView, ProofView, ReasonView, RequestView, ResourceActionsView, RoleScopeView, RoleView, RunView,
-    SettingView, SignedInView, StageView, StandingView, SubjectView, WantedHalfView, WhoAmIView,
+    CheckpointView, ConnectionView, ConnectorView, ConsistencyView, DecisionView, DoctorView, EndOrderedView,
+    FindingView, GrantView, HeldUpView, HostDutiesView, HostTokenView, JustificationView, LeaseView, LeftoverView,
+    Listing, NarrowedView, Powers, PrivilegeView, ProofView, ReasonView, RequestGrantView, RequestView,
+    ResourceActionsView, RoleScopeView, RoleView, RunView, SettingView, SignedInView, StageView, StandingView,
+    SubjectView, WantedHalfView, WhoAmIView,
 };
 
 /// The path under which everything here is served.

@@ -78,11 +78,38 @@ fn refuse_arguments(error: &clap::Error, args: &[OsString], mut output: Output) 
         }
         _ => {}
     }
-    let text = error.render().to_string();
-    let message = text.strip_prefix("error: ").unwrap_or(&text).trim_end();
-    let failure = Failure::wrong_use(message).hint(later_hint(error, args).unwrap_or_default());
+    let failure = match error.kind() {
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand if output.voice() != Voice::Json => {
+            output.help(&error.render().to_string());
+            return Exit::WrongUse;
+        }
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            Failure::wrong_use("a command is missing").hint("curfew --help lists them")
+        }
+        _ => usage_failure(&error.render().to_string()),
+    };
+    // What stands in a later version is no typing error: a similar name would mislead.
+    let failure = match later_hint(error, args) {
+        Some(later) => failure.hint(later),
+        None => failure,
+    };
     output.failure(&failure);
     failure.exit
+}
+
+/// What clap says, as a message and what to do about it: its first paragraph is what is wrong, its tips and the usage
+/// are the hint.
+fn usage_failure(text: &str) -> Failure {
+    let mut paragraphs = text.strip_prefix("error: ").unwrap_or(text).split("\n\n").map(one_line);
+    let message = paragraphs.next().unwrap_or_default();
+    let hints = paragraphs.filter(|text| !text.is_empty() && !text.starts_with("For more information"));
+    let hints: Vec<String> = hints.map(|text| text.strip_prefix("tip: ").map_or(text.clone(), str::to_owned)).collect();
+    let hint = if hints.is_empty() { "--help says what the command takes".to_owned() } else { hints.join("; ") };
+    Failure::wrong_use(message).hint(hint)
+}
+
+fn one_line(text: &str) -> String {
+    text.lines().map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join(" ")
 }
 
 /// The command line as a value, for completions, the manual page and tests.
@@ -127,6 +154,41 @@ pub(crate) mod tests {
         let (exit, out, err) = run_in(folder.path(), &["approve", "--json"]);
         let document: serde_json::Value = serde_json::from_str(&out).expect("one document");
         assert_eq!((exit, err.as_str(), &document["error"]["code"]), (Exit::WrongUse, "", &"wrong_use".into()));
+    }
+
+    #[test]
+    fn usage_errors_are_a_message_and_a_hint() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let said = |args: &[&str]| {
+            let (exit, out, _) = run_in(folder.path(), &[&["--json"], args].concat());
+            let document: serde_json::Value = serde_json::from_str(&out).expect("one document");
+            let text = |field: &str| document["error"][field].as_str().expect("a text").to_owned();
+            assert_eq!(exit, Exit::WrongUse, "{args:?}");
+            (text("message"), text("hint"))
+        };
+        for args in
+            [vec!["approve"], vec!["approve", "x"], vec!["request", "r", "--for", "-1m"], vec!["reqest"], vec![]]
+        {
+            let (message, hint) = said(&args);
+            for text in [&message, &hint] {
+                assert!(!text.is_empty() && !text.contains('\n'), "{args:?}: {text}");
+                assert!(!text.contains("For more information"), "{args:?}: {text}");
+            }
+            assert!(!message.contains("Usage"), "{args:?}: {message}");
+        }
+        assert!(said(&["approve"]).1.starts_with("Usage: curfew approve"), "{}", said(&["approve"]).1);
+        assert!(said(&["request", "r", "--for", "-1m"]).0.contains("'-1m'"));
+        assert!(!said(&["policy", "replay"]).1.contains("similar"));
+    }
+
+    #[test]
+    fn a_command_that_is_missing_is_answered_with_the_help_and_no_error_word() {
+        let folder = tempfile::tempdir().expect("a folder");
+        for args in [vec![], vec!["host"], vec!["audit"]] {
+            let (exit, out, err) = run_in(folder.path(), &args);
+            assert_eq!((exit, out.as_str()), (Exit::WrongUse, ""), "{args:?}");
+            assert!(err.contains("Usage: curfew") && !err.contains("error:"), "{args:?}: {err}");
+        }
     }
 
     #[test]

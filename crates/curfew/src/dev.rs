@@ -5,7 +5,7 @@ use crate::parts::{KINDS, Plan};
 use crate::serve::until_told_to_stop;
 use crate::targets::PrivateTargets;
 use curfew_cli::{DevArgs, Failure};
-use curfew_server::config::{Setting, Sources, process_environment};
+use curfew_server::config::{Setting, Sources, process_environment, process_names};
 use curfew_server::{Config, PolicyFolder, Resolver, seal};
 use std::fs::{DirBuilder, Permissions};
 use std::net::SocketAddr;
@@ -23,15 +23,18 @@ pub(crate) fn run(args: DevArgs) -> Result<(), Failure> {
         Some(folder) => folder,
         None => state.example()?,
     };
+    let mut overrides = vec![
+        ("policy.path", policies.display().to_string()),
+        ("ledger", format!("sqlite:{}", state.path.join("ledger/ledger.db").display())),
+    ];
+    // What is not said on the command line is as it is configured.
+    overrides.extend(args.listen.map(|address| ("listen", address)));
     let sources = Sources {
         setting: Setting::Dev,
         file: args.config.as_deref(),
         lookup: &process_environment,
-        overrides: vec![
-            ("listen", args.listen),
-            ("policy.path", policies.display().to_string()),
-            ("ledger", format!("sqlite:{}", state.path.join("ledger/ledger.db").display())),
-        ],
+        names: process_names(),
+        overrides,
     };
     let config = Config::load(&sources).map_err(|error| Failure::wrong_use(error.to_string()))?;
     curfew_server::start_logging(&config.log);
@@ -42,6 +45,7 @@ pub(crate) fn run(args: DevArgs) -> Result<(), Failure> {
     let seal = made.map_err(|error| Failure::wrong_use(error.to_string()))?;
     let secrets = Arc::new(Resolver::new(config.secrets.clone(), Box::new(process_environment)));
     let targets = Arc::new(PrivateTargets::new(state.path.join("postgres"), secrets.clone()));
+    watch(&targets)?;
     let policy = PolicyFolder { path: policies, kinds: KINDS.to_vec(), completion: Some(targets.clone()), secrets };
     let banner = Banner { policies: policy.path.clone(), state: state.path.clone(), targets: targets.clone() };
     until_told_to_stop(Plan { config, seal, policy }, |parts| {
@@ -49,6 +53,14 @@ pub(crate) fn run(args: DevArgs) -> Result<(), Failure> {
     })?;
     targets.stop();
     Ok(())
+}
+
+/// Keeps the private targets running, on a thread of its own: a server's start takes a while and blocks.
+fn watch(targets: &Arc<PrivateTargets>) -> Result<(), Failure> {
+    let weak = Arc::downgrade(targets);
+    let thread = std::thread::Builder::new().name("private-targets".to_owned());
+    let started = thread.spawn(move || PrivateTargets::watch(&weak));
+    started.map(drop).map_err(|error| Failure::unavailable(format!("no threads can be started: {error}")))
 }
 
 /// What is said once the server is ready.
@@ -64,16 +76,25 @@ impl Banner {
         eprintln!("  *** THIS IS `curfew dev`: FOR TRYING THINGS OUT, NEVER FOR REAL ACCESS ***");
         eprintln!("  Anybody on this machine can sign in as anybody.");
         eprintln!();
-        eprintln!("  console    http://{address}/");
-        eprintln!("  policies   {} (watched for changes)", self.policies.display());
-        eprintln!("  state      {}", self.state.display());
-        for line in self.targets.lines() {
+        let mut lines = vec![
+            ("console".to_owned(), format!("http://{address}/")),
+            ("policies".to_owned(), format!("{} (watched for changes)", self.policies.display())),
+            ("state".to_owned(), self.state.display().to_string()),
+        ];
+        lines.extend(self.targets.lines());
+        for line in in_columns(&lines) {
             eprintln!("  {line}");
         }
         eprintln!();
         eprintln!("  curfew login --as dev@example.com --server http://{address}");
         eprintln!();
     }
+}
+
+/// Names and what they are, under each other.
+fn in_columns(lines: &[(String, String)]) -> Vec<String> {
+    let width = lines.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
+    lines.iter().map(|(name, what)| format!("{name:width$}   {what}")).collect()
 }
 
 /// Where everything is kept. A folder that nobody named goes with this value.
@@ -112,5 +133,17 @@ impl State {
             std::fs::write(&file, EXAMPLE).map_err(|e| Failure::file("write", &file, &e))?;
         }
         Ok(folder)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::in_columns;
+
+    #[test]
+    fn the_banner_lines_up() {
+        let line = |name: &str| (name.to_owned(), "x".to_owned());
+        let printed = in_columns(&[line("console"), line("lab/db"), line("services/orders-db")]);
+        assert_eq!(printed, ["console              x", "lab/db               x", "services/orders-db   x"]);
     }
 }

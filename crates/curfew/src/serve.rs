@@ -2,7 +2,7 @@
 
 use crate::parts::{self, KINDS, Plan};
 use curfew_cli::{Failure, ServeArgs};
-use curfew_server::config::{Setting, Sources, process_environment};
+use curfew_server::config::{Setting, Sources, process_environment, process_names};
 use curfew_server::{Config, PolicyFolder, Resolver, ServeError, ServerParts, seal};
 use std::sync::Arc;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -13,6 +13,7 @@ pub(crate) fn run(args: ServeArgs) -> Result<(), Failure> {
         setting: Setting::Serve,
         file: Some(&args.config),
         lookup: &process_environment,
+        names: process_names(),
         overrides: Vec::new(),
     };
     let config = Config::load(&sources).map_err(|error| Failure::wrong_use(error.to_string()))?;

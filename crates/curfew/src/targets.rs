@@ -8,10 +8,14 @@ use curfew_policy::{PolicySet, Resource, Risk};
 use curfew_server::{Completion, Resolver};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
 
 /// The database of a private server.
 const DATABASE: &str = "orders";
+
+/// How often it is looked whether all of them run.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
 
 /// Something to read and to write.
 const SCHEMA: &str = "
@@ -38,12 +42,31 @@ impl PrivateTargets {
         Self { folder, secrets, running: Mutex::default() }
     }
 
-    /// A line for each that runs.
-    pub(crate) fn lines(&self) -> Vec<String> {
+    /// Each that runs, with what it is.
+    pub(crate) fn lines(&self) -> Vec<(String, String)> {
         let line = |(name, server): (&ResourceName, &PrivatePostgres)| {
-            format!("{name}   a private PostgreSQL on port {}, database `{DATABASE}`", server.port())
+            (name.to_string(), format!("a private PostgreSQL on port {}, database `{DATABASE}`", server.port()))
         };
         self.running().iter().map(line).collect()
+    }
+
+    /// Starts again what died, and says so. For ever, until the weak reference leads nowhere.
+    pub(crate) fn watch(targets: &Weak<Self>) {
+        while let Some(targets) = targets.upgrade() {
+            targets.revive();
+            drop(targets);
+            std::thread::sleep(LOOK_EVERY);
+        }
+    }
+
+    fn revive(&self) {
+        for (name, server) in self.running().iter_mut().filter(|(_, server)| !server.is_running()) {
+            tracing::warn!(resource = %name, port = server.port(), "its private PostgreSQL died: it is started again");
+            match server.restart() {
+                Ok(()) => tracing::info!(resource = %name, port = server.port(), "its private PostgreSQL runs again"),
+                Err(error) => tracing::error!(resource = %name, %error, "its private PostgreSQL does not start"),
+            }
+        }
     }
 
     /// Stops them all.

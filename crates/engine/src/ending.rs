@@ -126,6 +126,7 @@ impl Engine {
                 Some(changes.lease(step))
             }
             Revocation::LockedOut { evidence, because } => {
+                self.retries.failed(lease.id, because);
                 match lease.clone().locked_out(evidence.clone(), because, now) {
                     Ok(step) => Some(changes.lease(step)),
                     Err(_) => Some(lease),

@@ -32,5 +32,5 @@ pub use steady::SteadyClock;
 pub use verbs::activate::{ActivateError, Activation};
 pub use verbs::decide::{DecideError, Judging};
 pub use verbs::end::{EndError, RevokeWhat};
-pub use verbs::look::{Found, Sight, Which};
+pub use verbs::look::{EndOrdered, Found, HeldUp, Sight, Which};
 pub use verbs::request::{AskFor, RequestError};

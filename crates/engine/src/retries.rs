@@ -22,7 +22,11 @@ pub(crate) struct Retries {
 struct Inner {
     attempts: BTreeMap<Id<Lease>, u32>,
     waiting: BTreeMap<(Duration, Id<Lease>), Lease>,
+    why: BTreeMap<Id<Lease>, String>,
 }
+
+/// Characters kept of why a revocation did not come through.
+const WHY_CHARS: usize = 500;
 
 impl Retries {
     pub(crate) fn later(&self, lease: Lease, now: Duration) {
@@ -36,7 +40,21 @@ impl Retries {
     }
 
     pub(crate) fn forget(&self, id: Id<Lease>) {
-        self.lock().attempts.remove(&id);
+        let mut inner = self.lock();
+        inner.attempts.remove(&id);
+        inner.why.remove(&id);
+    }
+
+    /// Remembers why the last try did not come through.
+    pub(crate) fn failed(&self, id: Id<Lease>, why: &str) {
+        self.lock().why.insert(id, why.chars().take(WHY_CHARS).collect());
+    }
+
+    /// Why the last try did not come through, and how long until the next, if that is known.
+    pub(crate) fn standing(&self, id: Id<Lease>, now: Duration) -> Option<(String, Option<Duration>)> {
+        let inner = self.lock();
+        let next = inner.waiting.keys().find(|(_, waiting)| *waiting == id).map(|(at, _)| at.saturating_sub(now));
+        Some((inner.why.get(&id)?.clone(), next))
     }
 
     /// What is due, and how long until the next.
@@ -59,5 +77,24 @@ impl Retries {
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use curfew_domain::Timestamp;
+
+    #[test]
+    fn the_last_reason_stands_until_it_is_forgotten() {
+        let retries = Retries::default();
+        let id: Id<Lease> = Id::new(Timestamp::from_millis(1), [1; 10]);
+        let now = Duration::from_secs(9);
+        assert_eq!(retries.standing(id, now), None);
+        retries.failed(id, "refused");
+        retries.failed(id, &"x".repeat(10_000));
+        assert_eq!(retries.standing(id, now), Some(("x".repeat(WHY_CHARS), None)));
+        retries.forget(id);
+        assert_eq!(retries.standing(id, now), None);
     }
 }

@@ -7,7 +7,7 @@ use crate::directory::Directory;
 use crate::draft::Draft;
 use crate::inventory::Inventory;
 use crate::model::{Approval, Pattern, Principal, Requesters, Resource, Role};
-use curfew_domain::{ActionName, Identity, ResourceName, RoleName, Subject};
+use curfew_domain::{ActionName, GroupName, Identity, ResourceName, RoleName, Subject};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, OnceLock};
 
@@ -211,6 +211,12 @@ impl PolicySet {
     /// Whether this person is one of `auditors` or `administrators`.
     pub fn may_audit(&self, who: &Identity) -> bool {
         self.holds(self.auditors.as_ref(), who) || self.may_administer(who)
+    }
+
+    /// The groups in which a request of this identity is judged: static ones that hold it, and those its provider
+    /// asserts that the policy declares.
+    pub fn groups_of(&self, who: &Identity) -> BTreeSet<GroupName> {
+        self.directory.groups_of(who)
     }
 
     fn holds(&self, office: Option<&Office>, who: &Identity) -> bool {

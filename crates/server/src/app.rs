@@ -5,6 +5,7 @@ use crate::config::Config;
 use crate::edge::{IdempotentAnswers, Names, Throttle};
 use crate::refusals::Refusals;
 use crate::tail::Tail;
+use curfew_domain::SubjectId;
 use curfew_engine::Engine;
 use curfew_engine::seams::{Clock, Entropy, HostDesk};
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -28,6 +29,10 @@ pub(crate) struct Parts {
     pub(crate) answers: IdempotentAnswers,
     pub(crate) sign_ins: Throttle,
     pub(crate) refused: Throttle,
+    pub(crate) host_calls: Throttle,
+    pub(crate) asks: Throttle<SubjectId>,
+    /// When the ledger was last read for `/metrics`, by the steady clock.
+    pub(crate) sampled: tokio::sync::Mutex<Option<std::time::Duration>>,
     pub(crate) tail: Tail,
     pub(crate) metrics: PrometheusHandle,
     pub(crate) phase: Phase,

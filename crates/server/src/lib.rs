@@ -21,6 +21,7 @@ pub mod seal;
 pub mod secrets;
 mod serve;
 mod tail;
+mod target_address;
 mod telemetry;
 mod wording;
 mod words;

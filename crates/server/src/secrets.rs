@@ -4,15 +4,15 @@
 //! reference of a name to that resource alone. No message holds a value.
 
 use crate::config::Reference;
+use crate::target_address::target_of;
 use curfew_domain::ResourceName;
 use curfew_domain::connector::Presence;
 use curfew_engine::seams::Secrets;
 use curfew_engine::seams::secrets::SecretError;
 use curfew_policy::PolicySet;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
-use url::Url;
 
 /// The one default reference that names a key of the server's own configuration.
 const SERVERS_OWN: &str = "env:CURFEW_PUBLIC_URL";
@@ -115,19 +115,10 @@ pub fn default_reference(resource: &ResourceName) -> String {
     format!("env:CURFEW_{}_URL", resource.as_str().chars().map(capital).collect::<String>())
 }
 
-/// What makes two ways in the same target: host, port and database. A setting named `database` stands for the
-/// one in the address, because that is what it means to every kind that has it.
-fn target_of(secret: &SecretString, settings: &serde_json::Value) -> Option<String> {
-    let url = Url::parse(secret.expose_secret()).ok()?;
-    let host = url.host_str()?.to_ascii_lowercase();
-    let database = settings.get("database").and_then(serde_json::Value::as_str);
-    let database = database.unwrap_or_else(|| url.path().trim_start_matches('/'));
-    Some(format!("{host} {} {database}", url.port_or_known_default().unwrap_or_default()))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use secrecy::ExposeSecret;
 
     fn name(text: &str) -> ResourceName {
         ResourceName::new(text).expect("a name")
@@ -163,13 +154,41 @@ mod tests {
         assert!(resolver.resolve(&name("a"), Some("openbao:x#y")).is_err());
     }
 
+    fn policy(text: &str) -> PolicySet {
+        let file = curfew_policy::SourceFile { path: "p.yaml".to_owned(), bytes: text.as_bytes().to_vec() };
+        let kinds = [&curfew_connectors::postgres::KIND];
+        let checked = curfew_policy::check(&[file], &kinds, curfew_policy::Purpose::Load);
+        checked.set.unwrap_or_else(|| panic!("a policy: {:?}", checked.problems))
+    }
+
     #[test]
-    fn targets_are_compared_without_their_passwords() {
-        let of = |url: &str, settings| target_of(&SecretString::from(url), &settings);
-        let none = serde_json::json!({});
-        assert_eq!(of("postgres://a:b@H:5432/x", none.clone()), of("postgres://c@h:5432/x", none.clone()));
-        assert_ne!(of("postgres://a@h/x", none.clone()), of("postgres://a@h/y", none.clone()));
-        assert_eq!(of("postgres://a@h/x", serde_json::json!({"database": "y"})), of("postgres://a@h/y", none));
+    fn names_that_share_a_default_reference_are_refused_by_name() {
+        let text = "resources: [{name: services/db, connector: postgres}, {name: services-db, connector: postgres}]";
+        let file = curfew_policy::SourceFile { path: "p.yaml".to_owned(), bytes: text.as_bytes().to_vec() };
+        let kinds = [&curfew_connectors::postgres::KIND];
+        let checked = curfew_policy::check(&[file], &kinds, curfew_policy::Purpose::Load);
+        let shared = checked.problems.iter().find(|problem| problem.code == "shared-admin").expect("a problem");
+        assert!(checked.set.is_none());
+        for named in ["`services/db`", "`services-db`", "`env:CURFEW_SERVICES_DB_URL`"] {
+            assert!(shared.message.contains(named), "{}", shared.message);
+        }
+    }
+
+    #[test]
+    fn one_target_is_noticed_however_it_is_written() {
+        let bindings = BTreeMap::from([("env:B".to_owned(), vec![name("b")])]);
+        let variables = |variable: &str| match variable {
+            "CURFEW_A_URL" => Some("postgres://m:hunter2@127.0.0.1:5432/orders".to_owned()),
+            "B" => Some("postgresql://other:hunter2@LOCALHOST./%6frders?sslmode=disable".to_owned()),
+            _ => None,
+        };
+        let resolver = Resolver::new(bindings, Box::new(variables));
+        let set = policy(
+            "resources: [{name: a, connector: postgres}, {name: b, connector: postgres, admin: \"env:B\"}]\n\
+             roles: [{name: r, duration: 1h, approvers: [a@example.com], \
+             conditions: [{resource: a, actions: [read]}]}]",
+        );
+        assert_eq!(resolver.objections(&set), ["`a` and `b` resolve to one target"]);
     }
 
     #[test]

@@ -4,14 +4,15 @@ use crate::app::{App, Readiness, Stopping, stopped};
 use crate::assembly::{Assembled, assemble};
 use crate::checkpointer::CheckpointError;
 use crate::config::{Config, Setting};
-use crate::edge::listener::Listener;
+use crate::edge::listener::{CONNECTIONS, Listener};
 use crate::edge::tls::TlsError;
 use crate::endpoints;
 use crate::notices::{Courier, CourierError};
 use crate::policy_folder::{self, PolicyError, PolicyFolder};
+use curfew_domain::{Seconds, Timestamp};
 use curfew_engine::StartError;
 use curfew_engine::keyring::Keyring;
-use curfew_engine::seams::{Clock, Connector, Entropy, HostDesk, Store};
+use curfew_engine::seams::{Change, Clock, Connector, Entropy, HostDesk, Store};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,6 +22,12 @@ use tokio::task::JoinSet;
 const CHECKPOINT_EVERY: Duration = Duration::from_secs(3);
 /// How often summed refusals are written.
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
+/// How often what is of no use any more is removed from the ledger.
+const PRUNE_EVERY: Duration = Duration::from_secs(600);
+/// How long a sign-in is remembered after it is over, so that its token is told from one that never was.
+const SESSIONS_KEPT: Seconds = Seconds::new(24 * 3_600);
+/// How long an Idempotency-Key holds.
+const KEYS_KEPT: Seconds = Seconds::new(7 * 86_400);
 /// How long verbs under way may take once the server stops.
 const VERBS_WITHIN: Duration = Duration::from_secs(20);
 /// How long the engine may take to finish once it is told to stop.
@@ -97,7 +104,8 @@ pub async fn serve(parts: ServerParts, shutdown: impl Future<Output = ()> + Send
     let driving = tasks.spawn(async move { engine.drive().await });
     let mut serving = JoinSet::new();
     // `/readyz` answers 503 until everything is reconciled, and so does the API.
-    serving.spawn(Listener { tcp, tls, router: endpoints::router(&app), stopping: app.stopping.clone() }.serve());
+    let (router, stopping) = (endpoints::router(&app), app.stopping.clone());
+    serving.spawn(Listener { tcp, tls, router, stopping, connections: CONNECTIONS }.serve());
     app.engine.start().await?;
     app.checkpointer.sign().await?;
     background(&mut tasks, &app, &folder);
@@ -149,6 +157,15 @@ async fn finish_verbs(app: &App, driving: &tokio::task::AbortHandle) {
     }
 }
 
+/// Removes sign-ins and Idempotency-Keys that are of no use any more, so that the ledger grows by evidence alone.
+async fn prune(app: &App) {
+    let ago = |kept: Seconds| Timestamp::from_millis(app.engine.now().as_millis() - i64::from(kept.as_secs()) * 1_000);
+    let change = Change::Prune { sessions_before: ago(SESSIONS_KEPT), keys_before: ago(KEYS_KEPT) };
+    if let Err(error) = app.engine.store().commit(vec![change]).await {
+        tracing::warn!(%error, "what is of no use any more could not be removed");
+    }
+}
+
 async fn send_notices(courier: Courier, app: App) {
     let mut stopping = app.stopping.clone();
     courier.run(stopped(&mut stopping)).await;
@@ -170,6 +187,13 @@ fn background(tasks: &mut JoinSet<()>, app: &App, folder: &Arc<PolicyFolder>) {
         loop {
             tokio::time::sleep(SWEEP_EVERY).await;
             refusals.sweep().await;
+        }
+    });
+    let pruned = app.clone();
+    tasks.spawn(async move {
+        loop {
+            prune(&pruned).await;
+            tokio::time::sleep(PRUNE_EVERY).await;
         }
     });
     let (tail, store) = (app.tail.clone(), app.engine.store().clone());

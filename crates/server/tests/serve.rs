@@ -82,7 +82,7 @@ async fn start(more: &[(&'static str, String)]) -> Running {
     let mut overrides = vec![("listen", "127.0.0.1:0".to_owned()), ("policy.path", policies.display().to_string())];
     overrides.push(("audit.witness", folder.path().join("witness").display().to_string()));
     overrides.extend(more.iter().cloned());
-    let sources = Sources { setting: Setting::Dev, file: None, lookup: &|_| None, overrides };
+    let sources = Sources { setting: Setting::Dev, file: None, lookup: &|_| None, names: Vec::new(), overrides };
     let config = Config::load(&sources).expect("a configuration");
     let (clock, entropy, store) = (Arc::new(Machine), Arc::new(Machine), Arc::new(MemoryStore::new()));
     let store: Arc<dyn Store> = store;

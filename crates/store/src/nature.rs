@@ -28,12 +28,16 @@ impl Urgency {
             | Change::RequestKey { .. }
             | Change::Session(_)
             | Change::SessionEnded { .. }
+            | Change::Prune { .. }
             | Change::Key(_)
             | Change::Fact { .. } => false,
         });
         if goes_first { Self::First } else { Self::Usual }
     }
 }
+
+/// Rows of a kind that one prune removes, so that no commit is long.
+pub(crate) const PRUNED_AT_ONCE: usize = 1_000;
 
 /// What a change does to the access there is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,7 +72,10 @@ fn bearing(change: &Change) -> Bearing {
         // Its own start is the first thing a server writes, and one that cannot start ends nothing.
         Change::Event(event) if event.action == AuditAction::ServerStarted => Bearing::Ends,
         Change::Event(_) | Change::Notice(_) | Change::Fact { value: Some(_), .. } => Bearing::Accompanies,
-        Change::NoticeSent(_) | Change::NoticeLater { .. } | Change::Fact { value: None, .. } => Bearing::Tidies,
+        Change::NoticeSent(_)
+        | Change::NoticeLater { .. }
+        | Change::Fact { value: None, .. }
+        | Change::Prune { .. } => Bearing::Tidies,
         Change::RequestKey { .. } | Change::Session(_) | Change::Key(_) => Bearing::Gives,
     }
 }

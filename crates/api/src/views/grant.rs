@@ -48,12 +48,26 @@ pub struct GrantView {
     /// Why it ends or ended.
     #[schema(value_type = Option<String>)]
     pub end_cause: Option<EndCause>,
+    /// Who ordered its end; null while nobody has, and in listings.
+    pub end_ordered: Option<EndOrderedView>,
     /// Whether every target was read after the end and shows no access.
     pub verified: bool,
     /// Why the end could not be verified, and what may still be open.
     pub unverified_because: Option<String>,
     /// What was made in targets, oldest first.
     pub leases: Vec<LeaseView>,
+}
+
+/// An order to end a grant.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct EndOrderedView {
+    /// Who gave it; Curfew itself when the time was over.
+    pub by: SubjectView,
+    /// Why, as typed.
+    pub because: String,
+    /// When.
+    #[schema(value_type = String, format = DateTime)]
+    pub at: Timestamp,
 }
 
 /// A pipeline's run.
@@ -147,6 +161,7 @@ impl GrantView {
             expires_at: facts.expires_at,
             ended_at: facts.evidence.as_ref().map(Evidence::at),
             end_cause: facts.end_cause,
+            end_ordered: None,
             verified: matches!(facts.evidence, Some(Evidence::Read { .. })),
             unverified_because,
             leases: leases.iter().filter(|l| l.grant_id == grant.id).map(LeaseView::from).collect(),

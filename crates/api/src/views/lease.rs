@@ -30,6 +30,18 @@ pub struct LeaseView {
     pub residual_exposure: Vec<String>,
     /// What the subject had left behind.
     pub leftovers: Vec<LeftoverView>,
+    /// Why its end is not done yet; null unless a try to end it failed.
+    pub held_up: Option<HeldUpView>,
+}
+
+/// Why a lease's end is not done yet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct HeldUpView {
+    /// What stood in the way of the last try.
+    pub because: String,
+    /// When it is tried again; null while the target is probed every second: then as soon as it answers.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub next_at: Option<Timestamp>,
 }
 
 /// Something the subject left behind in the target.
@@ -66,6 +78,7 @@ impl From<&Lease> for LeaseView {
             expires_at: lease.expires_at,
             residual_exposure: lease.residual_exposure.clone(),
             leftovers: leftovers.iter().map(LeftoverView::from).collect(),
+            held_up: None,
         }
     }
 }

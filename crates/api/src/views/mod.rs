@@ -16,10 +16,10 @@ pub use audit::{AuditEventView, AuditKeyView, CheckpointView, ConsistencyView, P
 pub use connector::{ActionView, ConnectorView, PrivilegeView, SettingView};
 pub use decision::{DecisionView, ReasonView, StageView};
 pub use doctor::{DoctorView, FindingView, StandingView};
-pub use grant::{ActivationView, ConnectionView, GrantView, RunView, WantedHalfView};
-pub use lease::{LeaseView, LeftoverView};
+pub use grant::{ActivationView, ConnectionView, EndOrderedView, GrantView, RunView, WantedHalfView};
+pub use lease::{HeldUpView, LeaseView, LeftoverView};
 pub use listing::Listing;
-pub use request::{ApprovalView, NarrowedView, RequestView, ResourceActionsView};
+pub use request::{ApprovalView, NarrowedView, RequestGrantView, RequestView, ResourceActionsView};
 pub use role::{JustificationView, RoleScopeView, RoleView};
 pub use ssh::{AuthoritiesView, AuthorityView, HostDutiesView, HostTokenView};
 pub use subject::{Powers, SignedInView, SubjectView, WhoAmIView};

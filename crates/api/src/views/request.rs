@@ -1,9 +1,11 @@
 //! The ask, on the wire.
 
-use super::{DecisionView, SubjectView};
+use super::{DecisionView, EndOrderedView, GrantView, SubjectView};
 use curfew_domain::request::{Narrowed, Origin, Verdict};
 use curfew_domain::scope::ResourceActions;
-use curfew_domain::{ActionName, Approval, Grant, Id, Request, ResourceName, RoleName, Scope, Seconds, Timestamp};
+use curfew_domain::{
+    ActionName, Approval, EndCause, Grant, Id, Request, ResourceName, RoleName, Scope, Seconds, Timestamp,
+};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -43,12 +45,44 @@ pub struct RequestView {
     /// The grant it became.
     #[schema(value_type = Option<String>)]
     pub grant_id: Option<Id<Grant>>,
+    /// Where that grant stands; null without one, and in listings.
+    pub grant: Option<RequestGrantView>,
     /// When it was asked.
     #[schema(value_type = String, format = DateTime)]
     pub created_at: Timestamp,
     /// When it lapses undecided.
     #[schema(value_type = String, format = DateTime)]
     pub lapses_at: Timestamp,
+}
+
+/// Where the grant stands that a request became.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct RequestGrantView {
+    /// `approved`, `activating`, `active`, `ending` or `ended`.
+    pub state: String,
+    /// When access ends by itself; null until it is claimed.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub expires_at: Option<Timestamp>,
+    /// When access had ended.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub ended_at: Option<Timestamp>,
+    /// Why it ends or ended.
+    #[schema(value_type = Option<String>)]
+    pub end_cause: Option<EndCause>,
+    /// Who ordered its end; null while nobody has.
+    pub end_ordered: Option<EndOrderedView>,
+}
+
+impl From<GrantView> for RequestGrantView {
+    fn from(grant: GrantView) -> Self {
+        Self {
+            state: grant.state,
+            expires_at: grant.expires_at,
+            ended_at: grant.ended_at,
+            end_cause: grant.end_cause,
+            end_ordered: grant.end_ordered,
+        }
+    }
 }
 
 /// A resource with its actions.
@@ -109,6 +143,7 @@ impl From<&Request> for RequestView {
             approvals: r.approvals.iter().map(ApprovalView::from).collect(),
             origin: r.origin,
             grant_id: r.grant_id(),
+            grant: None,
             created_at: r.created_at,
             lapses_at: r.lapses_at,
         }
@@ -199,7 +234,7 @@ mod tests {
         let json = serde_json::to_value(&view).expect("JSON");
         let mut fields: Vec<&str> = json.as_object().expect("an object").keys().map(String::as_str).collect();
         fields.sort_unstable();
-        let expected = "approvals created_at decision digest duration_seconds grant_id id lapses_at origin \
+        let expected = "approvals created_at decision digest duration_seconds grant grant_id id lapses_at origin \
                         policy_version reason role scope state subject ticket";
         assert_eq!(fields, expected.split_whitespace().collect::<Vec<_>>());
         assert_eq!(json["grant_id"], serde_json::Value::Null);

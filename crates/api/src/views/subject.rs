@@ -40,7 +40,7 @@ pub struct WhoAmIView {
     /// Who.
     #[serde(flatten)]
     pub subject: SubjectView,
-    /// The groups that the sign-in asserted.
+    /// The groups that the sign-in asserted, and the policy's own groups that hold the caller.
     #[schema(value_type = Vec<String>)]
     pub groups: Vec<GroupName>,
     /// Whether the policy, or a development server, makes the caller an administrator.
@@ -62,11 +62,16 @@ pub struct Powers {
 }
 
 impl WhoAmIView {
-    /// Of an identity.
-    pub fn new(who: &Identity, powers: Powers, expires_at: Timestamp) -> Self {
+    /// Of an identity, in these groups.
+    pub fn new(
+        who: &Identity,
+        groups: impl IntoIterator<Item = GroupName>,
+        powers: Powers,
+        expires_at: Timestamp,
+    ) -> Self {
         Self {
             subject: SubjectView::from(&who.subject),
-            groups: who.groups.iter().cloned().collect(),
+            groups: groups.into_iter().collect(),
             administrator: powers.administrator,
             auditor: powers.auditor,
             expires_at,

@@ -2,7 +2,7 @@
 
 use super::Context;
 use super::id::RequestRef;
-use super::views::request_facts;
+use super::views::{request_facts, say_done};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::session::{self, Session};
@@ -19,7 +19,7 @@ pub(crate) struct ApproveArgs {
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
     /// For at most this long
-    #[arg(long = "for", value_name = "DURATION")]
+    #[arg(long = "for", value_name = "DURATION", allow_hyphen_values = true)]
     duration: Option<Seconds>,
     /// Only this action (repeatable)
     #[arg(long = "only-action", value_name = "ACTION")]
@@ -32,14 +32,39 @@ pub(crate) async fn run(context: &mut Context, args: ApproveArgs) -> Result<Exit
     let seen = session.client.show_request(&id).await.map_err(session::failure)?;
     // What is approved is what stands here: the digest binds the verdict to it.
     request_facts(&seen, context.machine.now()).note(&mut context.output);
+    let approvals_before = seen.approvals.len();
     let actions = (!args.only_actions.is_empty()).then_some(args.only_actions);
     let narrowed = (args.duration.is_some() || actions.is_some())
         .then_some(NarrowBody { duration_seconds: args.duration, actions });
     let body = ApproveBody { digest: seen.digest, reason: args.reason.unwrap_or_default(), narrowed };
     let request = session.client.approve(&id, &body).await.map_err(session::failure)?;
-    context.output.show(&request, |output, request| match request.state.as_str() {
-        "pending" => output.line(&format!("{} approved by you; more approvals are needed", request.id)),
-        state => output.line(&format!("{} {state}", request.id)),
-    })?;
+    let counted = request.approvals.len() > approvals_before;
+    context
+        .output
+        .show(&request, |output, request| say_done(output, &request.id.to_string(), &said(&request.state, counted)))?;
     Ok(Exit::Done)
+}
+
+/// A second approval of one person changes nothing, whatever it says of time and actions.
+fn said(state: &str, counted: bool) -> String {
+    match (state, counted) {
+        ("pending", true) => "approved by you; more approvals are needed".to_owned(),
+        ("pending", false) => "pending: you approved it before, and that stands unchanged".to_owned(),
+        (state, true) => state.to_owned(),
+        (state, false) => format!("{state}: you approved it before, and that stands unchanged"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_approval_that_changes_nothing_says_so() {
+        assert_eq!(said("pending", true), "approved by you; more approvals are needed");
+        assert_eq!(said("approved", true), "approved");
+        for state in ["pending", "approved"] {
+            assert_eq!(said(state, false), format!("{state}: you approved it before, and that stands unchanged"));
+        }
+    }
 }

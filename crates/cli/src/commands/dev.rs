@@ -12,9 +12,9 @@ pub struct DevArgs {
     /// Where the ledger and everything else is kept [default: a private folder that goes at the end]
     #[arg(long, value_name = "DIR")]
     pub state: Option<PathBuf>,
-    /// Where to listen; loopback only
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:7373")]
-    pub listen: String,
+    /// Where to listen; loopback only [default: as configured, else 127.0.0.1:7373]
+    #[arg(long, value_name = "ADDRESS")]
+    pub listen: Option<String>,
     /// Further configuration: the keys of curfew.toml
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,

@@ -4,20 +4,23 @@
 use super::Context;
 use super::activate::{Activated, activate};
 use super::credentials::merged;
-use super::give_back::give_back;
+use super::give_back::{forget, give_back};
 use super::request::{AskArgs, ask, dry_run, say_who_approves, wait};
+use super::views::end_words;
 use crate::child::{self, Launch, Signals};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::secret::Iterations;
 use crate::session::{self, Session};
 use clap::Args;
-use curfew_api::RequestView;
+use curfew_api::{GrantView, RequestView};
 use std::ffi::OsString;
 use std::time::Duration;
 
 /// How often returning is tried before the grant is left to its own end.
 const RETURN_ATTEMPTS: u32 = 3;
+/// How often the grant is looked at while the command runs.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
 
 /// What `curfew exec` takes.
 #[derive(Debug, Args)]
@@ -64,12 +67,28 @@ pub(crate) async fn run(context: &mut Context, args: ExecArgs) -> Result<Exit, F
             return Err(failure);
         }
     };
-    let ended = match signals.pending().await {
-        Some(signal) => Ok(child::exit_of(signal)),
-        None => run_command(context, &args.command, &activated, &mut signals).await,
+    let ran = match signals.pending().await {
+        Some(signal) => Ran { exit: Ok(child::exit_of(signal)), access: Access::Held },
+        None => run_command(context, &session, &args.command, (&activated, &mut signals)).await,
     };
-    return_grant(context, &session, &activated).await;
-    ended
+    match ran.access {
+        Access::Held => return_grant(context, &session, &activated).await,
+        Access::Over => forget(context, &activated.grant),
+    }
+    ran.exit
+}
+
+/// How a command ended, and whether its access was there to the end.
+struct Ran {
+    exit: Result<Exit, Failure>,
+    access: Access,
+}
+
+/// Whether access is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Access {
+    Held,
+    Over,
 }
 
 async fn approved(
@@ -120,18 +139,47 @@ async fn withdraw(context: &mut Context, session: &Session, id: &str) {
     }
 }
 
+/// Runs the command, and says at once when its access ends before it does. The command itself runs on: what it does
+/// without the target is its own affair.
 async fn run_command(
     context: &mut Context,
+    session: &Session,
     command: &[OsString],
-    activated: &Activated,
-    signals: &mut Signals,
-) -> Result<Exit, Failure> {
+    (activated, signals): (&Activated, &mut Signals),
+) -> Ran {
     let (program, args) = command.split_first().expect("INVARIANT: clap requires a command");
     let mut env = merged(&activated.credentials);
     env.insert("CURFEW_GRANT".to_owned(), activated.grant.id.to_string());
     let launch = Launch { program: program.clone(), args: args.to_vec(), env };
-    let mut child = launch.start(&context.machine)?;
-    child::wait(&mut child, signals).await
+    let mut child = match launch.start(&context.machine) {
+        Ok(child) => child,
+        Err(failure) => return Ran { exit: Err(failure), access: Access::Held },
+    };
+    let mut ended = std::pin::pin!(child::wait(&mut child, signals));
+    let id = activated.grant.id.to_string();
+    let over = tokio::select! {
+        exit = ended.as_mut() => return Ran { exit, access: Access::Held },
+        grant = over(session, &id) => grant,
+    };
+    context.output.warn(&said_over(&over, "the command runs on without access"));
+    Ran { exit: ended.await, access: Access::Over }
+}
+
+/// The grant, once it ends. A server that does not answer is asked again: the grant has its own end meanwhile.
+async fn over(session: &Session, id: &str) -> GrantView {
+    loop {
+        tokio::time::sleep(LOOK_EVERY).await;
+        if let Ok(grant) = session.client.show_grant(id).await
+            && matches!(grant.state.as_str(), "ending" | "ended")
+        {
+            return grant;
+        }
+    }
+}
+
+fn said_over(grant: &GrantView, meanwhile: &str) -> String {
+    let why = end_words(grant.end_cause, grant.end_ordered.as_ref()).unwrap_or_else(|| grant.state.clone());
+    format!("{} is over ({why}); {meanwhile}", grant.id)
 }
 
 /// Whatever the command did, its access ends with it. If the server cannot be told, the grant's own end comes.
@@ -142,7 +190,11 @@ async fn return_grant(context: &mut Context, session: &Session, activated: &Acti
             Ok(_) => return,
             // It ended by itself, or by somebody's order, while the command ran.
             Err(failure) if failure.exit == Exit::No => {
-                context.output.warn(&format!("{id} had ended before the command did: {failure}"));
+                match session.client.show_grant(&id).await {
+                    Ok(grant) => context.output.warn(&said_over(&grant, "it was so before the command ended")),
+                    Err(_) => context.output.warn(&format!("{id} had ended before the command did: {failure}")),
+                }
+                forget(context, &activated.grant);
                 return super::give_back::forget(context, &activated.grant);
             }
             Err(failure) if attempt == RETURN_ATTEMPTS => {

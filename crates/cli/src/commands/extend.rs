@@ -17,7 +17,7 @@ pub(crate) struct ExtendArgs {
     /// The grant, or the request it came from
     id: GrantRef,
     /// How much more
-    #[arg(long = "for", value_name = "DURATION")]
+    #[arg(long = "for", value_name = "DURATION", allow_hyphen_values = true)]
     duration: Seconds,
 }
 

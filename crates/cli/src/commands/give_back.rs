@@ -2,6 +2,7 @@
 
 use super::Context;
 use super::id::GrantRef;
+use super::views::say_done;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::session::{self, Session};
@@ -20,7 +21,7 @@ pub(crate) async fn run(context: &mut Context, args: &ReturnArgs) -> Result<Exit
     let id = args.id.id()?;
     let session = Session::signed_in(context)?;
     let grant = give_back(context, &session, &id).await?;
-    context.output.show(&grant, |output, grant| output.line(&format!("{} {}", grant.id, grant.state)))?;
+    context.output.show(&grant, |output, grant| say_done(output, &grant.id.to_string(), &grant.state))?;
     Ok(Exit::Done)
 }
 

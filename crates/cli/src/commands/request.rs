@@ -29,7 +29,7 @@ pub(crate) struct AskArgs {
     #[arg(long = "action", short = 'a', value_name = "ACTION")]
     actions: Vec<ActionName>,
     /// For how long: 90s, 30m, 2h [default: the role's]
-    #[arg(long = "for", value_name = "DURATION")]
+    #[arg(long = "for", value_name = "DURATION", allow_hyphen_values = true)]
     duration: Option<Seconds>,
     /// Why
     #[arg(long, value_name = "TEXT")]

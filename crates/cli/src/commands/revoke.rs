@@ -3,7 +3,7 @@
 use super::Context;
 use super::give_back::forget;
 use super::id::GrantRef;
-use super::views::print_grants;
+use super::views::{print_grants, say_done};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::Voice;
@@ -49,12 +49,13 @@ async fn revoke_one(context: &mut Context, id: &str, reason: String) -> Result<E
     let session = Session::signed_in(context)?;
     let grant = session.client.revoke(id, &RevokeBody { reason }).await.map_err(session::failure)?;
     forget(context, &grant);
-    context.output.show(&grant, |output, grant| output.line(&format!("{} {}", grant.id, grant.state)))?;
+    context.output.show(&grant, |output, grant| say_done(output, &grant.id.to_string(), &grant.state))?;
     Ok(Exit::Done)
 }
 
 async fn revoke_all(context: &mut Context, args: RevokeArgs) -> Result<Exit, Failure> {
     let session = Session::signed_in(context)?;
+    let nothing = nothing_of(&args.what);
     let What { id: _, all_of, role, resource } = args.what;
     let body = RevocationBody { reason: args.reason, subject: all_of.map(|email| email.to_string()), role, resource };
     let grants = session.client.revoke_all(&body).await.map_err(session::failure)?.items;
@@ -66,7 +67,18 @@ async fn revoke_all(context: &mut Context, args: RevokeArgs) -> Result<Exit, Fai
         Voice::Human | Voice::Quiet => print_grants(context, &grants)?,
     }
     if grants.is_empty() {
-        context.output.warn("nothing was revoked: no grant that you may revoke matches, check the spelling");
+        context.output.warn(&nothing);
     }
     Ok(Exit::Done)
+}
+
+/// What to say when nothing matched: in an emergency a mistyped name must not look like success.
+fn nothing_of(what: &What) -> String {
+    let of = match (&what.all_of, &what.role, &what.resource) {
+        (Some(email), ..) => format!("of {email}"),
+        (_, Some(role), _) => format!("of the role {role}"),
+        (.., Some(resource)) => format!("on {resource}"),
+        (None, None, None) => String::new(),
+    };
+    format!("nothing was revoked: nothing {of} is live that you may revoke; check the spelling")
 }

@@ -61,13 +61,17 @@ async fn krl(context: &mut Context, args: KrlArgs) -> Result<Exit, Failure> {
         // A host that reads half a list lets everybody in, and one without the file locks everybody out.
         replace(&context.machine, &path, &bytes, &Readers::Everybody)?;
     }
-    match (context.output.voice(), args.out.is_some()) {
-        (Voice::Json, _) => context.output.document(&json!({"krl": BASE64.encode(&bytes)}))?,
-        (Voice::Human | Voice::Quiet, true) => {}
-        (Voice::Human | Voice::Quiet, false) if context.output.is_terminal() => {
+    match (context.output.voice(), &args.out) {
+        (Voice::Json, Some(path)) => {
+            let file = context.machine.path(path).display().to_string();
+            context.output.document(&json!({"file": file, "bytes": bytes.len()}))?;
+        }
+        (Voice::Json, None) => context.output.document(&json!({"krl": BASE64.encode(&bytes)}))?,
+        (Voice::Human | Voice::Quiet, Some(_)) => {}
+        (Voice::Human | Voice::Quiet, None) if context.output.is_terminal() => {
             return Err(Failure::wrong_use("a revocation list is binary").hint("--out FILE, or redirect it"));
         }
-        (Voice::Human | Voice::Quiet, false) => context.output.raw(&bytes)?,
+        (Voice::Human | Voice::Quiet, None) => context.output.raw(&bytes)?,
     }
     Ok(Exit::Done)
 }

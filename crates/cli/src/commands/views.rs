@@ -2,9 +2,11 @@
 
 use super::Context;
 use crate::failure::Failure;
-use crate::output::{Colour, Facts, Output, Table, ago_or_in, left};
-use curfew_api::{DecisionView, GrantView, ReasonView, RequestView, ResourceActionsView};
-use curfew_domain::{Outcome, Timestamp};
+use crate::output::{Colour, Facts, Output, Table, Voice, ago_or_in, left};
+use curfew_api::{
+    DecisionView, EndOrderedView, GrantView, ReasonView, RequestGrantView, RequestView, ResourceActionsView,
+};
+use curfew_domain::{EndCause, Outcome, SubjectKind, Timestamp};
 
 /// `services/db: read, write`, one resource each.
 pub(crate) fn scope_lines(scope: &[ResourceActionsView]) -> Vec<String> {
@@ -28,11 +30,22 @@ fn painted(output: &Output, state: &str) -> String {
     output.paint(state_colour(&plain), &plain)
 }
 
-/// One request in full.
+/// What was done to what, in a sentence; under `--quiet` the id alone.
+pub(crate) fn say_done(output: &mut Output, id: &str, done: &str) -> Result<(), Failure> {
+    match output.voice() {
+        Voice::Quiet => output.line(id),
+        Voice::Human | Voice::Json => output.line(&format!("{id} {done}")),
+    }
+}
+
+/// One request in full; under `--quiet` its id and state.
 pub(crate) fn print_request(context: &mut Context, request: &RequestView) -> Result<(), Failure> {
     let now = context.machine.now();
     let state = painted(&context.output, &request.state);
     context.output.raw(format!("{}  {state}\n", request.id).as_bytes())?;
+    if context.output.voice() == Voice::Quiet {
+        return Ok(());
+    }
     request_facts(request, now).print(&mut context.output)
 }
 
@@ -53,10 +66,31 @@ pub(crate) fn request_facts(request: &RequestView, now: Timestamp) -> Facts {
     facts.list("verdicts", request.approvals.iter().map(|approval| verdict_line(approval, now)));
     facts.list("may outlive", request.decision.residual_exposure.clone());
     if let Some(grant) = request.grant_id {
-        facts.add("grant", grant.to_string());
+        facts.add("grant", grant_line(&grant.to_string(), request.grant.as_ref(), now));
     }
     facts.add("policy", short(&request.policy_version));
     facts
+}
+
+/// The grant a request became, and where that stands.
+fn grant_line(id: &str, grant: Option<&RequestGrantView>, now: Timestamp) -> String {
+    let Some(grant) = grant else { return id.to_owned() };
+    let at = match (grant.ended_at, grant.expires_at) {
+        (Some(ended), _) => format!(" {}", ago_or_in(ended, now)),
+        (None, Some(expires)) if grant.end_cause.is_none() => format!(", ends {}", ago_or_in(expires, now)),
+        (None, _) => String::new(),
+    };
+    match end_words(grant.end_cause, grant.end_ordered.as_ref()) {
+        Some(why) => format!("{id} {}{at}: {why}", grant.state),
+        None => format!("{id} {}{at}", grant.state),
+    }
+}
+
+/// `revoked by root@example.com: lost laptop`; none while no end was ordered.
+pub(crate) fn end_words(cause: Option<EndCause>, order: Option<&EndOrderedView>) -> Option<String> {
+    let cause = cause?.word().replace('_', " ");
+    let Some(order) = order.filter(|order| order.by.kind != SubjectKind::System) else { return Some(cause) };
+    Some(format!("{cause} by {}: {}", order.by.label(), order.because))
 }
 
 fn verdict_line(approval: &curfew_api::ApprovalView, now: Timestamp) -> String {
@@ -87,11 +121,14 @@ fn stage_lines(decision: &DecisionView) -> Vec<String> {
     decision.stages.iter().map(line).collect()
 }
 
-/// One grant in full.
+/// One grant in full; under `--quiet` its id and state.
 pub(crate) fn print_grant(context: &mut Context, grant: &GrantView) -> Result<(), Failure> {
     let now = context.machine.now();
     let state = painted(&context.output, &grant.state);
     context.output.raw(format!("{}  {state}\n", grant.id).as_bytes())?;
+    if context.output.voice() == Voice::Quiet {
+        return Ok(());
+    }
     let mut facts = Facts::new();
     facts
         .add("role", grant.role.to_string())
@@ -101,18 +138,36 @@ pub(crate) fn print_grant(context: &mut Context, grant: &GrantView) -> Result<()
         .add("request", grant.request_id.to_string())
         .add("claim until", grant.claim_until.map_or_else(String::new, |at| when(at, now)))
         .add("activated", grant.activated_at.map_or_else(String::new, |at| when(at, now)))
-        .add(
-            "expires",
-            grant.expires_at.filter(|_| grant.end_cause.is_none()).map_or_else(String::new, |at| when(at, now)),
-        )
-        .add("cause", grant.end_cause.map_or("", |cause| cause.word()))
+        .add("expires", expires_line(grant, now))
+        .add("cause", end_words(grant.end_cause, grant.end_ordered.as_ref()).unwrap_or_default())
         .add("ended", grant.ended_at.map_or_else(String::new, |at| when(at, now)));
     if grant.state == "ended" {
         facts.add("verified", if grant.verified { "yes: every target was read and shows no access" } else { "no" });
         facts.add("because", grant.unverified_because.clone().unwrap_or_default());
     }
     facts.list("leases", grant.leases.iter().map(lease_line));
+    facts.list("not done", grant.leases.iter().filter_map(|lease| held_up_line(lease, now)));
     facts.print(&mut context.output)
+}
+
+/// While a target does not answer, its own expiry is what one wants to read.
+fn expires_line(grant: &GrantView, now: Timestamp) -> String {
+    let Some(at) = grant.expires_at else { return String::new() };
+    match grant.state.as_str() {
+        "ended" => String::new(),
+        "ending" => format!("{} at the latest: the target itself lets nobody in after that", when(at, now)),
+        _ => when(at, now),
+    }
+}
+
+/// Why a lease's end is not done, and when it is tried again.
+fn held_up_line(lease: &curfew_api::LeaseView, now: Timestamp) -> Option<String> {
+    let held_up = lease.held_up.as_ref()?;
+    let next = match held_up.next_at {
+        Some(at) => format!("tried again {}", ago_or_in(at, now)),
+        None => "done as soon as the target answers; it is asked every second".to_owned(),
+    };
+    Some(format!("{}: {}; {next}", lease.resource, held_up.because))
 }
 
 fn lease_line(lease: &curfew_api::LeaseView) -> String {

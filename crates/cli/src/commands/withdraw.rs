@@ -2,6 +2,7 @@
 
 use super::Context;
 use super::id::RequestRef;
+use super::views::say_done;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::session::{self, Session};
@@ -18,6 +19,6 @@ pub(crate) async fn run(context: &mut Context, args: &WithdrawArgs) -> Result<Ex
     let id = args.id.id()?;
     let session = Session::signed_in(context)?;
     let request = session.client.withdraw(&id).await.map_err(session::failure)?;
-    context.output.show(&request, |output, request| output.line(&format!("{} {}", request.id, request.state)))?;
+    context.output.show(&request, |output, request| say_done(output, &id, &request.state))?;
     Ok(Exit::Done)
 }

@@ -199,6 +199,12 @@ impl Output {
         self.tell(&format!("warning: {text}"));
     }
 
+    /// What a command line without a command is answered with, on stderr.
+    pub(crate) fn help(&mut self, text: &str) {
+        // A stderr that cannot be written to leaves only the exit code to say so.
+        let _ = self.streams.err.write_all(text.as_bytes());
+    }
+
     /// Says why the command failed: the error object on stdout under `--json`, sentences on stderr otherwise.
     pub fn failure(&mut self, failure: &Failure) {
         if self.voice == Voice::Json {

@@ -229,13 +229,13 @@ async fn exposure(link: &mut Link, site: &Site<'_>, report: &mut Report) -> Resu
     let rows = link.rows(&sql).await?;
     if let Some(databases) = rows.first().and_then(|row| row.get(0)) {
         let message = format!(
-            "PUBLIC may connect to {databases}, so every lease may log in there too; REVOKE CONNECT ON DATABASE ... FROM PUBLIC;"
+            "PUBLIC may connect to {databases}, so every lease may log in there too; REVOKE CONNECT ON DATABASE ... FROM PUBLIC"
         );
         report.say("other databases", Standing::Warning, message);
     }
     if let Some(schemas) = rows.first().and_then(|row| row.get(1)) {
         let message =
-            format!("PUBLIC may create in {schemas}, and so may every lease; REVOKE CREATE ON SCHEMA ... FROM PUBLIC;");
+            format!("PUBLIC may create in {schemas}, and so may every lease; REVOKE CREATE ON SCHEMA ... FROM PUBLIC");
         report.say("open schemas", Standing::Warning, message);
     }
     Ok(())

@@ -109,6 +109,8 @@ pub struct PrivatePostgres {
 }
 
 const READY_SECONDS: u64 = 60;
+/// How long the server of an earlier start may take to go down.
+const LAST_GONE_SECONDS: u64 = 10;
 
 impl PrivatePostgres {
     /// Starts a server with its data under `dir`, made there on the first start. Blocks until it answers.
@@ -127,18 +129,24 @@ impl PrivatePostgres {
         }
         let settings = server_settings(&options);
         let mut server = Self { home, bin_dir, settings, password, port: 0, keeper: None };
-        server.start_on_a_free_port()?;
+        server.start_on_its_port()?;
         Ok(server)
     }
 
-    /// Starts it again on the same port after [`PrivatePostgres::stop`]. Does nothing when it runs.
+    /// Whether it runs; it may have died by itself.
+    pub fn is_running(&self) -> bool {
+        self.keeper.as_ref().is_some_and(|keeper| !keeper.has_ended())
+    }
+
+    /// Starts it again on the same port after [`PrivatePostgres::stop`], or after it died. Does nothing when it runs.
     ///
     /// # Errors
     /// When it does not become ready.
     pub fn restart(&mut self) -> Result<(), StartError> {
-        if self.keeper.is_some() {
+        if self.is_running() {
             return Ok(());
         }
+        self.stop();
         self.run()
     }
 
@@ -186,6 +194,33 @@ impl PrivatePostgres {
         done.and(closed)
     }
 
+    /// On the port of its last start, so that what was given then still finds it; on another when that is taken.
+    fn start_on_its_port(&mut self) -> Result<(), StartError> {
+        if let Some(port) = self.home.port().filter(|port| self.gets(*port)) {
+            self.port = port;
+            match self.run() {
+                Err(StartError::NotReady { log, .. }) if log.contains("could not bind") => {}
+                other => return other,
+            }
+        }
+        self.start_on_a_free_port()?;
+        self.home.keep_port(self.port)
+    }
+
+    /// Whether a port is free, or becomes so: after its starter was killed, the last server takes a moment to go down.
+    fn gets(&self, port: u16) -> bool {
+        for _ in 0..LAST_GONE_SECONDS * 50 {
+            if is_free(port) {
+                return true;
+            }
+            if !self.home.data().join("postmaster.pid").exists() {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        is_free(port)
+    }
+
     fn start_on_a_free_port(&mut self) -> Result<(), StartError> {
         // Somebody may take the port between our looking and the server's binding it.
         for _ in 0..4 {
@@ -207,7 +242,7 @@ impl PrivatePostgres {
         }
         let log = self.home.open_log()?;
         let keeper = Keeper::start(self.home.command_for_long(&self.bin_dir.join("postgres")), arguments, log)?;
-        let ready = || status_is_ready(&self.home.data().join("postmaster.pid"));
+        let ready = || is_ready(&self.home.data().join("postmaster.pid"), keeper.pid());
         for _ in 0..READY_SECONDS * 50 {
             if keeper.has_ended() {
                 break;
@@ -235,10 +270,16 @@ fn free_port() -> Result<u16, StartError> {
     Ok(listener.local_addr().map_err(StartError::system("looking for a free port"))?.port())
 }
 
-/// The server itself says in the eighth line of its lock file when it is ready (`pg_ctl -w` reads the same).
-fn status_is_ready(lock_file: &Path) -> bool {
+fn is_free(port: u16) -> bool {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok()
+}
+
+/// The server itself says in the eighth line of its lock file when it is ready (`pg_ctl -w` reads the same). The first
+/// line is its number: one that was killed leaves its file behind, and that says nothing of the next.
+fn is_ready(lock_file: &Path, pid: u32) -> bool {
     let text = std::fs::read_to_string(lock_file).unwrap_or_default();
-    text.lines().nth(7).is_some_and(|line| line.trim() == "ready")
+    let line = |number: usize| text.lines().nth(number).map(str::trim);
+    line(0) == Some(pid.to_string().as_str()) && line(7) == Some("ready")
 }
 
 fn server_settings(options: &Options) -> Vec<(String, String)> {

@@ -65,7 +65,7 @@ impl Ssh {
             Ok(settings) => settings,
             Err(error) => return vec![finding("settings", Standing::Failed, error.to_string())],
         };
-        let actions = format!("{} actions on {} hosts", settings.actions.len(), settings.hosts.len());
+        let actions = format!("actions: {}, hosts: {}", settings.actions.len(), settings.hosts.len());
         let mut findings = vec![finding("settings", Standing::Ok, actions)];
         let desk = match self.desk(&target.resource).await {
             Ok(desk) => desk,

@@ -6,10 +6,13 @@
 mod arguments;
 mod canary;
 mod crash;
+mod dev;
 mod ends;
 mod harness;
 mod hostile;
 mod hosts;
+mod mail;
 mod outage;
 mod races;
 mod story;
+mod told;

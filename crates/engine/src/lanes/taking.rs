@@ -62,6 +62,7 @@ async fn settle(engine: &Engine, lane: &Lane, lease: Lease, answer: Result<Revoc
         Err(error) => {
             tracing::warn!(lease_id = %id, resource = %lane.resource, %error, "a lease could not be ended yet");
             lane.note(&error);
+            engine.retries.failed(id, &error.to_string());
             Some(lease)
         }
     };

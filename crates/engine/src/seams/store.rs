@@ -45,6 +45,14 @@ pub enum Change {
         /// SHA-256 of the token, in hex.
         token_hash: String,
     },
+    /// In a commit of its own: what is of no use any more is removed, at most a thousand of a kind, sign-ins that were over before
+    /// `sessions_before` and the keys of requests made before `keys_before`. Events stay for ever.
+    Prune {
+        /// Sign-ins that were over by then go.
+        sessions_before: Timestamp,
+        /// Idempotency keys of requests made before then go.
+        keys_before: Timestamp,
+    },
     /// A signing key, sealed. Written once per name and number.
     Key(SealedKey),
     /// A named fact about the installation itself, replaced whole: `installation`, `policy`, `host_token/...`.

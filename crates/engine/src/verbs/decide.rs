@@ -6,7 +6,7 @@ use crate::ending::{EndOrder, OrderError};
 use crate::engine::Changes;
 use crate::seams::store::{CommitError, ReadError};
 use curfew_domain::request::{Approval, Narrowed, Verdict, VerdictError};
-use curfew_domain::{EndCause, Id, Identity, Request, RequestState, limits};
+use curfew_domain::{EndCause, Grant, GrantState, Id, Identity, Request, RequestState, limits};
 
 /// One person's verdict, as it comes in.
 #[derive(Debug, Clone)]
@@ -28,6 +28,9 @@ pub enum DecideError {
     /// The caller may not.
     #[error("{0}")]
     Forbidden(String),
+    /// It is somebody else's.
+    #[error("{0}")]
+    NotTheirs(&'static str),
     /// The request does not take it.
     #[error(transparent)]
     Verdict(#[from] VerdictError),
@@ -101,13 +104,7 @@ impl Engine {
                     return Err(VerdictError::OtherDigest.into());
                 }
                 let Some(grant) = self.store.grant(grant_id).await? else { return Err(DecideError::NotFound) };
-                let order = EndOrder { cause: EndCause::Revoked, actor: &who.subject, because: &judging.reason };
-                return match self.order_end(grant, &order).await {
-                    Ok(_) => Ok(request),
-                    Err(OrderError::AlreadyEnding(word, _)) => Err(VerdictError::AlreadyFinal(word).into()),
-                    Err(OrderError::Read(error)) => Err(error.into()),
-                    Err(OrderError::Commit(error)) => Err(DecideError::Commit(error)),
-                };
+                return self.deny_late(who, grant, &judging.reason).await.map(|()| request);
             }
             let mut changes = Changes::default();
             let request = changes.request(request.deny(self.verdict(who, Verdict::Deny, stage, &judging))?);
@@ -119,6 +116,25 @@ impl Engine {
             }
         }
         Err(DecideError::Commit(CommitError::Conflict(id.to_string())))
+    }
+
+    /// A request that is approved stays approved; what came of it ends, and the evidence says by whose late no.
+    async fn deny_late(&self, who: &Identity, grant: Grant, reason: &str) -> Result<(), DecideError> {
+        let because = format!("denied after it was approved: {reason}");
+        let order = EndOrder { cause: EndCause::Revoked, actor: &who.subject, because: &because };
+        match self.order_end(grant, &order).await {
+            Ok(_) => Ok(()),
+            Err(OrderError::AlreadyEnding(_, grant)) => Err(VerdictError::AlreadyFinal(match grant.state {
+                GrantState::Ended { .. } => "approved, and what came of it has ended",
+                GrantState::Approved { .. }
+                | GrantState::Activating { .. }
+                | GrantState::Active { .. }
+                | GrantState::Ending { .. } => "approved, and what came of it is ending",
+            })
+            .into()),
+            Err(OrderError::Read(error)) => Err(error.into()),
+            Err(OrderError::Commit(error)) => Err(DecideError::Commit(error)),
+        }
     }
 
     /// The stage in which this person's verdict counts: the first unfinished one they may decide.

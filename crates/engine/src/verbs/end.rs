@@ -29,9 +29,15 @@ pub enum EndError {
     /// The request behind it has no grant.
     #[error("the request is {0}")]
     NotApproved(&'static str),
+    /// There is no such role or resource, in the policy or in the ledger.
+    #[error("there is no such {0}")]
+    Unknown(&'static str),
     /// The caller may not.
     #[error("{0}")]
     Forbidden(&'static str),
+    /// It is somebody else's.
+    #[error("{0}")]
+    NotTheirs(&'static str),
     /// It has ended, or is ending, for another reason.
     #[error("the grant is already {0}")]
     AlreadyFinal(&'static str),
@@ -54,7 +60,7 @@ impl Engine {
     pub async fn give_back(&self, who: &Identity, which: GrantRef) -> Result<Grant, EndError> {
         let grant = self.endable(who, which).await?;
         if !grant.subject.is_same_as(&who.subject) {
-            return Err(EndError::Forbidden("only the one who has it may return it; others revoke"));
+            return Err(EndError::NotTheirs("only the one who has it may return it; others revoke"));
         }
         let order = EndOrder { cause: EndCause::Returned, actor: &who.subject, because: "returned by its subject" };
         self.end_once(grant, &order).await
@@ -78,8 +84,12 @@ impl Engine {
             }
             return Ok(vec![self.end_once(grant, &order).await?]);
         }
+        let matching = self.matching(&what).await?;
+        if matching.is_empty() {
+            self.check_known(&what).await?;
+        }
         let mut ended = Vec::new();
-        for grant in self.matching(&what).await? {
+        for grant in matching {
             if !self.may_revoke(who, &grant) {
                 continue;
             }
@@ -105,6 +115,17 @@ impl Engine {
         let grants = self.store.grants(&filter, Page { before: None, limit: usize::MAX }).await?;
         let wanted = |grant: &Grant| email.is_none() || grant.subject.email.as_ref() == email;
         Ok(grants.into_iter().filter(wanted).collect())
+    }
+
+    /// In an emergency a mistyped name must not look like success.
+    async fn check_known(&self, what: &RevokeWhat) -> Result<(), EndError> {
+        match what {
+            RevokeWhat::One(_) | RevokeWhat::AllOf(_) => Ok(()),
+            RevokeWhat::Role(role) if self.knows_role(role).await? => Ok(()),
+            RevokeWhat::Role(_) => Err(EndError::Unknown("role")),
+            RevokeWhat::Resource(resource) if self.knows_resource(resource).await? => Ok(()),
+            RevokeWhat::Resource(_) => Err(EndError::Unknown("resource")),
+        }
     }
 
     async fn endable(&self, who: &Identity, which: GrantRef) -> Result<Grant, EndError> {
@@ -139,6 +160,7 @@ impl From<DecideError> for EndError {
     fn from(error: DecideError) -> Self {
         match error {
             DecideError::NotFound => Self::NotFound,
+            DecideError::NotTheirs(why) => Self::NotTheirs(why),
             DecideError::Forbidden(_) | DecideError::Verdict(_) => Self::Forbidden("you may not"),
             DecideError::Reason(text) => Self::Reason(text),
             DecideError::Read(error) => Self::Read(error),

@@ -4,8 +4,12 @@ use super::decide::DecideError;
 use crate::Engine;
 use crate::engine::{GrantRef, Unnamed};
 use crate::seams::store::{Ended, GrantFilter, Page, ReadError, RequestFilter};
-use curfew_domain::{Grant, Id, Identity, Request, ResourceName};
+use curfew_domain::audit::AuditAction;
+use curfew_domain::{
+    Grant, GrantState, Id, Identity, Lease, LeaseState, Request, ResourceName, RoleName, Subject, Timestamp,
+};
 use curfew_policy::Approval;
+use std::time::Duration;
 
 /// Whose requests are listed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,6 +40,26 @@ pub struct Found {
     pub requests: Vec<Request>,
     /// Where to go on from, as 128 bits of an id; none at the end.
     pub next: Option<u128>,
+}
+
+/// Somebody's order to end a grant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EndOrdered {
+    /// Who gave it; Curfew itself when the time was over.
+    pub by: Subject,
+    /// Why.
+    pub because: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// Why a lease's end is not done yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HeldUp {
+    /// What stood in the way of the last try.
+    pub because: String,
+    /// When it is tried again; none while the target is probed every second: then as soon as it answers.
+    pub next_at: Option<Timestamp>,
 }
 
 /// Rows looked at for one page before giving what was found.
@@ -141,6 +165,55 @@ impl Engine {
     pub async fn who_has(&self, resource: &ResourceName) -> Result<Vec<Grant>, ReadError> {
         let filter = GrantFilter { resource: Some(resource.clone()), ..GrantFilter::default() };
         self.store.grants(&filter, Page { before: None, limit: 10_000 }).await
+    }
+
+    /// Whether the policy in force or any grant there ever was names this resource.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub async fn knows_resource(&self, resource: &ResourceName) -> Result<bool, ReadError> {
+        let filter = GrantFilter { resource: Some(resource.clone()), ended: Ended::Listed, ..GrantFilter::default() };
+        Ok(self.policy().names_resource(resource) || self.is_granted(&filter).await?)
+    }
+
+    /// Whether the policy in force has this role, or any grant there ever was is of it.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub async fn knows_role(&self, role: &RoleName) -> Result<bool, ReadError> {
+        let filter = GrantFilter { role: Some(role.clone()), ended: Ended::Listed, ..GrantFilter::default() };
+        Ok(self.policy().role(role).is_some() || self.is_granted(&filter).await?)
+    }
+
+    async fn is_granted(&self, filter: &GrantFilter) -> Result<bool, ReadError> {
+        Ok(!self.store.grants(filter, Page { before: None, limit: 1 }).await?.is_empty())
+    }
+
+    /// Who ordered the end of a grant, when and why; none while nobody has.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub async fn end_order(&self, grant: &Grant) -> Result<Option<EndOrdered>, ReadError> {
+        if !matches!(grant.state, GrantState::Ending { .. } | GrantState::Ended { .. }) {
+            return Ok(None);
+        }
+        let events = self.store.events_about(&grant.id.to_string()).await?;
+        let order = events.into_iter().map(|sealed| sealed.event).find(|e| e.action == AuditAction::GrantEnding);
+        Ok(order.map(|event| EndOrdered { by: event.actor, because: event.because, at: event.at }))
+    }
+
+    /// What holds up the end of a lease, as the last try saw it; none when no try of this server failed.
+    pub fn held_up(&self, lease: &Lease) -> Option<HeldUp> {
+        match lease.state {
+            LeaseState::Revoking { .. } | LeaseState::LockedOut { .. } => {}
+            LeaseState::Wanted | LeaseState::Issuing { .. } | LeaseState::Live { .. } | LeaseState::Revoked { .. } => {
+                return None;
+            }
+        }
+        let (because, wait) = self.retries.standing(lease.id, self.clock.monotonic())?;
+        let after = |wait: Duration| i64::try_from(wait.as_millis()).unwrap_or(i64::MAX);
+        let next_at = wait.map(|wait| Timestamp::from_millis(self.clock.now().as_millis().saturating_add(after(wait))));
+        Some(HeldUp { because, next_at })
     }
 
     /// Whether the caller could decide this request, or could have.

@@ -5,7 +5,7 @@ use crate::Engine;
 use crate::activation::ATTEMPTS;
 use crate::engine::Changes;
 use crate::seams::Change;
-use crate::seams::store::{CommitError, ReadError};
+use crate::seams::store::{CommitError, Page, ReadError, RequestFilter};
 use curfew_domain::audit::{AuditAction, AuditEvent, Detail};
 use curfew_domain::request::Origin;
 use curfew_domain::{
@@ -44,6 +44,9 @@ pub enum RequestError {
     /// A text is too long.
     #[error("{0}")]
     TooLong(&'static str),
+    /// The caller has as many undecided requests as one person may have.
+    #[error("{0} of your requests are undecided, which is the most one person may have")]
+    TooManyPending(usize),
     /// The clocks disagree: nothing new is given.
     #[error("nothing new is given while {0}")]
     ClockInDoubt(String),
@@ -103,8 +106,11 @@ impl Engine {
             self.record_refusal(who, &ask, &judgement.decision).await?;
             return Err(RequestError::Denied(Box::new(judgement.decision)));
         };
-        let now = self.clock.now();
         let automatic = judgement.decision.outcome == Outcome::Automatic;
+        if !automatic {
+            self.check_pending(who).await?;
+        }
+        let now = self.clock.now();
         let request = Request {
             id: self.mint(),
             version: Version::NONE,
@@ -150,6 +156,16 @@ impl Engine {
         }
     }
 
+    /// One person's asks must not bury everybody else's.
+    async fn check_pending(&self, who: &Identity) -> Result<(), RequestError> {
+        let filter = RequestFilter { subject: Some(who.subject.id.clone()), state: Some("pending") };
+        let page = Page { before: None, limit: limits::PENDING_REQUESTS };
+        match self.store.requests(&filter, page).await?.len() {
+            many if many >= limits::PENDING_REQUESTS => Err(RequestError::TooManyPending(many)),
+            _ => Ok(()),
+        }
+    }
+
     /// Adds to `changes` what a request with all its approvals becomes. Leaves it as it is while some are missing.
     pub(crate) fn become_grant(
         &self,
@@ -187,7 +203,7 @@ impl Engine {
         for _ in 0..ATTEMPTS {
             let request = self.visible_request(who, id).await?;
             if !request.subject.is_same_as(&who.subject) {
-                return Err(DecideError::Forbidden("only the one who asked may withdraw it".to_owned()));
+                return Err(DecideError::NotTheirs("only the one who asked may withdraw it"));
             }
             let now = self.clock.now();
             let mut changes = Changes::default();

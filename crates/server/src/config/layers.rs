@@ -43,6 +43,11 @@ pub(super) fn variable(key: &str) -> String {
     format!("CURFEW_{}", key.replace('.', "_").to_ascii_uppercase())
 }
 
+/// Whether a variable is that of a key.
+pub(super) fn is_variable(name: &str) -> bool {
+    KEYS.iter().any(|(key, _)| variable(key) == name)
+}
+
 /// Lays the environment over a table.
 pub(super) fn environment(
     table: &mut toml::Table,

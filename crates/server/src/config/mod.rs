@@ -5,6 +5,7 @@ mod file;
 mod layers;
 mod reference;
 mod rules;
+mod variables;
 
 pub use reference::{NotAReference, Reference, Unresolved};
 
@@ -175,6 +176,8 @@ pub struct Sources<'a> {
     pub file: Option<&'a Path>,
     /// The environment.
     pub lookup: &'a dyn Fn(&str) -> Option<String>,
+    /// The names of all variables there are: under `serve`, one of ours that means nothing is an error.
+    pub names: Vec<String>,
     /// What the command line said, by key: `listen`, `policy.path`, `ledger`. It wins over the environment,
     /// which wins over the file.
     pub overrides: Vec<(&'static str, String)>,
@@ -183,6 +186,11 @@ pub struct Sources<'a> {
 /// Looks a variable up in the process's own environment.
 pub fn process_environment(name: &str) -> Option<String> {
     std::env::var(name).ok()
+}
+
+/// The names of the process's own variables. One that is not UTF-8 is none of ours.
+pub fn process_names() -> Vec<String> {
+    std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()).collect()
 }
 
 impl Config {
@@ -198,9 +206,19 @@ impl Config {
         let one = |problem| ConfigError::Problems(vec![problem]);
         layers::environment(&mut table, sources.lookup).map_err(one)?;
         layers::overrides(&mut table, &sources.overrides).map_err(one)?;
+        let mut unknown = variables::unknown(&sources.names, &table);
         let file: file::ConfigFile =
             table.try_into().map_err(|e: toml::de::Error| ConfigError::Malformed(without_values(e.message())))?;
-        rules::check(file, sources.setting).map_err(ConfigError::Problems)
+        match (sources.setting, rules::check(file, sources.setting)) {
+            // What is tried out is not held up by it.
+            (Setting::Dev, checked) => checked.map_err(ConfigError::Problems),
+            (Setting::Serve, Ok(config)) if unknown.is_empty() => Ok(config),
+            (Setting::Serve, Ok(_)) => Err(ConfigError::Problems(unknown)),
+            (Setting::Serve, Err(problems)) => {
+                unknown.extend(problems);
+                Err(ConfigError::Problems(unknown))
+            }
+        }
     }
 }
 

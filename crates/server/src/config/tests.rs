@@ -6,7 +6,8 @@ fn load(setting: Setting, toml: &str, env: &[(&str, &str)]) -> Result<Config, Co
     let path = dir.join("curfew.toml");
     std::fs::write(&path, toml).expect("a file");
     let lookup = |name: &str| env.iter().find(|(n, _)| *n == name).map(|(_, v)| (*v).to_owned());
-    let config = Config::load(&Sources { setting, file: Some(&path), lookup: &lookup, overrides: Vec::new() });
+    let names = env.iter().map(|(name, _)| (*name).to_owned()).collect();
+    let config = Config::load(&Sources { setting, file: Some(&path), lookup: &lookup, names, overrides: Vec::new() });
     std::fs::remove_dir_all(&dir).expect("cleaned");
     config
 }
@@ -77,6 +78,40 @@ fn the_environment_wins_over_the_file() {
     assert_eq!(config.secrets["file:/a"][0].as_str(), "services/db");
     let wrong = load(Setting::Serve, WHOLE, &[("CURFEW_DEVELOPMENT_SIGN_IN", "yes")]).expect_err("refused");
     assert!(wrong.to_string().contains("CURFEW_DEVELOPMENT_SIGN_IN"), "{wrong}");
+}
+
+#[test]
+fn a_variable_that_means_nothing_is_an_error() {
+    let toml = format!(
+        "{WHOLE}\n[mail]\nsmtp = \"smtp://u@m:25\"\npassword = \"env:CURFEW_SMTP_PASSWORD\"\n[[webhooks]]\n\
+         name = \"siem\"\nurl = \"https://h.example.com\"\nsecret = \"env:CURFEW_SIEM_SECRET\"\n\
+         [secrets]\n\"env:CURFEW_ORDERS\" = [\"services/db\"]"
+    );
+    let of = |setting, name: &str| match load(setting, &toml, &[(name, "")]) {
+        Ok(_) => Vec::new(),
+        Err(ConfigError::Problems(problems)) => problems.into_iter().map(|p| p.key).collect(),
+        Err(other) => vec![other.to_string()],
+    };
+    for known in [
+        "CURFEW_LISTEN",
+        "CURFEW_POLICY_MAX_AGE",
+        "CURFEW_SERVER",
+        "CURFEW_TOKEN",
+        "CURFEW_STATE",
+        "CURFEW_SERVICES_DB_URL",
+        "CURFEW_SMTP_PASSWORD",
+        "CURFEW_SIEM_SECRET",
+        "CURFEW_ORDERS",
+        "CURFEW_TEST_SEAL",
+        "CURFEWISH",
+        "PATH",
+    ] {
+        assert_eq!(of(Setting::Serve, known), Vec::<String>::new(), "{known}");
+    }
+    for bogus in ["CURFEW_BOGUS", "CURFEW_LISTN", "CURFEW_POLICY", "CURFEW_URL", "CURFEW_SMTP"] {
+        assert_eq!(of(Setting::Serve, bogus), [bogus]);
+        assert_eq!(of(Setting::Dev, bogus), Vec::<String>::new(), "{bogus}");
+    }
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use super::error::PageError;
 use super::form::{Form, bounded};
 use super::page::{Page, Place, hidden_key, page};
-use super::parts::{badge, command, exposure, left, marked, scope, status, time, who};
+use super::parts::{badge, command, exact, exposure, left, marked, ordered_by, scope, status, time, who};
 use super::request::Done;
 use super::visitor::Visitor;
 use crate::app::App;
@@ -13,7 +13,7 @@ use crate::endpoints::grant_path::{self, GrantPath};
 use crate::words;
 use axum::extract::State;
 use axum::response::Redirect;
-use curfew_api::{GrantView, LeaseView, RevokeBody};
+use curfew_api::{GrantView, HeldUpView, LeaseView, RevokeBody};
 use curfew_domain::lease::LeftoverDone;
 use curfew_domain::text::visible;
 use curfew_domain::{Grant, Timestamp, limits};
@@ -125,7 +125,9 @@ fn standing(view: &GrantView, may: &May, now: Timestamp) -> Markup {
                 p.lead { "Live: " @if let Some(until) = view.expires_at { (left(now, until)) } }
                 @if may.give_back { p { "Connect from the machine that activated it:" } (command(&format!("curfew connect {}", view.id))) }
             }
-            "ending" => { p.lead { "It is being taken away" (because(view)) ". Curfew tries until it has seen that nothing is left." } }
+            "ending" => { p.lead { "It is being taken away" (because(view)) ". Curfew tries until it has seen that nothing is left."
+                @if let Some(at) = view.expires_at { " Whatever happens, the target itself lets nobody in after " (time(at)) "." }
+            } }
             _ if view.verified => { p.lead { "It has ended" (because(view)) ". The targets were read and show no access." } }
             _ => {
                 p.lead { "It has ended" (because(view)) ", but its end could not be seen everywhere." }
@@ -136,7 +138,10 @@ fn standing(view: &GrantView, may: &May, now: Timestamp) -> Markup {
 }
 
 fn because(view: &GrantView) -> Markup {
-    html! { @if let Some(cause) = view.end_cause { " because " (words::cause(cause)) } }
+    html! {
+        @if let Some(cause) = view.end_cause { " because " (words::cause(cause)) }
+        (ordered_by(view.end_ordered.as_ref()))
+    }
 }
 
 fn facts(view: &GrantView) -> Markup {
@@ -171,9 +176,22 @@ fn leases(leases: &[LeaseView]) -> Markup {
                     dt { "Kind" } dd { (lease.connector) }
                     dt { "Ends" } dd { (time(lease.expires_at)) }
                     dt { "It can leave behind" } dd { (exposure(&lease.residual_exposure)) }
+                    @if let Some(held_up) = &lease.held_up {
+                        dt { "Not done yet" } dd { (marked(&held_up.because)) " " span.dim { (tried_again(held_up)) } }
+                    }
                     @if !lease.leftovers.is_empty() { dt { "It left behind" } dd { (leftovers(lease)) } }
                 }
             }
+        }
+    }
+}
+
+/// When the end of a lease is tried again.
+fn tried_again(held_up: &HeldUpView) -> Markup {
+    html! {
+        @match held_up.next_at {
+            Some(at) => { "Tried again at " (exact(at)) "." }
+            None => { "Done as soon as the target answers; it is asked every second." }
         }
     }
 }

@@ -93,6 +93,7 @@ fn live_now(live: &[GrantView], now: Timestamp) -> Markup {
                         p { (who(&grant.subject)) }
                         p.dim {
                             @match (grant.expires_at, grant.claim_until) {
+                                _ if grant.state == "ending" => { "Being taken away" }
                                 (Some(until), _) => { (left(now, until)) }
                                 (None, Some(until)) => { "To be activated: " (left(now, until)) }
                                 (None, None) => { "Never activated" }

@@ -1,7 +1,7 @@
 //! Pieces that several pages show.
 
 use crate::words;
-use curfew_api::{DecisionView, ReasonView, ResourceActionsView, SubjectView};
+use curfew_api::{DecisionView, EndOrderedView, ReasonView, ResourceActionsView, SubjectView};
 use curfew_domain::text::visible;
 use curfew_domain::{Outcome, SubjectKind, Timestamp};
 use maud::{Markup, html};
@@ -44,6 +44,15 @@ pub(super) fn left(now: Timestamp, until: Timestamp) -> Markup {
     html! {
         @if until > now { (words::span(now, until)) " left" } @else { "due now" }
         " " span.dim { "(" (time(until)) ")" }
+    }
+}
+
+/// Whose order an end was, and their words; nothing when Curfew ended it by itself.
+pub(super) fn ordered_by(order: Option<&EndOrderedView>) -> Markup {
+    html! {
+        @if let Some(order) = order.filter(|order| order.by.kind != SubjectKind::System) {
+            ", by " (who(&order.by)) ": “" (visible(&order.because)) "”"
+        }
     }
 }
 

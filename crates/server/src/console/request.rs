@@ -2,10 +2,12 @@
 
 use super::error::PageError;
 use super::page::{Page, Place, hidden_key, page};
-use super::parts::{badge, command, exposure, left, outcome, reasons, scope, status, time, typed, who};
+use super::parts::{badge, command, exposure, left, ordered_by, outcome, reasons, scope, status, time, typed, who};
 use super::visitor::Visitor;
 use crate::app::App;
 use crate::edge::{ApiError, Params, PathId};
+use crate::endpoints::grant_path;
+use crate::words;
 use axum::extract::State;
 use curfew_api::{ApprovalView, RequestView};
 use curfew_domain::request::Verdict;
@@ -49,7 +51,7 @@ pub(super) async fn show(
         is_own: request.subject.is_same_as(&who.subject),
         decide: app.engine.may_decide(who, &request) && !request.subject.is_same_as(&who.subject),
     };
-    let view = RequestView::from(&request);
+    let view = grant_path::request_view(&app, &request).await?;
     let title = format!("{} asks for {}", view.subject.label(), view.role);
     let body = html! {
         @if let Some(text) = message(&done.done) { (status(text)) }
@@ -68,6 +70,7 @@ fn message(done: &str) -> Option<&'static str> {
         "asked" => Some("It is asked. Those who may decide it are told."),
         "approved" => Some("Your approval counts."),
         "denied" => Some("It is denied. The one who asked is told why."),
+        "revoked" => Some("It was approved already: what came of it is revoked."),
         "withdrawn" => Some("It is withdrawn."),
         "stood" => Some("It was decided before; this is how it stands."),
         _ => None,
@@ -82,7 +85,7 @@ fn next_step(view: &RequestView, may: &May, now: Timestamp) -> Markup {
                 @if let Some(grant) = view.grant_id {
                     p.lead {
                         "Approved: it became " a href={ "/grants/" (grant) } { "this grant" }
-                        @if let Some(state) = may.grant { ", which is " (state) " now" } "."
+                        @if let Some(state) = may.grant { ", which is " (state) " now" (end_ordered(view)) } "."
                     }
                 }
                 @if may.is_own && may.grant == Some("approved") {
@@ -92,6 +95,15 @@ fn next_step(view: &RequestView, may: &May, now: Timestamp) -> Markup {
             }
             _ => { p.lead { "It is over. To try again, " a href={ "/roles/" (view.role) } { "ask anew" } "." } }
         }
+    }
+}
+
+/// Why the grant of a request ends or ended, and by whose order.
+fn end_ordered(view: &RequestView) -> Markup {
+    let Some(grant) = &view.grant else { return html! {} };
+    html! {
+        @if let Some(cause) = grant.end_cause { " because " (words::cause(cause)) }
+        (ordered_by(grant.end_ordered.as_ref()))
     }
 }
 

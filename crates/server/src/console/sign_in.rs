@@ -103,7 +103,7 @@ fn forms(app: &App, source: &Source, (key, next): (&FormKey, &str), why: Why) ->
                 div.field {
                     label for="token" { "Token" }
                     input #token name="token" type="password" required autocomplete="off" aria-describedby="token-hint";
-                    p.hint #token-hint { code { "curfew login --print-token" } " prints one." }
+                    p.hint #token-hint { code { "curfew login --as EMAIL --print-token" } " prints one." }
                 }
                 button.primary[!as_anybody] type="submit" { "Use the token" }
             }

@@ -152,6 +152,28 @@ async fn from_a_sign_in_to_an_end() {
 }
 
 #[tokio::test]
+async fn a_late_no_says_what_it_did() {
+    let world = World::new().await;
+    let dev = world.sign_in("dev@example.com").await;
+    let grant = world.active(&dev).await;
+    let path = format!("/requests/{}", text(&grant, "request_id"));
+    let mut second = Browser::signed_in(&world, "second@example.com").await;
+    second.open(&path).await;
+    assert!(second.page.contains("A denial now revokes"), "{}", second.page);
+    let digest = second.hidden("digest");
+    second.submit(&format!("{path}/deny"), &[("digest", &digest), ("reason", "not today")]).await;
+    assert!(second.page.contains("what came of it is revoked") && !second.page.contains("It is denied"));
+    world.until(&dev, &text(&grant, "id"), "ended").await;
+    for page in [path, format!("/grants/{}", text(&grant, "id"))] {
+        second.open(&page).await;
+        for shown in ["because it was revoked", "second@example.com", "denied after it was approved: not today"] {
+            assert!(second.page.contains(shown), "{shown}: {}", second.page);
+        }
+        assert!(!second.page.contains("curfew activate"), "{}", second.page);
+    }
+}
+
+#[tokio::test]
 async fn what_policy_says_is_shown_before_anything_is_sent() {
     let world = World::new().await;
     let mut dev = Browser::signed_in(&world, "dev@example.com").await;

@@ -6,6 +6,7 @@ use super::visitor::Visitor;
 use crate::app::App;
 use crate::edge::{ApiError, Body, PathId};
 use crate::endpoints;
+use axum::Json;
 use axum::extract::State;
 use axum::response::Redirect;
 use curfew_api::{ApproveBody, DenyBody, ErrorCode, NarrowBody};
@@ -39,8 +40,12 @@ pub(super) async fn deny(
 ) -> Result<Redirect, PageError> {
     let body = bounded(DenyBody { digest: form.text("digest").to_owned(), reason: form.typed("reason") });
     let body = body.map_err(|error| error.back_to(format!("/requests/{id}"), "Back to the request"))?;
-    let said = endpoints::deny::deny(State(app), visitor.caller, PathId(id), Body(body)).await.map(drop);
-    after(said, id, "denied")
+    let said = endpoints::deny::deny(State(app), visitor.caller, PathId(id), Body(body)).await;
+    let done = match &said {
+        Ok(Json(request)) if request.state == "approved" => "revoked",
+        Ok(_) | Err(_) => "denied",
+    };
+    after(said.map(drop), id, done)
 }
 
 /// `POST /requests/{id}/withdraw`

@@ -14,6 +14,9 @@ use http::{HeaderValue, StatusCode};
 use std::collections::BTreeMap;
 use utoipa::openapi::{Content, Ref, RefOr, ResponseBuilder};
 
+/// What to do about a reason that is missing or too long.
+const SAY_WHY: &str = "Say why, in at most 2,000 characters.";
+
 /// A failure, ready to be sent.
 #[derive(Debug)]
 pub(crate) struct ApiError {
@@ -110,6 +113,9 @@ impl From<RequestError> for ApiError {
                 Self::new(ErrorCode::NotFound, error.to_string()).hint("`curfew roles` lists what you may ask for.")
             }
             RequestError::Denied(decision) => Self::denied("policy denies it", &decision),
+            RequestError::TooManyPending(_) => Self::new(ErrorCode::RateLimited, error.to_string())
+                .hint("Withdraw some, or wait until they are decided: `curfew requests --mine` lists them.")
+                .retry_after(60),
             RequestError::TooLong(_) => Self::new(ErrorCode::OutOfBounds, error.to_string()),
             RequestError::ClockInDoubt(_) => Self::new(ErrorCode::ClockInDoubt, error.to_string()),
             RequestError::Stopping => Self::new(ErrorCode::Unavailable, error.to_string()).retry_after(5),
@@ -141,8 +147,11 @@ impl From<DecideError> for ApiError {
         match error {
             DecideError::NotFound => Self::not_found("request"),
             DecideError::Forbidden(why) => Self::new(ErrorCode::NotAnApprover, why),
+            DecideError::NotTheirs(why) => {
+                Self::new(ErrorCode::Forbidden, why).hint("Those who may decide it can deny it instead.")
+            }
             DecideError::Verdict(error) => error.into(),
-            DecideError::Reason(why) => Self::new(ErrorCode::OutOfBounds, why).hint("Say why, in 2,000 characters."),
+            DecideError::Reason(why) => Self::new(ErrorCode::OutOfBounds, why).hint(SAY_WHY),
             DecideError::Read(error) => error.into(),
             DecideError::Commit(error) => error.into(),
         }
@@ -168,7 +177,8 @@ impl From<ActivateError> for ApiError {
         match error {
             ActivateError::NotFound => Self::not_found("grant"),
             ActivateError::NotApproved(state) => not_approved(state, error.to_string()),
-            ActivateError::Forbidden => Self::new(ErrorCode::Forbidden, error.to_string()),
+            ActivateError::Forbidden => Self::new(ErrorCode::Forbidden, error.to_string())
+                .hint("The secret is made where its subject is; ask for access of your own with `curfew request`."),
             ActivateError::AlreadyFinal(_) => Self::new(ErrorCode::AlreadyFinal, error.to_string()),
             ActivateError::OtherHalf => Self::new(ErrorCode::WrongState, error.to_string()),
             ActivateError::Denied(decision) => Self::denied("policy denies it now", &decision),
@@ -188,10 +198,18 @@ impl From<EndError> for ApiError {
     fn from(error: EndError) -> Self {
         match error {
             EndError::NotFound => Self::not_found("grant"),
+            EndError::NotApproved("pending") => Self::new(ErrorCode::WrongState, error.to_string())
+                .hint("There is nothing to end yet: its subject can withdraw it, its approvers deny it."),
             EndError::NotApproved(state) => not_approved(state, error.to_string()),
             EndError::Forbidden(why) => Self::new(ErrorCode::Forbidden, why),
             EndError::AlreadyFinal(_) => Self::new(ErrorCode::AlreadyFinal, error.to_string()),
-            EndError::Reason(why) => Self::new(ErrorCode::OutOfBounds, why).hint("Say why, in 2,000 characters."),
+            EndError::NotTheirs(why) => {
+                Self::new(ErrorCode::Forbidden, why).hint("`curfew revoke` is for its approvers and administrators.")
+            }
+            EndError::Unknown(what) => Self::not_found(what).hint(format!(
+                "Neither the policy nor the ledger knows that {what}: check the spelling. Nothing was revoked."
+            )),
+            EndError::Reason(why) => Self::new(ErrorCode::OutOfBounds, why).hint(SAY_WHY),
             EndError::Read(error) => error.into(),
             EndError::Commit(error) => error.into(),
         }

@@ -23,9 +23,7 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 const BODY_WITHIN: Duration = Duration::from_secs(15);
 /// Bytes of a path with its query.
 const URI_BYTES: usize = 8 * 1024;
-/// Bytes of the one body that may be longer: an SSH host's report.
-const REPORT_BYTES: usize = 1 << 20;
-/// The one path that may be.
+/// The one path whose body may be longer. Its handler reads it, once it knows that the caller is a host.
 const REPORT_PATH: &str = "/api/v1/ssh/hosts/sync";
 
 /// Reads the body within its bounds, and gives up on an answer that does not come.
@@ -33,15 +31,19 @@ pub(crate) async fn bounded(request: Request, next: Next) -> Result<Response, Ap
     if request.uri().to_string().len() > URI_BYTES {
         return Err(ApiError::new(ErrorCode::UriTooLong, "the address is too long"));
     }
-    let most = if request.uri().path() == REPORT_PATH { REPORT_BYTES } else { limits::BODY_BYTES };
-    let request = read_whole(request, most).await?;
+    let is_report = request.uri().path() == REPORT_PATH;
+    let request = if is_report { request } else { read_whole(request, limits::BODY_BYTES).await? };
     match tokio::time::timeout(ANSWER_WITHIN, next.run(request)).await {
         Ok(response) => Ok(response),
         Err(_) => Err(ApiError::new(ErrorCode::TimedOut, "there was no answer within 30 seconds")),
     }
 }
 
-async fn read_whole(request: Request, most: usize) -> Result<Request, ApiError> {
+/// Reads the body, of at most so many bytes, in the time that a body may take.
+///
+/// # Errors
+/// When it is longer, breaks off, or does not arrive in time.
+pub(crate) async fn read_whole(request: Request, most: usize) -> Result<Request, ApiError> {
     let (parts, body) = request.into_parts();
     if body.is_end_stream() {
         return Ok(Request::from_parts(parts, Body::empty()));

@@ -18,7 +18,7 @@ pub(crate) mod tls;
 pub(crate) use body::{Answer, Body, Params, PathId, PathText, page_limit};
 pub(crate) use error::{ApiError, Refusals as RefusalResponses};
 pub(crate) use etag::etag;
-pub(crate) use headers::{bounded, harden, quiet_panics};
+pub(crate) use headers::{bounded, harden, quiet_panics, read_whole};
 pub(crate) use idempotency::{CallKey, IdempotentAnswers, once};
 pub(crate) use names::{Names, check_names};
 pub(crate) use observe::observe;

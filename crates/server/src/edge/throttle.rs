@@ -19,11 +19,13 @@ pub(crate) struct Rate {
     pub(crate) per_second: u32,
 }
 
-/// Buckets by source.
-pub(crate) struct Throttle {
+/// Buckets by source, or by whatever else is told apart.
+pub(crate) struct Throttle<K = Source> {
     rate: Rate,
+    /// What was too much, for whoever did it.
+    what: &'static str,
     clock: Arc<dyn Clock>,
-    buckets: Mutex<BTreeMap<Source, Bucket>>,
+    buckets: Mutex<BTreeMap<K, Bucket>>,
 }
 
 struct Bucket {
@@ -32,29 +34,29 @@ struct Bucket {
     at: Duration,
 }
 
-impl Throttle {
-    pub(crate) fn new(rate: Rate, clock: Arc<dyn Clock>) -> Self {
-        Self { rate, clock, buckets: Mutex::default() }
+impl<K: Ord + Clone> Throttle<K> {
+    pub(crate) fn new(rate: Rate, what: &'static str, clock: Arc<dyn Clock>) -> Self {
+        Self { rate, what, clock, buckets: Mutex::default() }
     }
 
     /// Takes one token.
     ///
     /// # Errors
     /// `rate_limited` with the seconds to wait, when the bucket is empty.
-    pub(crate) fn take(&self, source: &Source) -> Result<(), ApiError> {
+    pub(crate) fn take(&self, source: &K) -> Result<(), ApiError> {
         let now = self.clock.monotonic();
         let full = u64::from(self.rate.burst) * 1_000;
         let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
         if buckets.len() >= SOURCES && !buckets.contains_key(source) {
             buckets.retain(|_, bucket| self.filled(bucket, now) < full);
             if buckets.len() >= SOURCES {
-                return Err(too_many());
+                return Err(self.too_many());
             }
         }
         let bucket = buckets.entry(source.clone()).or_insert(Bucket { left: full, at: now });
         *bucket = Bucket { left: self.filled(bucket, now), at: now };
         if bucket.left < 1_000 {
-            return Err(too_many());
+            return Err(self.too_many());
         }
         bucket.left -= 1_000;
         Ok(())
@@ -65,10 +67,10 @@ impl Throttle {
         let more = passed.saturating_mul(u64::from(self.rate.per_second));
         bucket.left.saturating_add(more).min(u64::from(self.rate.burst) * 1_000)
     }
-}
 
-fn too_many() -> ApiError {
-    ApiError::new(ErrorCode::RateLimited, "too many refusals or sign-ins from this address").retry_after(1)
+    fn too_many(&self) -> ApiError {
+        ApiError::new(ErrorCode::RateLimited, self.what).retry_after(1)
+    }
 }
 
 #[cfg(test)]
@@ -95,7 +97,7 @@ mod tests {
     #[test]
     fn a_burst_then_a_rate() {
         let hand = Arc::new(Hand::default());
-        let throttle = Throttle::new(Rate { burst: 3, per_second: 2 }, hand.clone());
+        let throttle = Throttle::new(Rate { burst: 3, per_second: 2 }, "too much", hand.clone());
         let one = Source::of("10.0.0.1".parse().expect("an address"));
         let other = Source::of("10.0.0.2".parse().expect("an address"));
         let granted = |source: &Source| (0..10).filter(|_| throttle.take(source).is_ok()).count();

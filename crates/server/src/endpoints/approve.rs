@@ -1,5 +1,6 @@
 //! `POST /api/v1/requests/{id}/approve`
 
+use super::grant_path;
 use crate::app::App;
 use crate::auth::Caller;
 use crate::edge::{Answer, Body, PathId, RefusalResponses};
@@ -22,7 +23,7 @@ pub(crate) async fn approve(
 ) -> Answer<RequestView> {
     let judging = Judging { digest: body.digest, reason: body.reason, narrowed: body.narrowed.and_then(narrowed) };
     let request = app.engine.approve(&caller.who, id, judging).await?;
-    Ok(Json(RequestView::from(&request)))
+    Ok(Json(grant_path::request_view(&app, &request).await?))
 }
 
 /// What is taken away; none when nothing is.

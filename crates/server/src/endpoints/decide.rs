@@ -12,6 +12,7 @@ use curfew_api::{AskBody, DecisionView};
 #[utoipa::path(post, path = "/decisions", tag = "requests", request_body = AskBody,
     responses((status = 200, body = DecisionView), RefusalResponses))]
 pub(crate) async fn decide(State(app): State<App>, caller: Caller, Body(body): Body<AskBody>) -> Answer<DecisionView> {
+    app.asks.take(&caller.who.subject.id)?;
     let judgement = app.engine.judge(&caller.who, &ask_for(body)?)?;
     Ok(Json(DecisionView::from(&judgement.decision)))
 }

@@ -1,5 +1,6 @@
 //! `POST /api/v1/requests/{id}/deny`
 
+use super::grant_path;
 use crate::app::App;
 use crate::auth::Caller;
 use crate::edge::{Answer, Body, PathId, RefusalResponses};
@@ -21,7 +22,7 @@ pub(crate) async fn deny(
 ) -> Answer<RequestView> {
     let judging = Judging { digest: body.digest, reason: body.reason, narrowed: None };
     let request = app.engine.deny(&caller.who, id, judging).await?;
-    Ok(Json(RequestView::from(&request)))
+    Ok(Json(grant_path::request_view(&app, &request).await?))
 }
 
 #[cfg(test)]
@@ -41,8 +42,18 @@ mod tests {
         assert_eq!((&denied["state"], &denied["approvals"][0]["verdict"]), (&"denied".into(), &"deny".into()));
         assert_eq!(world.post(&second, &path(&asked), body(&asked, "no")).await.code(), "already_final");
         let approved = world.approved(&dev).await;
-        world.post(&second, &path(&approved), body(&approved, "stop")).await.ok();
+        let late = world.post(&second, &path(&approved), body(&approved, "stop")).await.ok();
+        assert_eq!((&late["state"], &late["grant"]["end_cause"]), (&"approved".into(), &"revoked".into()), "{late}");
+        let order = &late["grant"]["end_ordered"];
+        assert_eq!(order["by"]["email"], "second@example.com");
+        assert_eq!(order["because"], "denied after it was approved: stop");
         let grant = world.until(&dev, &text(&approved, "grant_id"), "ended").await;
         assert_eq!((&grant["end_cause"], &grant["verified"]), (&"revoked".into(), &true.into()));
+        assert_eq!(&grant["end_ordered"], order);
+        let shown = world.get(&dev, &format!("/api/v1/requests/{}", text(&approved, "id"))).await.ok();
+        assert_eq!((&shown["grant"]["state"], &shown["grant"]["end_ordered"]), (&"ended".into(), order), "{shown}");
+        let again = world.post(&second, &path(&approved), body(&approved, "stop")).await;
+        assert_eq!(again.code(), "already_final");
+        assert!(again.text.contains("what came of it has ended"), "{}", again.text);
     }
 }

@@ -3,11 +3,12 @@
 use crate::app::App;
 use crate::edge::{ApiError, PathText};
 use axum::extract::FromRequestParts;
-use curfew_api::{ErrorCode, GrantView};
-use curfew_domain::{Grant, Identity};
+use curfew_api::{EndOrderedView, ErrorCode, GrantView, HeldUpView, RequestView, SubjectView};
+use curfew_domain::{Grant, Identity, Lease, Request};
 use curfew_engine::seams::store::ReadError;
 use curfew_engine::{ActivateError, GrantRef};
 use http::request::Parts;
+use std::collections::BTreeMap;
 
 /// `grt_...` or `req_...`.
 pub(crate) struct GrantPath(pub(crate) GrantRef);
@@ -37,13 +38,40 @@ pub(crate) async fn find(app: &App, who: &Identity, which: GrantRef) -> Result<G
     Err(ActivateError::NotApproved(request.state_word()).into())
 }
 
-/// A grant with its leases.
+/// A grant with its leases, and with who ordered its end.
 ///
 /// # Errors
 /// When the ledger cannot be read.
 pub(crate) async fn view(app: &App, grant: &Grant) -> Result<GrantView, ReadError> {
     let leases = app.engine.store().leases(&grant.leases).await?;
-    Ok(GrantView::new(grant, &leases))
+    let mut view = with_standing(app, grant, &leases);
+    let order = app.engine.end_order(grant).await?;
+    view.end_ordered = order.map(|o| EndOrderedView { by: SubjectView::from(&o.by), because: o.because, at: o.at });
+    Ok(view)
+}
+
+/// A grant with what holds up the end of its leases.
+fn with_standing(app: &App, grant: &Grant, leases: &[Lease]) -> GrantView {
+    let mut view = GrantView::new(grant, leases);
+    for shown in &mut view.leases {
+        let held_up = leases.iter().find(|lease| lease.id == shown.id).and_then(|lease| app.engine.held_up(lease));
+        shown.held_up = held_up.map(|h| HeldUpView { because: h.because, next_at: h.next_at });
+    }
+    view
+}
+
+/// A request with where the grant stands that it became.
+///
+/// # Errors
+/// When the ledger cannot be read.
+pub(crate) async fn request_view(app: &App, request: &Request) -> Result<RequestView, ReadError> {
+    let mut shown = RequestView::from(request);
+    if let Some(id) = request.grant_id()
+        && let Some(grant) = app.engine.store().grant(id).await?
+    {
+        shown.grant = Some(view(app, &grant).await?.into());
+    }
+    Ok(shown)
 }
 
 /// Grants with their leases.
@@ -53,5 +81,10 @@ pub(crate) async fn view(app: &App, grant: &Grant) -> Result<GrantView, ReadErro
 pub(crate) async fn views(app: &App, grants: &[Grant]) -> Result<Vec<GrantView>, ReadError> {
     let ids: Vec<_> = grants.iter().flat_map(|grant| grant.leases.iter().copied()).collect();
     let leases = app.engine.store().leases(&ids).await?;
-    Ok(grants.iter().map(|grant| GrantView::new(grant, &leases)).collect())
+    let mut of_grant: BTreeMap<_, Vec<Lease>> = BTreeMap::new();
+    for lease in leases {
+        of_grant.entry(lease.grant_id).or_default().push(lease);
+    }
+    let view = |grant: &Grant| with_standing(app, grant, of_grant.get(&grant.id).map_or(&[], Vec::as_slice));
+    Ok(grants.iter().map(view).collect())
 }

@@ -82,7 +82,15 @@ pub(crate) fn error(error: CallError) -> ApiError {
         | CallError::StaleEpoch { .. }
         | CallError::NotOurs { .. } => ErrorCode::Unavailable,
     };
-    ApiError::new(code, error.to_string())
+    let shown = ApiError::new(code, error.to_string());
+    match error {
+        CallError::Invalid(_) => shown.hint("Name one of the policy's resources whose connector is `ssh`."),
+        CallError::Unreachable { .. }
+        | CallError::Refused { .. }
+        | CallError::Lost { .. }
+        | CallError::StaleEpoch { .. }
+        | CallError::NotOurs { .. } => shown,
+    }
 }
 
 #[cfg(test)]

@@ -7,13 +7,24 @@ use axum::response::{IntoResponse, Response};
 use curfew_domain::LeaseState;
 use http::header::CONTENT_TYPE;
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// How long after its order an end is overdue, in milliseconds.
 const OVERDUE_AFTER: u64 = 5 * 60 * 1_000;
 
+/// How long what was read from the ledger is told again.
+const SAMPLE_EVERY: Duration = Duration::from_secs(1);
+
 /// Everything that is counted, in Prometheus's text format. [`crate::telemetry`] lists the names.
 pub(crate) async fn metrics(State(app): State<App>) -> Result<Response, ApiError> {
-    sample(&app).await?;
+    let mut sampled = app.sampled.lock().await;
+    let now = app.clock.monotonic();
+    // Anybody may ask, so the ledger is read for the first of those who ask within a second.
+    if sampled.is_none_or(|at| now.saturating_sub(at) >= SAMPLE_EVERY) {
+        sample(&app).await?;
+        *sampled = Some(now);
+    }
+    drop(sampled);
     let text = app.metrics.render();
     Ok(([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response())
 }

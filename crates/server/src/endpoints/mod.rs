@@ -66,6 +66,11 @@ pub(crate) const SIGN_IN_RATE: Rate = Rate { burst: 200, per_second: 10 };
 /// Calls without a standing sign-in from one address; those with one are not held up by them.
 pub(crate) const REFUSAL_RATE: Rate = Rate { burst: 300, per_second: 20 };
 
+/// Reports of SSH hosts from one address, whoever sends them: a host waits up to 15 s for each answer.
+pub(crate) const HOST_RATE: Rate = Rate { burst: 1_000, per_second: 200 };
+/// Asks of one person, dry runs included: each costs a decision, and most cost others' attention.
+pub(crate) const ASK_RATE: Rate = Rate { burst: 300, per_second: 10 };
+
 #[derive(OpenApi)]
 #[openapi(
     info(title = "Curfew", description = "Just-in-time access as code.", license(name = "Apache-2.0", identifier = "Apache-2.0")),

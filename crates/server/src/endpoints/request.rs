@@ -21,6 +21,7 @@ pub(crate) async fn request(
     key: Option<Extension<CallKey>>,
     Body(body): Body<AskBody>,
 ) -> Result<(StatusCode, Json<RequestView>), ApiError> {
+    app.asks.take(&caller.who.subject.id)?;
     let ask = ask_for(body)?;
     let key = key.as_ref().map(|Extension(CallKey(key))| key.as_str());
     let request = app.engine.request(&caller.who, ask.clone(), key).await?;
@@ -62,7 +63,50 @@ pub(crate) fn ask_for(body: AskBody) -> Result<AskFor, ApiError> {
 
 #[cfg(test)]
 mod tests {
-    use crate::endpoints::testing::World;
+    use crate::endpoints::ASK_RATE;
+    use crate::endpoints::testing::{World, text};
+    use curfew_domain::limits;
+
+    #[tokio::test]
+    async fn nobody_buries_others_under_their_asks() {
+        let world = World::new().await;
+        let dev = world.sign_in("dev@example.com").await;
+        let mut ids = Vec::new();
+        for _ in 0..limits::PENDING_REQUESTS {
+            ids.push(text(&world.ask(&dev).await, "id"));
+        }
+        let body = serde_json::json!({"role": "db-debug", "reason": "one more"});
+        let refused = world.post(&dev, "/api/v1/requests", body.clone()).await;
+        assert_eq!((refused.status.as_u16(), refused.code().as_str()), (429, "rate_limited"));
+        assert!(refused.headers.contains_key("retry-after") && refused.text.contains("100 of your requests"));
+        // What nobody has to decide is in nobody's way, and others may still ask.
+        let automatic = serde_json::json!({"role": "db-look", "reason": "look at orders"});
+        assert_eq!(world.post(&dev, "/api/v1/requests", automatic).await.ok()["state"], "approved");
+        let other = world.sign_in("lead@example.com").await;
+        assert_eq!(world.post(&other, "/api/v1/requests", body.clone()).await.ok()["state"], "pending");
+        let withdraw = format!("/api/v1/requests/{}/withdraw", ids[0]);
+        world.post(&dev, &withdraw, serde_json::json!({})).await.ok();
+        assert_eq!(world.post(&dev, "/api/v1/requests", body).await.ok()["state"], "pending");
+    }
+
+    #[tokio::test]
+    async fn asking_without_end_is_slowed_down_for_the_one_who_does_it() {
+        let world = World::new().await;
+        let dev = world.sign_in("dev@example.com").await;
+        let body = || serde_json::json!({"role": "none"});
+        for n in 0..ASK_RATE.burst {
+            let reply = world.post(&dev, "/api/v1/decisions", body()).await;
+            assert_eq!(reply.status, 404, "{n}");
+        }
+        for path in ["/api/v1/decisions", "/api/v1/requests"] {
+            let refused = world.post(&dev, path, body()).await;
+            assert_eq!((refused.status.as_u16(), refused.code().as_str()), (429, "rate_limited"), "{path}");
+        }
+        let other = world.sign_in("lead@example.com").await;
+        assert_eq!(world.post(&other, "/api/v1/decisions", body()).await.status, 404);
+        world.clock.turn(std::time::Duration::from_secs(1));
+        assert_eq!(world.post(&dev, "/api/v1/decisions", body()).await.status, 404);
+    }
 
     #[tokio::test]
     async fn policy_says_no_with_its_decision_and_the_log_keeps_it() {

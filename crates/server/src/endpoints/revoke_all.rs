@@ -40,6 +40,25 @@ mod tests {
     use crate::endpoints::testing::{World, text};
 
     #[tokio::test]
+    async fn a_name_that_nobody_knows_does_not_look_like_success() {
+        let world = World::new().await;
+        let root = world.sign_in("root@example.com").await;
+        let revoke = async |by: &str, what: &str| {
+            let mut body = serde_json::json!({"reason": "drill"});
+            body[by] = what.into();
+            world.post(&root, "/api/v1/revocations", body).await
+        };
+        for (by, what) in [("role", "db-debugg"), ("resource", "services/dbb")] {
+            let reply = revoke(by, what).await;
+            assert_eq!((reply.status.as_u16(), reply.code().as_str()), (404, "not_found"), "{by}");
+            assert!(reply.text.contains("Nothing was revoked"), "{}", reply.text);
+        }
+        for (by, what) in [("role", "db-debug"), ("resource", "services/db"), ("subject", "nobody@example.com")] {
+            assert_eq!(revoke(by, what).await.ok()["items"], serde_json::json!([]), "{by}");
+        }
+    }
+
+    #[tokio::test]
     async fn by_subject_role_or_resource_and_nothing_else() {
         let world = World::new().await;
         let dev = world.sign_in("dev@example.com").await;

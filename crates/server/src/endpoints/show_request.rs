@@ -1,5 +1,6 @@
 //! `GET /api/v1/requests/{id}`
 
+use super::grant_path;
 use crate::app::App;
 use crate::auth::Caller;
 use crate::edge::{Answer, ApiError, PathId, RefusalResponses};
@@ -18,7 +19,7 @@ pub(crate) async fn show_request(
 ) -> Answer<RequestView> {
     let found = app.engine.find_request(&caller.who, id).await?;
     let request = found.ok_or_else(|| ApiError::not_found("request"))?;
-    Ok(Json(RequestView::from(&request)))
+    Ok(Json(grant_path::request_view(&app, &request).await?))
 }
 
 #[cfg(test)]

@@ -2,29 +2,27 @@
 
 use super::{host_desk, ssh_ca};
 use crate::app::{App, stopped};
-use crate::edge::{Answer, ApiError, Body, RefusalResponses, Source};
+use crate::edge::{Answer, ApiError, Body, RefusalResponses, Source, read_whole};
 use crate::refusals::Refused;
 use axum::Json;
-use axum::extract::State;
+use axum::extract::{FromRequest, Request, State};
 use curfew_api::{ErrorCode, HostDutiesView, HostReportBody, HostSessionBody};
 use curfew_domain::audit::AuditAction;
 use curfew_engine::seams::host_desk::{HostDuties, HostReport, HostSession};
-use http::HeaderMap;
 use std::time::Duration;
 
+/// Bytes of a report: the one body that may be longer than others.
+const REPORT_BYTES: usize = 1 << 20;
 /// How long the desk may hold a host's call until there is something to do.
 const HELD_FOR: Duration = Duration::from_secs(15);
 
 /// A host's report, answered with its duties. The host is known by its token alone; nothing it says names it.
 #[utoipa::path(post, path = "/ssh/hosts/sync", tag = "ssh", request_body = HostReportBody,
     responses((status = 200, body = HostDutiesView), RefusalResponses))]
-pub(crate) async fn ssh_sync(
-    State(app): State<App>,
-    source: Source,
-    headers: HeaderMap,
-    Body(body): Body<HostReportBody>,
-) -> Answer<HostDutiesView> {
-    let host = match host_desk::known(&app, &headers).await {
+pub(crate) async fn ssh_sync(State(app): State<App>, source: Source, request: Request) -> Answer<HostDutiesView> {
+    // A stranger's report is not even read: the token comes first, and how often it may be looked up is bounded.
+    app.host_calls.take(&source)?;
+    let host = match host_desk::known(&app, request.headers()).await {
         Ok(host) => host,
         Err(error) => {
             app.refused.take(&source)?;
@@ -33,6 +31,7 @@ pub(crate) async fn ssh_sync(
             return Err(error);
         }
     };
+    let Body(body) = Body::<HostReportBody>::from_request(read_whole(request, REPORT_BYTES).await?, &()).await?;
     let desk = host_desk::desk(&app)?;
     let mut stopping = app.stopping.clone();
     let duties = tokio::select! {
@@ -70,8 +69,11 @@ fn view(duties: HostDuties) -> HostDutiesView {
 #[cfg(test)]
 mod tests {
     use crate::endpoints::testing::{World, call, text};
+    use axum::body::Body;
     use http::Method;
     use serde_json::json;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
 
     fn report() -> serde_json::Value {
         let session = json!({"serial": 7, "pid": 1, "account": "deploy"});
@@ -102,6 +104,41 @@ mod tests {
         let found = world.get(&root, "/api/v1/audit/search?q=host.").await.ok();
         assert_eq!(found["items"].as_array().map(Vec::len), Some(3), "{found}");
         assert!(!found.to_string().contains(&second));
+    }
+
+    /// The attack: reports as long as they may be, by somebody without a token, sent for ever.
+    #[tokio::test]
+    async fn a_strangers_report_is_not_read() {
+        let world = World::new().await;
+        let read = Arc::new(AtomicUsize::new(0));
+        let send = |token: &str| {
+            let count = read.clone();
+            let piece = futures::stream::poll_fn(move |_| {
+                count.fetch_add(1, Ordering::SeqCst);
+                std::task::Poll::Ready(Some(Ok::<_, std::io::Error>(vec![b'{'; 1_024])))
+            });
+            let mut request = call(Method::POST, token, "/api/v1/ssh/hosts/sync", None, None);
+            *request.body_mut() = Body::from_stream(piece);
+            world.send(request)
+        };
+        let unknown = format!("cfh_{}", "A".repeat(43));
+        for token in ["", "cfh_short", &unknown] {
+            assert_eq!(send(token).await.code(), "unauthenticated", "{token}");
+        }
+        assert_eq!(read.load(Ordering::SeqCst), 0, "nothing of it was read");
+        for _ in 0..crate::endpoints::HOST_RATE.burst {
+            send(&unknown).await;
+        }
+        let refused = send(&unknown).await;
+        assert_eq!((refused.status.as_u16(), refused.code().as_str()), (429, "rate_limited"));
+        assert_eq!(read.load(Ordering::SeqCst), 0);
+        // One whose token stands is read, up to its bound.
+        world.clock.turn(std::time::Duration::from_secs(60));
+        let root = world.sign_in("root@example.com").await;
+        let host = json!({"resource": "services/db", "host": "web-1"});
+        let token = text(&world.post(&root, "/api/v1/ssh/hosts", host).await.ok(), "token");
+        assert_eq!(send(&token).await.code(), "too_large");
+        assert!(read.load(Ordering::SeqCst) >= 1_024);
     }
 
     #[tokio::test]

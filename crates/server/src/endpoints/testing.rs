@@ -154,7 +154,7 @@ pub(crate) fn policy(text: &str) -> PolicySet {
 }
 
 pub(crate) fn config(setting: Setting) -> Config {
-    let sources = Sources { setting, file: None, lookup: &|_| None, overrides: Vec::new() };
+    let sources = Sources { setting, file: None, lookup: &|_| None, names: Vec::new(), overrides: Vec::new() };
     Config::load(&sources).expect("a configuration")
 }
 

@@ -18,8 +18,9 @@ pub(crate) async fn who_has(
 ) -> Answer<Listing<GrantView>> {
     auditors_only(&app, &caller)?;
     let found = app.engine.who_has(&query.resource).await?;
-    if found.is_empty() && !app.engine.policy().names_resource(&query.resource) {
-        return Err(ApiError::not_found("resource"));
+    if found.is_empty() && !app.engine.knows_resource(&query.resource).await? {
+        return Err(ApiError::not_found("resource")
+            .hint("Neither the policy nor the ledger knows that resource: check the spelling."));
     }
     Ok(Json(Listing::whole(grant_path::views(&app, &found).await?)))
 }

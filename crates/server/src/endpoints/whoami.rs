@@ -15,12 +15,24 @@ pub(crate) async fn whoami(State(app): State<App>, caller: Caller) -> Answer<Who
         administrator: app.engine.may_administer(&caller.who),
         auditor: app.engine.sight(&caller.who) == Sight::Everything,
     };
-    Ok(Json(WhoAmIView::new(&caller.who, powers, caller.expires_at)))
+    let mut groups = app.engine.policy().groups_of(&caller.who);
+    groups.extend(caller.who.groups.iter().cloned());
+    Ok(Json(WhoAmIView::new(&caller.who, groups, powers, caller.expires_at)))
 }
 
 #[cfg(test)]
 mod tests {
     use crate::endpoints::testing::World;
+
+    #[tokio::test]
+    async fn the_policys_own_groups_are_told_beside_those_of_the_sign_in() {
+        let groups = "groups: {dba: [ann@example.com], leads: [group:dba]}\nidp_groups: [sre]\n";
+        let world = World::with(&format!("{groups}{}", crate::endpoints::testing::POLICY)).await;
+        let body = serde_json::json!({"email": "Ann@example.com", "groups": ["sre", "undeclared"]});
+        let signed_in = world.post("", "/api/v1/sign-in", body).await.ok();
+        let me = world.get(signed_in["token"].as_str().expect("a token"), "/api/v1/whoami").await.ok();
+        assert_eq!(me["groups"], serde_json::json!(["dba", "leads", "sre", "undeclared"]));
+    }
 
     #[tokio::test]
     async fn says_who_and_what_the_policy_makes_of_them() {

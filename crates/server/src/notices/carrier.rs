@@ -3,6 +3,7 @@
 use super::told::Told;
 use curfew_engine::seams::BoxFuture;
 use curfew_engine::seams::store::Notice;
+use std::time::Duration;
 
 /// Where a notice goes: all mail goes through one server, each webhook is a place of its own.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -33,12 +34,23 @@ impl std::fmt::Display for Way {
     }
 }
 
+/// A receiver that asks for more is asked again after this.
+pub(super) const LONGEST_WAIT: Duration = Duration::from_secs(3_600);
+
 /// Why a notice was not handed over. Messages hold neither a secret nor a webhook's path.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Undelivered {
     /// Nobody takes anything there now: whatever else goes the same way waits too.
     #[error("{0}")]
     Nobody(String),
+    /// Nobody takes anything there now, and they said for how long.
+    #[error("{why}, and asks to be left alone for {} s", .wait.as_secs())]
+    Later {
+        /// What was answered.
+        why: String,
+        /// How long they asked for, at most [`LONGEST_WAIT`].
+        wait: Duration,
+    },
     /// This notice was not taken; others may be.
     #[error("{0}")]
     This(String),

@@ -42,12 +42,14 @@ impl Desk {
             return false;
         }
         let Some(way) = Way::of(&notice) else {
-            self.put_off(&notice, now, "its channel is unknown");
+            self.put_off(&notice, (now, now), "its channel is unknown");
             return true;
         };
         let lane = self.lanes.entry(way).or_insert_with(|| Lane::new(None));
         match lane.advise(now) {
-            Advice::Queue if lane.carrier.is_none() => self.put_off(&notice, now, "nothing of that name is configured"),
+            Advice::Queue if lane.carrier.is_none() => {
+                self.put_off(&notice, (now, now), "nothing of that name is configured")
+            }
             Advice::Queue => lane.queue(notice),
             Advice::Later(until) => self.wait(&notice, until),
             Advice::Drop => self.drop_silently(&notice),
@@ -62,7 +64,6 @@ impl Desk {
 
     /// Puts down what a try came to.
     pub(super) fn settle(&mut self, way: &Way, notice: &Notice, came: Came, now: Timestamp) {
-        let entropy = self.entropy.clone();
         let Some(lane) = self.lanes.get_mut(way) else { return };
         match came {
             Came::Sent => {
@@ -77,13 +78,11 @@ impl Desk {
             }
             Came::Undelivered(Undelivered::This(why)) => {
                 lane.answered();
-                self.put_off(notice, now, &why);
+                self.put_off(notice, (now, now), &why);
             }
-            Came::Undelivered(Undelivered::Nobody(why)) => {
-                let (waited, until) = lane.shut(now, &*entropy);
-                tracing::warn!(destination = %way, until = %until, error = %why, "nobody takes notices there");
-                self.put_off(notice, now, &why);
-                waited.iter().for_each(|other| self.wait(other, until));
+            Came::Undelivered(Undelivered::Nobody(why)) => self.nobody(way, notice, (now, now), &why),
+            Came::Undelivered(Undelivered::Later { why, wait }) => {
+                self.nobody(way, notice, (now, lane::later(now, wait)), &why);
             }
             Came::Undelivered(Undelivered::Gone) => {
                 let waited = lane.gone();
@@ -92,6 +91,16 @@ impl Desk {
                 waited.iter().for_each(|other| self.drop_silently(other));
             }
         }
+    }
+
+    /// Nobody takes anything there, at least until `earliest`: what waits for the same place waits as long.
+    fn nobody(&mut self, way: &Way, notice: &Notice, (now, earliest): (Timestamp, Timestamp), why: &str) {
+        let entropy = self.entropy.clone();
+        let Some(lane) = self.lanes.get_mut(way) else { return };
+        let (waited, until) = lane.shut(now, earliest, &*entropy);
+        tracing::warn!(destination = %way, until = %until, error = %why, "nobody takes notices there");
+        self.put_off(notice, (now, earliest), why);
+        waited.iter().for_each(|other| self.wait(other, until));
     }
 
     /// What the ledger should take, at most so much at once.
@@ -106,8 +115,8 @@ impl Desk {
         }
     }
 
-    /// A try failed: later again, or after a week of tries never.
-    fn put_off(&mut self, notice: &Notice, now: Timestamp, why: &str) {
+    /// A try failed: later again, not before `earliest`, or after a week of tries never.
+    fn put_off(&mut self, notice: &Notice, (now, earliest): (Timestamp, Timestamp), why: &str) {
         let (id, attempts) = (notice.id.clone(), notice.attempts.saturating_add(1));
         let age = now.millis_since(notice.created_at);
         if u128::from(age) >= GIVEN_UP_AFTER.as_millis() {
@@ -122,7 +131,7 @@ impl Desk {
             self.unrecorded.push((notice.id.clone(), Change::Event(Box::new(event))));
             return self.leave(notice);
         }
-        let next_at = lane::later(now, backoff::after(attempts, &*self.entropy));
+        let next_at = lane::later(now, backoff::after(attempts, &*self.entropy)).max(earliest);
         tracing::info!(notice_id = %id, channel = %notice.channel, about = %notice.about, attempts, error = %why, "a notice was not taken");
         count(notice, "put_off");
         self.unrecorded.push((id.clone(), Change::NoticeLater { id, attempts, next_at }));

@@ -87,8 +87,13 @@ impl Lane {
         }
     }
 
-    /// Nobody was there. Gives what waited, and until when nothing is tried.
-    pub(super) fn shut(&mut self, now: Timestamp, entropy: &dyn Entropy) -> (Vec<Notice>, Timestamp) {
+    /// Nobody was there, and nobody will be before `earliest`. Gives what waited, and until when nothing is tried.
+    pub(super) fn shut(
+        &mut self,
+        now: Timestamp,
+        earliest: Timestamp,
+        entropy: &dyn Entropy,
+    ) -> (Vec<Notice>, Timestamp) {
         self.under_way = self.under_way.saturating_sub(1);
         let (failures, until) = match self.door {
             // Several that were under way together are one failure.
@@ -96,6 +101,7 @@ impl Lane {
             Door::Shut { failures, .. } => next_try(failures.saturating_add(1), now, entropy),
             Door::Open | Door::Gone => next_try(1, now, entropy),
         };
+        let until = until.max(earliest);
         self.door = Door::Shut { failures, until };
         (self.waiting.drain(..).collect(), until)
     }

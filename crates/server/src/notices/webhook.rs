@@ -3,14 +3,17 @@
 //! **Invariant:** no redirect is followed, no proxy is used, and a connection goes to no address that was not
 //! checked. What the receiver answers is not read, save for its status.
 
-use super::carrier::{Carrier, Undelivered};
+use super::carrier::{Carrier, LONGEST_WAIT, Undelivered};
 use super::resolver::{self, CheckedResolver, Lookup};
 use super::signature::{NotASecret, Signer};
 use super::told::Told;
 use crate::config::{Reach, Webhook};
+use curfew_domain::Timestamp;
 use curfew_engine::SteadyClock;
 use curfew_engine::seams::BoxFuture;
 use curfew_engine::seams::store::Notice;
+use http::header::RETRY_AFTER;
+use jiff::fmt::rfc2822;
 use reqwest::StatusCode;
 use secrecy::SecretString;
 use serde::Serialize;
@@ -121,7 +124,8 @@ impl Hook {
             .header("webhook-signature", signature)
             .body(body);
         let response = request.send().await.map_err(|error| Undelivered::Nobody(said(error)))?;
-        judge(response.status())
+        let asked = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
+        judge(response.status(), asked.and_then(|text| wait_of(text, now)))
     }
 }
 
@@ -132,19 +136,35 @@ impl Carrier for Hook {
 }
 
 /// What a status means for this notice and for those after it.
-fn judge(status: StatusCode) -> Result<(), Undelivered> {
+fn judge(status: StatusCode, wait: Option<Duration>) -> Result<(), Undelivered> {
     if status.is_success() {
         return Ok(());
     }
     let said = format!("it answered {}", status.as_u16());
     match status {
         StatusCode::GONE => Err(Undelivered::Gone),
+        StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE if wait.is_some() => {
+            Err(Undelivered::Later { why: said, wait: wait.unwrap_or_default() })
+        }
         StatusCode::BAD_REQUEST | StatusCode::PAYLOAD_TOO_LARGE | StatusCode::UNPROCESSABLE_ENTITY => {
             Err(Undelivered::This(said))
         }
         _ if status.is_redirection() => Err(Undelivered::Nobody(format!("{said}, and redirects are not followed"))),
         _ => Err(Undelivered::Nobody(said)),
     }
+}
+
+/// What `Retry-After` asks for: seconds, or a date (RFC 9110, section 10.2.3). What cannot be read asks for nothing.
+fn wait_of(text: &str, now: Timestamp) -> Option<Duration> {
+    let text = text.trim();
+    let seconds = match text.parse::<u64>() {
+        Ok(seconds) => seconds,
+        Err(_) => {
+            let at = rfc2822::DateTimeParser::new().parse_timestamp(text).ok()?;
+            u64::try_from(at.as_second().saturating_sub(now.as_unix_seconds())).unwrap_or(0)
+        }
+    };
+    Some(Duration::from_secs(seconds).min(LONGEST_WAIT))
 }
 
 /// An error with its causes and without the address, whose path may be a secret.

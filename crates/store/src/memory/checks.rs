@@ -49,6 +49,7 @@ impl<'a> Checks<'a> {
             | Change::Notice(_)
             | Change::NoticeSent(_)
             | Change::NoticeLater { .. }
+            | Change::Prune { .. }
             | Change::Fact { .. } => Ok(()),
         }
     }

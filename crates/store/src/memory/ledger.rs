@@ -1,7 +1,7 @@
 //! What a ledger in memory holds, and how it answers.
 
 use super::checks::Checks;
-use crate::nature;
+use crate::nature::{self, PRUNED_AT_ONCE};
 use curfew_domain::audit::merkle::{self, NodeId, Place, TreeHash};
 use curfew_domain::audit::{AuditEvent, Frontier, Growth, SealedEvent};
 use curfew_domain::{Grant, Id, Lease, Request, Timestamp, Version};
@@ -75,6 +75,7 @@ impl Ledger {
             Change::SessionEnded { token_hash } => {
                 self.sessions.remove(&token_hash);
             }
+            Change::Prune { sessions_before, keys_before } => self.prune(sessions_before, keys_before),
             Change::Key(key) => {
                 self.keys.entry(key.name.clone()).or_default().insert(key.number, key);
             }
@@ -86,6 +87,21 @@ impl Ledger {
             }
         }
         None
+    }
+
+    fn prune(&mut self, sessions_before: Timestamp, keys_before: Timestamp) {
+        let over = self.sessions.values().filter(|session| session.expires_at < sessions_before);
+        let mut over: Vec<_> = over.map(|session| (session.expires_at, session.token_hash.clone())).collect();
+        over.sort();
+        for (_, hash) in over.into_iter().take(PRUNED_AT_ONCE) {
+            self.sessions.remove(&hash);
+        }
+        let old = self.request_keys.iter().filter(|(_, request)| request.made_at() < keys_before);
+        let mut old: Vec<_> = old.map(|(key, request)| (*request, key.clone())).collect();
+        old.sort();
+        for (_, key) in old.into_iter().take(PRUNED_AT_ONCE) {
+            self.request_keys.remove(&key);
+        }
     }
 
     fn append(&mut self, event: AuditEvent) -> SealedEvent {

@@ -4,7 +4,7 @@
 //! looking and writing.
 
 use super::prepare::{Placed, Write};
-use crate::nature;
+use crate::nature::{self, PRUNED_AT_ONCE};
 use curfew_domain::audit::merkle::Node;
 use curfew_domain::audit::{Draft, Frontier};
 use curfew_domain::id::Identified;
@@ -60,6 +60,7 @@ fn write(conn: &Connection, change: &Change, body: &str) -> Applied {
         Change::SessionEnded { token_hash } => {
             run(conn, "DELETE FROM sessions WHERE token_hash = ?1", [token_hash]).map(drop)
         }
+        Change::Prune { sessions_before, keys_before } => prune(conn, *sessions_before, *keys_before),
         Change::Key(key) => self::key(conn, key, body),
         Change::Fact { name, value: Some(value) } => {
             let sql =
@@ -163,9 +164,20 @@ fn request_key(conn: &Connection, key: &str, request: Id<Request>) -> Applied {
     }))
 }
 
+fn prune(conn: &Connection, sessions_before: Timestamp, keys_before: Timestamp) -> Applied {
+    let sql = "DELETE FROM sessions WHERE token_hash IN
+               (SELECT token_hash FROM sessions WHERE expires_at < ?1 ORDER BY expires_at LIMIT ?2)";
+    run(conn, sql, params![sessions_before.as_millis(), PRUNED_AT_ONCE as i64])?;
+    // An id begins with the time it was made at.
+    let oldest_kept: Id<Request> = Id::from_u128((keys_before.as_millis().max(0) as u128) << 80);
+    let sql = "DELETE FROM request_keys WHERE key IN
+               (SELECT key FROM request_keys WHERE request_id < ?1 ORDER BY request_id LIMIT ?2)";
+    run(conn, sql, params![key_of(oldest_kept), PRUNED_AT_ONCE as i64]).map(drop)
+}
+
 fn session(conn: &Connection, session: &Session, body: &str) -> Applied {
-    let sql = "INSERT INTO sessions (token_hash, body) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
-    let rows = run(conn, sql, params![session.token_hash, body])?;
+    let sql = "INSERT INTO sessions (token_hash, expires_at, body) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING";
+    let rows = run(conn, sql, params![session.token_hash, session.expires_at.as_millis(), body])?;
     written(rows, || "the sign-in".to_owned())
 }
 

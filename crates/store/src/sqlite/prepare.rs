@@ -48,6 +48,7 @@ impl Write {
             | Change::NoticeLater { .. }
             | Change::RequestKey { .. }
             | Change::SessionEnded { .. }
+            | Change::Prune { .. }
             | Change::Fact { .. } => (String::new(), None),
         };
         Self { change, body, draft }

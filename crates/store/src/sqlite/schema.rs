@@ -8,7 +8,7 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 const APPLICATION_ID: i64 = 0x4346_4C44;
 
 /// Step n makes schema n + 1 of schema n. Steps are only ever added: what a ledger went through stays.
-const STEPS: &[&str] = &[FIRST];
+const STEPS: &[&str] = &[FIRST, SECOND];
 
 /// Each noun's row holds its text and, beside it, only what a query looks for. Ids are 16 bytes, big-endian,
 /// and begin with a time, so their order is the order of time; times are milliseconds since 1970.
@@ -62,6 +62,14 @@ CREATE TABLE keys (
     name TEXT NOT NULL, number INTEGER NOT NULL, body TEXT NOT NULL, PRIMARY KEY (name, number)
 ) STRICT;
 CREATE TABLE facts (name TEXT NOT NULL PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+";
+
+/// What is of no use any more can be found, and so can the undecided requests of one person.
+const SECOND: &str = "
+ALTER TABLE sessions ADD COLUMN expires_at INTEGER;
+CREATE INDEX sessions_over ON sessions (expires_at) WHERE expires_at IS NOT NULL;
+CREATE INDEX request_keys_by_age ON request_keys (request_id);
+CREATE INDEX requests_of_subject_in_state ON requests (subject, state, id);
 ";
 
 /// Brings the ledger to the newest schema, in one transaction.

@@ -2,7 +2,7 @@
 
 use crate::build::*;
 use crate::{Bed, check, commit, wait};
-use curfew_engine::seams::store::{CommitError, Store};
+use curfew_engine::seams::store::{Change, CommitError, Store};
 use curfew_store::{OpenError, SqliteStore};
 use rusqlite::Connection;
 use std::os::unix::fs::PermissionsExt;
@@ -93,6 +93,26 @@ fn everything_is_there_after_reopening() {
 }
 
 #[test]
+fn a_ledger_of_the_first_schema_becomes_one_of_the_newest() {
+    let bed = Bed::new();
+    commit(&bed.store, vec![Change::Session(Box::new(session("old", 1)))]).expect("committed");
+    bed.store.close();
+    let raw = Connection::open(bed.path()).expect("sqlite");
+    raw.execute_batch(
+        "DROP INDEX sessions_over; DROP INDEX request_keys_by_age; DROP INDEX requests_of_subject_in_state;
+         ALTER TABLE sessions DROP COLUMN expires_at; PRAGMA user_version = 1;",
+    )
+    .expect("as the first schema was");
+    drop(raw);
+    let again = SqliteStore::open(&bed.path()).expect("the ledger");
+    assert!(wait(again.session("old")).expect("read").is_some());
+    commit(&again, vec![Change::Session(Box::new(session("new", 2)))]).expect("committed");
+    commit(&again, vec![Change::Prune { sessions_before: at(90_000), keys_before: at(90_000) }]).expect("committed");
+    let there = |name| wait(again.session(name)).expect("read").is_some();
+    assert_eq!((there("old"), there("new")), (true, false), "of an old row nobody knows when it is over");
+}
+
+#[test]
 fn a_newer_ledger_is_refused_untouched() {
     let bed = Bed::new();
     bed.store.close();
@@ -102,7 +122,7 @@ fn a_newer_ledger_is_refused_untouched() {
     let before = std::fs::read(bed.path()).expect("read");
     let refused = SqliteStore::open(&bed.path()).expect_err("newer");
     assert!(matches!(refused, OpenError::Newer(_)));
-    assert!(refused.to_string().contains("has schema 7, and this Curfew knows schemas up to 1"), "{refused}");
+    assert!(refused.to_string().contains("has schema 7, and this Curfew knows schemas up to 2"), "{refused}");
     assert_eq!(std::fs::read(bed.path()).expect("read"), before);
 }
 

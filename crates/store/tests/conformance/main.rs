@@ -66,6 +66,8 @@ on_both_backends!(
     the_outbox_keeps_what_was_not_sent,
     a_request_key_works_once,
     sign_ins,
+    what_is_of_no_use_any_more_goes,
+    one_prune_is_bounded,
     keys_are_written_once,
     facts_are_replaced_whole,
     replaying_the_events_gives_the_state,

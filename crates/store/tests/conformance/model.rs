@@ -88,13 +88,14 @@ impl World {
                 1 => vec![Change::NoticeSent(name)],
                 _ => vec![Change::NoticeLater { id: name, attempts: w.into(), next_at: at(n + u64::from(w)) }],
             },
-            17 => match w % 3 {
+            17 => match w % 4 {
                 0 => vec![
                     Change::SessionEnded { token_hash: name.clone() },
                     Change::Session(Box::new(session(&name, n))),
                 ],
                 1 => vec![Change::Session(Box::new(session(&name, n)))],
-                _ => vec![Change::SessionEnded { token_hash: name }],
+                2 => vec![Change::SessionEnded { token_hash: name }],
+                _ => vec![Change::Prune { sessions_before: at(n + 3_590), keys_before: at(n) }],
             },
             18 => vec![happened(n), Change::Key(key(&name, u32::from(w % 2))), fact(&name, Some("set"))],
             _ => {

@@ -4,7 +4,7 @@ use crate::build::*;
 use crate::check::{self, ALL, all_events};
 use crate::{commit, wait};
 use curfew_domain::audit::{AuditAction, TreeHash};
-use curfew_domain::{Grant, Identity, Lease, Request};
+use curfew_domain::{Grant, Id, Identity, Lease, Request};
 use curfew_engine::seams::store::{Change, CommitError, Due, Ended, GrantFilter, Page, RequestFilter, Store};
 
 /// Commits one step and gives the noun after it.
@@ -313,6 +313,45 @@ pub(crate) fn sign_ins(store: &dyn Store) {
     assert!(matches!(write(first.clone()), Err(CommitError::Conflict(_))));
     assert_eq!((end(), end()), (Ok(()), Ok(())));
     assert_eq!(wait(store.session("hash")), Ok(None));
+}
+
+pub(crate) fn what_is_of_no_use_any_more_goes(store: &dyn Store) {
+    let made_at = |second: u64| Id::new(at(second), [7; 10]);
+    let asked_at = |second: u64| {
+        let mut step = asked(1, ASK);
+        step.next.id = made_at(second);
+        let key = Change::RequestKey { key: format!("k{second}"), request: step.next.id };
+        vec![Change::Request(Box::new(step)), key]
+    };
+    for second in [10, 20, 30] {
+        commit(store, vec![Change::Session(Box::new(session(&format!("s{second}"), second)))]).expect("committed");
+        commit(store, asked_at(second)).expect("committed");
+    }
+    let events = all_events(store);
+    let prune = Change::Prune { sessions_before: at(3_620), keys_before: at(20) };
+    assert_eq!(commit(store, vec![prune.clone()]).map(|done| done.events), Ok(Vec::new()));
+    let signed_in = |second: u64| wait(store.session(&format!("s{second}"))).expect("read").is_some();
+    assert_eq!([10, 20, 30].map(signed_in), [false, true, true], "one that is over at that very moment stays");
+    let used = |second: u64| {
+        let key = Change::RequestKey { key: format!("k{second}"), request: made_at(40) };
+        commit(store, vec![key]).map(drop)
+    };
+    let stays = |second: u64| Err(CommitError::KeyUsed(made_at(second)));
+    assert_eq!([10, 20, 30].map(used), [Ok(()), stays(20), stays(30)]);
+    assert_eq!(wait(store.request(made_at(10))).expect("read").map(|r| r.id), Some(made_at(10)), "requests stay");
+    assert_eq!(all_events(store), events, "evidence stays");
+    assert!(commit(store, vec![prune]).is_ok(), "nothing left to prune is no error");
+}
+
+pub(crate) fn one_prune_is_bounded(store: &dyn Store) {
+    let sessions = (0..1_100).map(|n| Change::Session(Box::new(session(&format!("s{n:04}"), n)))).collect();
+    commit(store, sessions).expect("committed");
+    let prune = || commit(store, vec![Change::Prune { sessions_before: at(90_000), keys_before: at(0) }]);
+    let left = || (0..1_100).filter(|n| wait(store.session(&format!("s{n:04}"))).expect("read").is_some()).count();
+    prune().expect("committed");
+    assert_eq!(left(), 100, "the oldest thousand went");
+    prune().expect("committed");
+    assert_eq!(left(), 0);
 }
 
 pub(crate) fn keys_are_written_once(store: &dyn Store) {

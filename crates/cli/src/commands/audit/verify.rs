@@ -61,7 +61,11 @@ fn document(verdict: &Result<Verdict, ExportError>) -> Value {
                 "truncation_excluded_up_to": excluded, "message": whole.to_string(),
             })
         }
-        Err(why) => json!({"ok": false, "message": why.to_string()}),
+        // The same fields, so that a script need not ask which there are; nothing is known of a log that is not whole.
+        Err(why) => json!({
+            "ok": false, "size": null, "root": null, "at": null, "truncation_excluded_up_to": null,
+            "message": why.to_string(),
+        }),
     }
 }
 
@@ -169,6 +173,11 @@ mod tests {
             assert_eq!(got, exit, "{args:?}: {out}");
             let document: serde_json::Value = serde_json::from_str(&out).expect("one document");
             assert_eq!(document["ok"] == true, exit == Exit::Done, "{document}");
+            if exit != Exit::WrongUse {
+                let fields: Vec<_> = document.as_object().expect("an object").keys().map(String::as_str).collect();
+                let promised = ["at", "message", "ok", "root", "size", "truncation_excluded_up_to"];
+                assert!(promised.iter().all(|field| fields.contains(field)), "{document}");
+            }
         }
     }
 

@@ -9,7 +9,7 @@ use crate::whole_file::{Readers, replace};
 use clap::Args;
 use curfew_policy::{Problem, SourceFile};
 use serde_json::json;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// What `curfew policy fmt` takes.
 #[derive(Debug, Args)]
@@ -25,13 +25,18 @@ pub(crate) struct FmtArgs {
 /// What became of the files.
 #[derive(Default)]
 struct Outcome {
+    /// What the person called the folder.
+    named: PathBuf,
     changed: Vec<String>,
     problems: Vec<(Problem, SourceFile)>,
 }
 
 pub(crate) fn run(context: &mut Context, args: &FmtArgs) -> Result<Exit, Failure> {
     let read = policy_files::read(&context.machine.path(&args.path))?;
-    let mut outcome = Outcome::default();
+    // Places are shown as the person wrote them.
+    let is_folder = read.folder == context.machine.path(&args.path);
+    let named = if is_folder { Some(args.path.as_path()) } else { args.path.parent() };
+    let mut outcome = Outcome { named: named.map(Path::to_owned).unwrap_or_default(), ..Outcome::default() };
     // Cedar has a form of its own.
     for file in read.files.iter().filter(|file| !file.path.ends_with(".cedar")) {
         match curfew_policy::format(file) {
@@ -53,7 +58,15 @@ pub(crate) fn run(context: &mut Context, args: &FmtArgs) -> Result<Exit, Failure
     })
 }
 
-fn write(context: &Context, path: &std::path::Path, text: &str) -> Result<(), Failure> {
+impl Outcome {
+    /// A file as the person would name it.
+    fn shown(&self, file: &str) -> String {
+        let path = self.named.join(file);
+        path.strip_prefix(".").unwrap_or(&path).display().to_string()
+    }
+}
+
+fn write(context: &Context, path: &Path, text: &str) -> Result<(), Failure> {
     let about = std::fs::metadata(path).map_err(|error| Failure::file("read", path, &error))?;
     // A link named on the command line keeps being one: what it points to is rewritten.
     let path = std::fs::canonicalize(path).map_err(|error| Failure::file("read", path, &error))?;
@@ -67,10 +80,10 @@ fn print(context: &mut Context, outcome: &Outcome) -> Result<(), Failure> {
         return context.output.document(&document);
     }
     for (problem, file) in &outcome.problems {
-        let text = render_problem(&context.output, problem, &problem.file, Some(file));
+        let text = render_problem(&context.output, problem, &outcome.shown(&problem.file), Some(file));
         context.output.raw(format!("{text}\n").as_bytes())?;
     }
-    outcome.changed.iter().try_for_each(|path| context.output.line(path))
+    outcome.changed.iter().try_for_each(|path| context.output.line(&outcome.shown(path)))
 }
 
 #[cfg(test)]
@@ -93,6 +106,19 @@ mod tests {
         assert!(text().starts_with("# why\n") && text() != UGLY, "{}", text());
         let (exit, out, _) = run_in(folder.path(), &["policy", "fmt", "--check", "a.yaml"]);
         assert_eq!((exit, out.as_str()), (Exit::Done, ""));
+    }
+
+    #[test]
+    fn files_are_named_as_the_folder_was() {
+        let folder = tempfile::tempdir().expect("a folder");
+        std::fs::create_dir(folder.path().join("c")).expect("made");
+        for (text, shown) in [(UGLY, "c/a.yaml\n"), ("roles: [", "c/a.yaml:1:")] {
+            std::fs::write(folder.path().join("c/a.yaml"), text).expect("written");
+            for named in ["c", "c/a.yaml"] {
+                let (_, out, _) = run_in(folder.path(), &["policy", "fmt", "--check", named]);
+                assert!(out.contains(shown), "{named}: {out}");
+            }
+        }
     }
 
     #[test]

@@ -81,6 +81,21 @@ impl Home {
         }
     }
 
+    /// The port of the last start, if there was one.
+    pub(super) fn port(&self) -> Option<u16> {
+        std::fs::read_to_string(self.port_file()).ok()?.trim().parse().ok()
+    }
+
+    /// Remembers the port for the next start.
+    pub(super) fn keep_port(&self, port: u16) -> Result<(), StartError> {
+        let path = self.port_file();
+        std::fs::write(&path, format!("{port}\n")).map_err(StartError::system(format!("writing {}", path.display())))
+    }
+
+    fn port_file(&self) -> PathBuf {
+        self.path.join("port")
+    }
+
     pub(super) fn open_log(&self) -> Result<File, StartError> {
         let path = self.log();
         let file = OpenOptions::new().append(true).create(true).mode(0o600).open(&path);

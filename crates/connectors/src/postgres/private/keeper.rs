@@ -46,6 +46,11 @@ impl Keeper {
         Ok(Self { pid, ended, thread })
     }
 
+    /// The process's number: that of the server itself, which takes its starter's place.
+    pub(super) fn pid(&self) -> u32 {
+        self.pid
+    }
+
     pub(super) fn has_ended(&self) -> bool {
         self.ended.load(Ordering::SeqCst)
     }

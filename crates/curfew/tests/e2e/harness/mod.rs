@@ -11,8 +11,8 @@ mod sshd;
 mod world;
 
 pub(crate) use http::{Http, runtime, token, verifier};
-pub(crate) use person::{Person, run};
-pub(crate) use programs::soon;
+pub(crate) use person::{Person, run, text};
+pub(crate) use programs::{Child, folder, free_port, soon, text as file_text};
 pub(crate) use server::{Server, Way};
 pub(crate) use session::Session;
 pub(crate) use sshd::Sshd;

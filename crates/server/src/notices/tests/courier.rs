@@ -164,6 +164,29 @@ async fn nobody_there_means_waiting_longer_each_time_and_the_same_ids_again() {
 }
 
 #[tokio::test]
+async fn a_receiver_that_asks_for_time_gets_it() {
+    let wait = Duration::from_secs(300);
+    let busy = Letterbox::failing(1, Undelivered::Later { why: "it answered 429".to_owned(), wait });
+    let world = World::new().hook("siem", busy.clone());
+    put(&world.store, vec![to("siem", 1)]).await;
+    world
+        .run(async {
+            until("it was tried and waits", async || {
+                busy.tried().len() == 1 && left(&world.store).await.iter().all(|n| n.next_at > BEGIN)
+            })
+            .await;
+            put(&world.store, vec![to("siem", 2)]).await;
+            world.turn(299);
+            tokio::time::sleep(Duration::from_millis(1_200)).await;
+            assert_eq!(busy.tried().len(), 1, "neither this one nor another is sent before its time");
+            world.turn(2);
+            until("both arrived", async || world.is_empty().await).await;
+        })
+        .await;
+    assert_eq!(busy.tried().len(), 3);
+}
+
+#[tokio::test]
 async fn one_notice_that_is_refused_holds_up_no_other() {
     let picky = Letterbox::failing(1, Undelivered::This("it answered 422".to_owned()));
     let world = World::new().hook("siem", picky.clone());

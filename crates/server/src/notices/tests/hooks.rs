@@ -90,6 +90,32 @@ async fn answers_mean_what_they_should() {
     }
 }
 
+/// RFC 9110, section 10.2.3: a receiver that is overloaded says for how long.
+#[tokio::test]
+async fn a_receiver_says_for_how_long_it_wants_nothing() {
+    for (status, header, wait) in [
+        (429, "120", Some(120)),
+        (503, "Mon, 02 Mar 2026 10:01:30 GMT", Some(90)),
+        (503, "Mon, 02 Mar 2020 10:01:30 GMT", Some(0)),
+        (429, "99999999999", Some(3_600)),
+        (503, "soon", None),
+        (503, "-1", None),
+        (500, "120", None),
+    ] {
+        let answer = move || {
+            let answer = Response::builder().status(status).header("retry-after", header);
+            answer.body("".into()).expect("an answer")
+        };
+        let why = format!("it answered {status}");
+        let expected = match wait {
+            Some(seconds) => Undelivered::Later { why, wait: std::time::Duration::from_secs(seconds) },
+            None => Undelivered::Nobody(why),
+        };
+        let said = carry_to(&Receiver::answering(answer).await).await;
+        assert_eq!(said, Err(expected), "{status} {header}");
+    }
+}
+
 #[tokio::test]
 async fn an_endless_answer_is_not_read() {
     let endless = || {
