@@ -82,6 +82,7 @@ fn ends_a_grant(changes: &[Change]) -> bool {
         | Change::RequestKey { .. }
         | Change::Session(_)
         | Change::SessionEnded { .. }
+        | Change::Prune { .. }
         | Change::Key(_)
         | Change::Fact { .. } => false,
     })

@@ -3,7 +3,7 @@
 
 use crate::chance::Chance;
 use curfew_domain::audit::SealedEvent;
-use curfew_domain::{Grant, Id, Lease, Request, Timestamp};
+use curfew_domain::{Grant, Id, Identity, Lease, Request, Timestamp};
 use curfew_engine::seams::BoxFuture;
 use curfew_engine::seams::store::{
     Change, CommitError, Committed, Due, GrantFilter, Notice, Page, ReadError, RequestFilter, SealedKey, Session,
@@ -53,6 +53,12 @@ impl Store for InTurns {
     }
     fn request(&self, id: Id<Request>) -> BoxFuture<'_, Result<Option<Request>, ReadError>> {
         self.after(self.inner.request(id))
+    }
+    fn askers<'a>(
+        &'a self,
+        of: &'a [Id<Request>],
+    ) -> BoxFuture<'a, Result<BTreeMap<Id<Request>, Identity>, ReadError>> {
+        self.after(self.inner.askers(of))
     }
     fn grant(&self, id: Id<Grant>) -> BoxFuture<'_, Result<Option<Grant>, ReadError>> {
         self.after(self.inner.grant(id))
