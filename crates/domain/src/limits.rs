@@ -49,3 +49,13 @@ pub const AUDIT_REASON_BYTES: usize = 64 * 1024;
 /// Bytes of the facts in one audit event. More than all that is bounded elsewhere comes to, so that it is reached
 /// only by what nobody thought of.
 pub const AUDIT_DETAILS_BYTES: usize = 4 << 20;
+/// Persons one stage of approval may require.
+pub const STAGE_PERSONS: u32 = 100;
+/// Characters of a typed input.
+pub const INPUT_CHARS: usize = 2_000;
+/// Bytes of one Cedar expression or guardrail.
+pub const CEDAR_BYTES: usize = 8 * 1024;
+/// How deep brackets may nest in Cedar text.
+pub const CEDAR_NESTING: usize = 64;
+/// Hours for use that one role may list.
+pub const WINDOWS: usize = 64;

@@ -164,7 +164,7 @@ fn unbacked(engine: &Engine, before: &PolicySet, request: &Request) -> Option<St
     let backed = |policy: &PolicySet| {
         let Some(role) = policy.role(&request.role) else { return false };
         let Approval::Stages(stages) = &role.approval else { return true };
-        stages.iter().all(|stage| {
+        stages.stages.iter().all(|stage| {
             let counts = request.approvals.iter().filter(|a| {
                 let approver = Identity { subject: a.approver.clone(), groups: a.groups.clone() };
                 let may = policy.may_approve(&request.role, &stage.name, &approver, &request.subject).is_ok();

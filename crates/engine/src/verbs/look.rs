@@ -8,7 +8,6 @@ use curfew_domain::audit::AuditAction;
 use curfew_domain::{
     Grant, GrantState, Id, Identity, Lease, LeaseState, Request, ResourceName, RoleName, Subject, Timestamp,
 };
-use curfew_policy::Approval;
 use std::time::Duration;
 
 /// Whose requests are listed.
@@ -248,7 +247,9 @@ impl Engine {
     fn may_decide_grant(&self, who: &Identity, grant: &Grant) -> bool {
         let policy = self.policy();
         let Some(role) = policy.role(&grant.role) else { return false };
-        let Approval::Stages(stages) = &role.approval else { return false };
-        stages.iter().any(|stage| policy.may_approve(&grant.role, &stage.name, who, &grant.subject).is_ok())
+        role.approval
+            .stages()
+            .iter()
+            .any(|stage| policy.may_approve(&grant.role, &stage.name, who, &grant.subject).is_ok())
     }
 }
