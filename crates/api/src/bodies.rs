@@ -1,8 +1,10 @@
 //! The bodies of all POSTs. Unknown fields are refused, and [`Bounded`] says whether the rest is small enough.
 
+use crate::input::InputBody;
 use crate::serde_seconds;
 use curfew_domain::{ActionName, GroupName, ResourceName, RoleName, Seconds, Timestamp, limits};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use utoipa::ToSchema;
 
 /// A text or list is longer than Curfew takes.
@@ -50,6 +52,9 @@ pub struct AskBody {
     /// A reference into a ticket system, at most 128 characters.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub ticket: String,
+    /// What else the role wants to be told, by the names of its inputs.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub inputs: BTreeMap<String, InputBody>,
 }
 
 impl Bounded for AskBody {
@@ -58,7 +63,13 @@ impl Bounded for AskBody {
         at_most("resources", self.resources.len(), limits::SCOPE_PAIRS, "entries")?;
         at_most("actions", self.actions.len(), limits::SCOPE_PAIRS, "entries")?;
         at_most("reason", self.reason.chars().count(), limits::REASON_CHARS, "characters")?;
-        at_most("ticket", self.ticket.chars().count(), limits::TICKET_CHARS, "characters")
+        at_most("ticket", self.ticket.chars().count(), limits::TICKET_CHARS, "characters")?;
+        at_most("inputs", self.inputs.len(), limits::SCOPE_PAIRS, "entries")?;
+        self.inputs.iter().try_for_each(|(name, value)| {
+            at_most("an input's name", name.len(), limits::NAME_BYTES, "bytes")?;
+            let InputBody::Text(text) = value else { return Ok(()) };
+            at_most("an input", text.chars().count(), limits::INPUT_CHARS, "characters")
+        })
     }
 }
 

@@ -12,6 +12,7 @@ pub mod error;
 pub mod queries;
 pub mod views;
 
+mod input;
 mod serde_seconds;
 
 pub use bodies::{
@@ -20,6 +21,7 @@ pub use bodies::{
 };
 pub use client::{Client, ClientError, Download, EventStream, IdempotencyKey};
 pub use error::{ErrorBody, ErrorCode, ErrorView};
+pub use input::InputBody;
 pub use queries::{
     AboutResource, AuditFrom, AuditSearch, ConsistencyOf, GrantsQuery, OfResource, ProofOf, RequestsQuery, WhichGrants,
     WhichRequests,
@@ -28,9 +30,9 @@ pub use views::{
     ActionView, ActivationView, ApprovalView, AuditEventView, AuditKeyView, AuthoritiesView, AuthorityView,
     CheckpointView, ConnectionView, ConnectorView, ConsistencyView, DecisionView, DoctorView, EndOrderedView,
     FindingView, GrantView, HeldUpView, HostDutiesView, HostTokenView, JustificationView, LeaseView, LeftoverView,
-    Listing, NarrowedView, Powers, PrivilegeView, ProofView, ReasonView, RequestGrantView, RequestView,
-    ResourceActionsView, RoleScopeView, RoleView, RunView, SettingView, SignedInView, StageView, StandingView,
-    SubjectView, WantedHalfView, WhoAmIView,
+    Listing, NarrowedView, Powers, PrivilegeView, ProofView, ReasonView, RequestGrantView, RequestStageView,
+    RequestView, ResourceActionsView, RoleInputView, RoleScopeView, RoleView, RunView, SettingView, SignedInView,
+    StageView, StandingView, SubjectView, WantedHalfView, WhoAmIView,
 };
 
 /// The path under which everything here is served.

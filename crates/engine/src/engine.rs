@@ -88,6 +88,8 @@ pub struct Engine {
     pub(crate) busy: Busy,
     pub(crate) retries: Retries,
     pub(crate) waiters: Waiters,
+    /// Held from a count of a role's grants to the commit that it is for.
+    pub(crate) counting: futures::lock::Mutex<()>,
     /// Live access by its end, so that it ends on time even when the ledger cannot be read.
     pub(crate) live: Mutex<BTreeMap<Id<Lease>, Lease>>,
     /// What the loop of hours waits for, in milliseconds since the epoch, and its wake-up when that is too late.
@@ -122,6 +124,7 @@ impl Engine {
             busy: Busy::default(),
             retries: Retries::default(),
             waiters: Waiters::default(),
+            counting: futures::lock::Mutex::default(),
             live: Mutex::default(),
             next_due: AtomicI64::new(i64::MIN),
             hour: Nudge::default(),

@@ -5,7 +5,7 @@
 
 use crate::Engine;
 use crate::seams::store::Notice;
-use curfew_domain::{Grant, Lease, Request, ResourceName, Seconds, Timestamp};
+use curfew_domain::{Grant, Lease, Request, ResourceName, RoleName, Seconds, Timestamp};
 use serde_json::{Value, json};
 
 /// How long before the end the subject hears of it.
@@ -21,7 +21,7 @@ impl Engine {
             to.extend(people.filter(|a| a.contains('@')).cloned());
         }
         to.extend(request.subject.email.as_ref().map(ToString::to_string));
-        self.notices(about, &to, &data, now)
+        self.notices_of_role(about, (&request.role, to), &data, now)
     }
 
     /// About a grant: to its subject, and to every webhook. With an activation goes the warning before the end.
@@ -32,7 +32,7 @@ impl Engine {
         let request = self.store.request(grant.request_id).await.ok().flatten();
         let data = json!({ "grant": grant, "request": request });
         let to: Vec<String> = grant.subject.email.iter().map(ToString::to_string).collect();
-        let mut notices = self.notices(about, &to, &data, now);
+        let mut notices = self.notices_of_role(about, (&grant.role, to.clone()), &data, now);
         if let (true, Some(until)) = (about == "activated", grant.until()) {
             let at = until.as_millis() - i64::from(BEFORE_THE_END.as_secs()) * 1_000;
             if at > now.as_millis() {
@@ -53,6 +53,23 @@ impl Engine {
     /// Something in a target that the ledger cannot explain: to every webhook.
     pub(crate) fn notices_of_alarm(&self, resource: &ResourceName, message: &str, now: Timestamp) -> Vec<Notice> {
         self.notices("alarm", &[], &json!({ "resource": resource, "message": message }), now)
+    }
+
+    /// To these people, and to those whom the role names for it by address. Webhooks hear everything anyhow.
+    fn notices_of_role(
+        &self,
+        about: &str,
+        (role, to): (&RoleName, Vec<String>),
+        data: &Value,
+        now: Timestamp,
+    ) -> Vec<Notice> {
+        let mut to = to;
+        let policy = self.policy();
+        let notify = policy.role(role).map(|role| role.notify.as_slice()).unwrap_or_default();
+        for entry in notify.iter().filter(|entry| entry.on.iter().any(|on| on == about)) {
+            to.extend(entry.to.iter().filter_map(|to| to.strip_prefix("email:")).map(str::to_owned));
+        }
+        self.notices(about, &to, data, now)
     }
 
     fn notices(&self, about: &str, to: &[String], data: &Value, now: Timestamp) -> Vec<Notice> {

@@ -4,7 +4,7 @@
 //! cannot know - a second factor, a ticket's state, how many grants there are - needs no entry here, because policy
 //! denies what is unknown.
 
-use curfew_policy::{Approval, Counting, OnPolicyChange, PolicySet, Role};
+use curfew_policy::{PolicySet, Role};
 
 /// One line for each word that stands in the set and is not obeyed.
 pub fn not_obeyed(set: &PolicySet) -> Vec<String> {
@@ -29,20 +29,13 @@ fn words(role: &Role) -> Vec<&'static str> {
             words.push(word)
         }
     };
-    let stages = role.approval.stages();
-    let reason_required = match &role.approval {
-        Approval::Automatic(_) => false,
-        Approval::Stages(chain) => chain.reason_required,
-    };
-    found(stages.iter().any(|s| s.counting == Counting::AllOf), "`all_of`");
-    found(stages.iter().any(|s| s.timeout.is_some()), "`timeout`");
-    found(stages.iter().any(|s| !s.fallback.is_empty()), "`fallback`");
-    found(reason_required, "`reason_required`");
-    found(role.constraints.mfa.as_ref().is_some_and(|mfa| mfa.approve), "`mfa: {approve: true}`");
     found(!role.triggers.is_empty(), "`triggers`");
     found(role.extension.is_some(), "`extension`");
     found(role.break_glass.is_some(), "`break_glass`");
-    found(!role.notify.is_empty(), "`notify`");
-    found(role.on_policy_change == OnPolicyChange::End, "`on_policy_change: end`");
+    let elsewhere = |to: &String| !to.starts_with("email:") && !to.starts_with("webhook:");
+    found(
+        role.notify.iter().flat_map(|notice| &notice.to).any(elsewhere),
+        "`notify` by other means than mail and webhooks",
+    );
     words
 }

@@ -1,12 +1,12 @@
 //! Whether somebody may decide a stage of a request.
 
-use crate::ask::{NotAnApprover, Opening};
+use crate::ask::NotAnApprover;
 use crate::authorize::Asker;
 use crate::compile::{Rule, Stage, principal_uid};
 use crate::facts::OnCall;
 use crate::model::{Counting, Listed, Principal, StageRule};
 use crate::set::PolicySet;
-use curfew_domain::{Identity, RoleName, Subject};
+use curfew_domain::{Identity, Opening, RoleName, Subject};
 
 /// Somebody who would decide a stage.
 #[derive(Debug, Clone, Copy)]
@@ -83,8 +83,29 @@ impl PolicySet {
         }
     }
 
+    /// Whether each of these persons, who may all decide it, counts in a stage: of `all_of`, for an entry of their own.
+    pub fn counts_all(&self, role: &RoleName, stage: &str, opening: Opening, persons: &[Approver<'_>]) -> bool {
+        let Some(rule) = self.role(role).and_then(|r| r.approval.stages().iter().find(|s| s.name == stage)) else {
+            return false;
+        };
+        match (rule.counting, opening) {
+            (Counting::AnyOf, _) | (_, Opening::Fallback | Opening::FallbackEscalated) => true,
+            (Counting::AllOf, Opening::Own | Opening::Escalated) => {
+                let entries = self.fits(rule, opening, persons);
+                let of_person = |i| (0..entries.len()).filter(|e: &usize| entries[*e].contains(&i)).collect();
+                let fits: Vec<Vec<usize>> = (0..persons.len()).map(of_person).collect();
+                all_seated(&fits, entries.len())
+            }
+        }
+    }
+
     /// Whether every entry has a person of its own; one of `escalate_to` may stand in for any.
     fn covers(&self, rule: &StageRule, opening: Opening, persons: &[Approver<'_>]) -> bool {
+        all_seated(&self.fits(rule, opening, persons), persons.len())
+    }
+
+    /// For each entry of a stage the persons who count for it.
+    fn fits(&self, rule: &StageRule, opening: Opening, persons: &[Approver<'_>]) -> Vec<Vec<usize>> {
         let is = |person: &Approver<'_>, listed: &Listed| match &listed.principal {
             Principal::Person(email) => person.who.subject.email.as_ref() == Some(email),
             Principal::Group(name) => self.directory().groups_of(person.who).contains(name),
@@ -94,14 +115,17 @@ impl PolicySet {
         let stands_in = |person: &Approver<'_>| {
             opening == Opening::Escalated && rule.escalates_to().iter().any(|listed| is(person, listed))
         };
-        let fits: Vec<Vec<usize>> = rule
-            .approvers
-            .iter()
-            .map(|entry| (0..persons.len()).filter(|i| is(&persons[*i], entry) || stands_in(&persons[*i])).collect())
-            .collect();
-        let mut taken: Vec<Option<usize>> = vec![None; persons.len()];
-        (0..fits.len()).all(|entry| seat(entry, &fits, &mut taken, &mut vec![false; persons.len()]))
+        let fit = |entry: &Listed| {
+            (0..persons.len()).filter(|i| is(&persons[*i], entry) || stands_in(&persons[*i])).collect::<Vec<_>>()
+        };
+        rule.approvers.iter().map(fit).collect()
     }
+}
+
+/// Whether each seat can have one of the `others` that fit it, and none two of them.
+fn all_seated(fits: &[Vec<usize>], others: usize) -> bool {
+    let mut taken: Vec<Option<usize>> = vec![None; others];
+    (0..fits.len()).all(|seat_of| seat(seat_of, fits, &mut taken, &mut vec![false; others]))
 }
 
 /// Finds a person for an entry, moving others to another of their entries if that helps.

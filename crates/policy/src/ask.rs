@@ -3,11 +3,11 @@
 use crate::facts::Facts;
 use crate::source::Place;
 use curfew_domain::{
-    ActionName, Decision, Email, GroupName, Identity, Outcome, ReasonCode, ResourceName, RoleName, Scope, Seconds,
-    Timestamp,
+    ActionName, Course, Decision, GroupName, Identity, Inputs, Outcome, ReasonCode, ResourceName, RoleName, Scope,
+    Seconds, Timestamp,
 };
 use serde::Serialize;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 /// What somebody asks for. Empty lists and texts are what was not given.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,7 +29,7 @@ pub struct Ask {
     /// A reference into a ticket system.
     pub ticket: String,
     /// What else is said, by the names of the role's inputs.
-    pub inputs: BTreeMap<String, InputValue>,
+    pub inputs: Inputs,
     /// What is known beside that.
     pub facts: Facts,
     /// How it came to be asked.
@@ -50,24 +50,12 @@ impl Ask {
             duration: None,
             reason: String::new(),
             ticket: String::new(),
-            inputs: BTreeMap::new(),
+            inputs: Inputs::new(),
             facts: Facts::default(),
             occasion: Occasion::Request,
             now,
         }
     }
-}
-
-/// The value of an input.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(untagged)]
-pub enum InputValue {
-    /// A text, or one of an enum.
-    Text(String),
-    /// A whole number.
-    Integer(i64),
-    /// Yes or no.
-    Boolean(bool),
 }
 
 /// How a request came to be asked.
@@ -107,53 +95,11 @@ pub struct Terms {
     pub claim_within: Seconds,
     /// How long the request waits for a decision.
     pub lapses_after: Seconds,
-    /// Whom this request's own stages are open to, beside what `decision.stages` says: as they were when it was made.
-    pub stages: Vec<StageTerms>,
-    /// Whether an approver has to say why.
-    pub reason_required: bool,
-    /// Whether one person counts in one stage only.
-    pub distinct_approvers: bool,
-    /// Whether, and how freshly, approvers must have signed in with a second factor.
-    pub approvers_mfa: Option<ApproversMfa>,
-    /// The person behind the run that asks, who must not approve either.
-    pub behind: Option<Email>,
+    /// How it goes on from stage to stage, fixed now.
+    pub course: Course,
     /// A hash, in hex, over what the actions really give and where: connector, `admin` reference and settings of
     /// each resource in scope. An approval is bound to it.
     pub meaning: String,
-}
-
-/// What a stage of a request will do.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct StageTerms {
-    /// As in `decision.stages`.
-    pub name: String,
-    /// Whose yes counts.
-    pub opening: Opening,
-    /// How long it waits; none means until the request lapses.
-    pub timeout: Option<Seconds>,
-    /// Whether others may decide it after that; else the request is denied.
-    pub escalates: bool,
-}
-
-/// Which list of a stage counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Opening {
-    /// Its own.
-    Own,
-    /// `fallback`, because nobody but the requester was left when the request was made.
-    Fallback,
-    /// Its own and `escalate_to`, because its time is over.
-    Escalated,
-    /// `fallback` and `escalate_to`.
-    FallbackEscalated,
-}
-
-/// What approvers must have signed in with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct ApproversMfa {
-    /// How long ago at most.
-    pub max_age: Option<Seconds>,
 }
 
 /// A decision, with the nearest things that would change it.

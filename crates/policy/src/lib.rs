@@ -58,10 +58,7 @@ mod schema;
 
 pub use address::Network;
 pub use approve::Approver;
-pub use ask::{
-    ApproversMfa, Ask, Expect, Explanation, InputValue, Judgement, NotAnApprover, Occasion, Opening, StageTerms, Terms,
-    Trial,
-};
+pub use ask::{Ask, Expect, Explanation, Judgement, NotAnApprover, Occasion, Terms, Trial};
 pub use check::{Checked, Purpose, check, check_in, environments};
 pub use expression::{Expression, Guardrail};
 pub use facts::{Facts, Grants, Mfa as MfaFact, OnCall, TicketState};

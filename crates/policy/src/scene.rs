@@ -1,6 +1,6 @@
 //! One request before Cedar, resource by resource: the facts that are known, and the answer to each expression.
 
-use crate::ask::{Ask, InputValue};
+use crate::ask::Ask;
 use crate::compile::entity_uid;
 use crate::directory::Directory;
 use crate::expression::Needs;
@@ -9,7 +9,7 @@ use crate::model::{InputKind, Resource, Risk, Role};
 use cedar_policy::{
     Authorizer, Context, Decision, Entities, Entity, PolicySet, Request, Response, RestrictedExpression,
 };
-use curfew_domain::{ActionName, ResourceName, Scope, Seconds, SubjectKind};
+use curfew_domain::{ActionName, InputValue, ResourceName, Scope, Seconds, SubjectKind};
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 /// What an expression says.

@@ -1,6 +1,6 @@
 //! A policy set without errors, and the questions it answers.
 
-use crate::ask::{InputValue, Trial};
+use crate::ask::Trial;
 use crate::authorize::{Asker, ReasonFacts};
 use crate::compile::{Compiled, Office};
 use crate::directory::Directory;
@@ -11,7 +11,7 @@ use crate::model::{
     Account, Bundle, InputKind, Listed, Pattern, PolicyApprovers, Principal, Requesters, Resource, Role,
 };
 use crate::workload::Provider;
-use curfew_domain::{ActionName, Email, GroupName, Identity, ResourceName, RoleName};
+use curfew_domain::{ActionName, Email, GroupName, Identity, InputValue, ResourceName, RoleName};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, OnceLock};
 

@@ -8,7 +8,7 @@ use curfew_domain::lease::handle;
 use curfew_domain::request::{Narrowed, Verdict};
 use curfew_domain::{Identity, LeaseState, Request, RequestState, Seconds};
 use curfew_engine::seams::store::{Page, RequestFilter, Store};
-use curfew_engine::{Activation, AskFor, Engine, GrantRef, Judging, RevokeWhat};
+use curfew_engine::{Activation, AskFor, Claim, Engine, GrantRef, Judging, RevokeWhat};
 use curfew_policy::{Approval, PolicySet};
 use futures::FutureExt;
 use futures::executor::block_on;
@@ -50,6 +50,8 @@ pub(crate) fn ask(world: &mut World) {
         duration,
         reason: "the orders are stuck".to_owned(),
         ticket: String::new(),
+        inputs: curfew_domain::Inputs::new(),
+        source_ip: None,
     };
     let key = format!("key-{}", world.chance.next());
     let clicks = if world.chance.one_in(4) { 2 } else { 1 };
@@ -127,7 +129,7 @@ pub(crate) fn activate(world: &mut World) {
         let what = format!("{} activates {id}", who.subject.label());
         let verb = async move {
             let (policy, began) = (engine.policy(), engine.now());
-            let given = match engine.activate(&who, GrantRef::Request(id), halves).await {
+            let given = match engine.activate(&who, GrantRef::Request(id), Claim { halves, source_ip: None }).await {
                 Ok(given) => given,
                 Err(error) => return format!("no: {error}"),
             };

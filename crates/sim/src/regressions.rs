@@ -11,7 +11,7 @@ use curfew_domain::{EndCause, Grant, GrantState, Id, LeaseState, Request, Resour
 use curfew_engine::seams::Clock;
 use curfew_engine::seams::connector::Marker;
 use curfew_engine::seams::store::{Change, Page, Store};
-use curfew_engine::{AskFor, GrantRef, Judging, Which};
+use curfew_engine::{AskFor, Claim, GrantRef, Judging, Which};
 use futures::FutureExt;
 use futures::executor::block_on;
 use std::sync::{Arc, Mutex};
@@ -49,6 +49,8 @@ fn ask(world: &mut World, who: &str, role: &str) -> Request {
         duration: None,
         reason: "the orders are stuck".to_owned(),
         ticket: String::new(),
+        inputs: curfew_domain::Inputs::new(),
+        source_ip: None,
     };
     let (engine, who) = (world.engine.clone(), person(who));
     done(world, async move { engine.request(&who, ask, None).await }).expect("asked")
@@ -65,7 +67,11 @@ fn active(world: &mut World, who: &str, role: &str) -> Id<Grant> {
     let halves: Vec<_> =
         request.scope.by_resource().into_keys().map(|name| (name.clone(), public_half(&name))).collect();
     let (engine, who) = (world.engine.clone(), person(who));
-    let given = done(world, async move { engine.activate(&who, GrantRef::Request(id), halves).await });
+    let given =
+        done(
+            world,
+            async move { engine.activate(&who, GrantRef::Request(id), Claim { halves, source_ip: None }).await },
+        );
     given.expect("activated").grant.id
 }
 
@@ -261,7 +267,12 @@ fn a_call_of_a_dead_server_makes_nothing() {
     while world.late.is_empty() {
         world.targets.break_next(&mq, curfew_connectors::postgres::fake::Call::Issue, slow);
         let (engine, halves, id) = (world.engine.clone(), halves.clone(), request.id);
-        let verb = async move { format!("{:?}", engine.activate(&person("dev"), GrantRef::Request(id), halves).await) };
+        let verb = async move {
+            format!(
+                "{:?}",
+                engine.activate(&person("dev"), GrantRef::Request(id), Claim { halves, source_ip: None }).await
+            )
+        };
         world.begin("dev activates".to_owned(), verb.boxed());
         world.pass(Duration::from_secs(1));
         world.die_and_return();

@@ -1,12 +1,15 @@
 //! The ask, on the wire.
 
 use super::{DecisionView, EndOrderedView, GrantView, SubjectView};
+use crate::input::InputBody;
 use curfew_domain::request::{Narrowed, Origin, Verdict};
 use curfew_domain::scope::ResourceActions;
 use curfew_domain::{
-    ActionName, Approval, EndCause, Grant, Id, Request, ResourceName, RoleName, Scope, Seconds, Timestamp,
+    ActionName, Approval, EndCause, Grant, Id, Opening, Request, ResourceName, RoleName, Scope, Seconds, StageCourse,
+    Timestamp,
 };
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use utoipa::ToSchema;
 
 /// A request as it stands.
@@ -31,12 +34,16 @@ pub struct RequestView {
     pub reason: String,
     /// The ticket, as typed.
     pub ticket: String,
+    /// What else it says, by the names of the role's inputs.
+    pub inputs: BTreeMap<String, InputBody>,
     /// What an approval is bound to; approving and denying send it back.
     pub digest: String,
     /// The content hash of the policy set it was decided under.
     pub policy_version: String,
     /// What policy said.
     pub decision: DecisionView,
+    /// Where its stages stand, in order.
+    pub stages: Vec<RequestStageView>,
     /// Verdicts, oldest first.
     pub approvals: Vec<ApprovalView>,
     /// `asked`, `trigger`, `break_glass` or `bundle`.
@@ -53,6 +60,22 @@ pub struct RequestView {
     /// When it lapses undecided.
     #[schema(value_type = String, format = DateTime)]
     pub lapses_at: Timestamp,
+}
+
+/// Where a stage of a request stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct RequestStageView {
+    /// As in the decision.
+    pub name: String,
+    /// Whose yes counts: `own`, `fallback`, `escalated` or `fallback_escalated`.
+    #[schema(value_type = String)]
+    pub opening: Opening,
+    /// When its turn came; null before.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub opened_at: Option<Timestamp>,
+    /// When it is opened to others, or the request is denied, if nobody decides; null when nothing will happen.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub due_at: Option<Timestamp>,
 }
 
 /// Where the grant stands that a request became.
@@ -137,9 +160,11 @@ impl From<&Request> for RequestView {
             duration_seconds: r.duration,
             reason: r.reason.clone(),
             ticket: r.ticket.clone(),
+            inputs: r.inputs.iter().map(|(name, value)| (name.clone(), value.into())).collect(),
             digest: r.digest(),
             policy_version: r.decision.policy_version.clone(),
             decision: DecisionView::from(&r.decision),
+            stages: r.course.stages.iter().map(RequestStageView::from).collect(),
             approvals: r.approvals.iter().map(ApprovalView::from).collect(),
             origin: r.origin,
             grant_id: r.grant_id(),
@@ -147,6 +172,12 @@ impl From<&Request> for RequestView {
             created_at: r.created_at,
             lapses_at: r.lapses_at,
         }
+    }
+}
+
+impl From<&StageCourse> for RequestStageView {
+    fn from(stage: &StageCourse) -> Self {
+        Self { name: stage.name.clone(), opening: stage.opening, opened_at: stage.opened_at, due_at: stage.due_at() }
     }
 }
 

@@ -30,6 +30,26 @@ pub struct RoleView {
     pub stages: Vec<StageView>,
     /// What the reason must be like; null when anything goes.
     pub justification: Option<JustificationView>,
+    /// What else it wants to be told.
+    pub inputs: Vec<RoleInputView>,
+}
+
+/// Something a role wants to be told.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct RoleInputView {
+    /// What it is called.
+    pub name: String,
+    /// `string`, `integer`, `boolean` or `enum`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// What to ask a person; empty when the policy does not say.
+    pub prompt: String,
+    /// Whether it has to be given.
+    pub required: bool,
+    /// What an `enum` may be; empty for the others.
+    pub values: Vec<String>,
+    /// Characters a `string` may have; null for the others.
+    pub max_length: Option<u32>,
 }
 
 /// One line of a role's scope.

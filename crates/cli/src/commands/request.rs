@@ -7,8 +7,9 @@ use crate::failure::Failure;
 use crate::output::Voice;
 use crate::session::{self, Session};
 use clap::Args;
-use curfew_api::{AskBody, ClientError, IdempotencyKey, RequestView};
+use curfew_api::{AskBody, ClientError, IdempotencyKey, InputBody, RequestView};
 use curfew_domain::{ActionName, Outcome, ResourceName, RoleName, Seconds};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// How often a pending request is looked at: quickly at first, because people approve while one watches.
@@ -76,8 +77,11 @@ pub(crate) struct RequestArgs {
 impl AskArgs {
     /// As it is sent.
     pub(crate) fn body(&self) -> Result<AskBody, Failure> {
-        if let Some(Input { name, .. }) = self.inputs.first() {
-            return Err(Failure::wrong_use(format!("no role has an input `{name}`: this version has no inputs")));
+        let mut inputs = BTreeMap::new();
+        for Input { name, value } in &self.inputs {
+            if inputs.insert(name.clone(), InputBody::Text(value.clone())).is_some() {
+                return Err(Failure::wrong_use(format!("--input {name} stands twice")));
+            }
         }
         Ok(AskBody {
             role: self.role.to_string(),
@@ -86,6 +90,7 @@ impl AskArgs {
             duration_seconds: self.duration,
             reason: self.reason.clone().unwrap_or_default(),
             ticket: self.ticket.clone().unwrap_or_default(),
+            inputs,
         })
     }
 }

@@ -59,6 +59,7 @@ pub(crate) fn request_facts(request: &RequestView, now: Timestamp) -> Facts {
         .add("duration", request.duration_seconds.to_string())
         .add("reason", request.reason.clone())
         .add("ticket", request.ticket.clone())
+        .list("inputs", request.inputs.iter().map(|(name, value)| format!("{name}: {value}")))
         .add("asked", when(request.created_at, now));
     if request.state == "pending" {
         facts.add("lapses", when(request.lapses_at, now)).list("needs", stage_lines(&request.decision));

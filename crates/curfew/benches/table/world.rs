@@ -6,7 +6,7 @@ use curfew_engine::keyring::{Keyring, SealKey};
 use curfew_engine::seams::connector::PublicHalf;
 use curfew_engine::seams::secrets::SecretError;
 use curfew_engine::seams::{BoxFuture, Clock, Connector, Entropy, Secrets, Store};
-use curfew_engine::{AskFor, Audience, Engine, EngineParts, GrantRef, Unnamed};
+use curfew_engine::{AskFor, Audience, Claim, Engine, EngineParts, GrantRef, Unnamed};
 use curfew_policy::{PolicySet, Purpose, SourceFile, check};
 use curfew_store::SqliteStore;
 use secrecy::SecretString;
@@ -126,6 +126,8 @@ impl World {
             duration: Some(curfew_domain::Seconds::new(seconds)),
             reason: "a measurement".to_owned(),
             ticket: String::new(),
+            inputs: curfew_domain::Inputs::new(),
+            source_ip: None,
         };
         GrantRef::Request(self.engine.request(&developer(), ask, None).await.unwrap().id)
     }
@@ -133,7 +135,10 @@ impl World {
     /// Claims.
     pub(crate) async fn activate(&self, grant: GrantRef, resource: &str, half: PublicHalf) {
         let resource = ResourceName::new(resource).unwrap();
-        self.engine.activate(&developer(), grant, vec![(resource, half)]).await.unwrap();
+        self.engine
+            .activate(&developer(), grant, Claim { halves: vec![(resource, half)], source_ip: None })
+            .await
+            .unwrap();
     }
 
     /// Gives back, and waits until the target was read.

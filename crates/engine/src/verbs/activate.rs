@@ -9,13 +9,23 @@ use crate::seams::store::{CommitError, ReadError};
 use curfew_domain::lease::Definition;
 use curfew_domain::request::Verdict;
 use curfew_domain::{
-    Decision, Grant, GrantState, Identity, Lease, LeaseState, Outcome, Request, ResourceName, Timestamp, Version,
-    limits,
+    Decision, Grant, GrantState, Identity, Lease, LeaseState, Opening, Outcome, Request, ResourceName, Timestamp,
+    Version, limits,
 };
-use curfew_policy::{Ask, PolicySet};
+use curfew_policy::{Approver, Ask, Facts, PolicySet};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::sync::Arc;
+
+/// What a subject claims a grant with.
+#[derive(Debug, Clone)]
+pub struct Claim {
+    /// The public half of a secret for each resource.
+    pub halves: Vec<(ResourceName, PublicHalf)>,
+    /// Where the claim comes from, if that is known.
+    pub source_ip: Option<IpAddr>,
+}
 
 /// A grant that was claimed, with its leases.
 #[derive(Debug, Clone)]
@@ -79,12 +89,8 @@ impl Engine {
     ///
     /// # Errors
     /// When it cannot be given; nothing stays in any target then.
-    pub async fn activate(
-        &self,
-        who: &Identity,
-        which: GrantRef,
-        halves: Vec<(ResourceName, PublicHalf)>,
-    ) -> Result<Activation, ActivateError> {
+    pub async fn activate(&self, who: &Identity, which: GrantRef, claim: Claim) -> Result<Activation, ActivateError> {
+        let Claim { halves, source_ip } = claim;
         let halves: BTreeMap<ResourceName, PublicHalf> = halves.into_iter().collect();
         for _ in 0..ATTEMPTS {
             if self.gives_nothing_new() {
@@ -92,7 +98,7 @@ impl Engine {
             }
             let grant = self.claimable(who, which).await?;
             match grant.state {
-                GrantState::Approved { .. } => match self.begin(who, grant, &halves).await? {
+                GrantState::Approved { .. } => match self.begin(who, grant, (&halves, source_ip)).await? {
                     Some(activation) => return Ok(activation),
                     None => continue,
                 },
@@ -125,7 +131,7 @@ impl Engine {
         &self,
         who: &Identity,
         grant: Grant,
-        halves: &BTreeMap<ResourceName, PublicHalf>,
+        (halves, source_ip): (&BTreeMap<ResourceName, PublicHalf>, Option<IpAddr>),
     ) -> Result<Option<Activation>, ActivateError> {
         if let Some(doubt) = self.clock.doubt() {
             return Err(ActivateError::ClockInDoubt(doubt));
@@ -138,7 +144,12 @@ impl Engine {
         {
             return Err(ActivateError::AlreadyFinal("lapsed"));
         }
-        let until = check_again(&policy, who, &grant, &request, now)?;
+        let counting = self.counting(&grant.role).await;
+        let facts = match policy.role(&grant.role) {
+            Some(role) => self.facts(role, &who.subject, source_ip, Some(&grant)).await?,
+            None => Facts::default(),
+        };
+        let until = check_again(&policy, who, (&grant, &request), facts, now)?;
         let wanted = self.wanted(&policy, &grant, halves, until)?;
         let id = grant.id;
         let mut changes = Changes::default();
@@ -164,6 +175,7 @@ impl Engine {
                 };
             }
         }
+        drop(counting);
         self.due_at(until);
         let outcome = self.waiters.wait(id);
         for (lane, job) in jobs {
@@ -261,8 +273,8 @@ impl Engine {
 fn check_again(
     policy: &PolicySet,
     who: &Identity,
-    grant: &Grant,
-    request: &Request,
+    (grant, request): (&Grant, &Request),
+    facts: Facts,
     now: Timestamp,
 ) -> Result<Timestamp, ActivateError> {
     if policy.role(&grant.role).is_none() {
@@ -273,6 +285,8 @@ fn check_again(
         duration: Some(grant.duration),
         reason: request.reason.clone(),
         ticket: request.ticket.clone(),
+        inputs: request.inputs.clone(),
+        facts,
         ..Ask::of(who.clone(), grant.role.clone(), now)
     });
     let Some(terms) = judgement.terms else { return Err(ActivateError::Denied(Box::new(judgement.decision))) };
@@ -289,13 +303,16 @@ fn check_again(
 
 fn check_authority(policy: &PolicySet, request: &Request, decision: &Decision) -> Result<(), ActivateError> {
     for stage in &decision.stages {
-        let valid = request.approvals.iter().filter(|a| {
-            let approver = Identity { subject: a.approver.clone(), groups: a.groups.clone() };
-            a.verdict == Verdict::Approve
-                && a.stage == stage.name
-                && policy.may_approve(&request.role, &stage.name, &approver, &request.subject).is_ok()
-        });
-        if valid.count() < stage.require as usize {
+        let course = request.course.stages.iter().find(|course| course.name == stage.name);
+        let opening = course.map_or(Opening::Own, |course| course.opening);
+        let yes = request.approvals.iter().filter(|a| a.verdict == Verdict::Approve && a.stage == stage.name);
+        let said_yes: Vec<Identity> =
+            yes.map(|a| Identity { subject: a.approver.clone(), groups: a.groups.clone() }).collect();
+        let approver = |who| Approver { who, oncall: None };
+        let may =
+            |a: &Approver<'_>| policy.may_decide(&request.role, (&stage.name, opening), *a, &request.subject).is_ok();
+        let persons: Vec<Approver<'_>> = said_yes.iter().map(approver).filter(may).collect();
+        if !policy.completes(&request.role, &stage.name, opening, &persons) {
             let why = format!(
                 "the policy in force asks for approvals that it does not have (stage `{}`): ask again",
                 stage.name

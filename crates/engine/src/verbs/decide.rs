@@ -6,7 +6,8 @@ use crate::ending::{EndOrder, OrderError};
 use crate::engine::Changes;
 use crate::seams::store::{CommitError, ReadError};
 use curfew_domain::request::{Approval, Narrowed, Verdict, VerdictError};
-use curfew_domain::{EndCause, Grant, GrantState, Id, Identity, Request, RequestState, limits};
+use curfew_domain::{EndCause, Grant, GrantState, Id, Identity, Opening, Request, RequestState, limits};
+use curfew_policy::Approver;
 
 /// One person's verdict, as it comes in.
 #[derive(Debug, Clone)]
@@ -64,7 +65,7 @@ impl Engine {
                     }
                 };
             }
-            let stage = self.stage_for(who, &request)?;
+            let stage = self.stage_for_yes(who, &request)?;
             let now = self.clock.now();
             if request.due_at().is_some_and(|due| now >= due) {
                 // Its hour came a moment before this verdict: that goes first.
@@ -98,7 +99,7 @@ impl Engine {
         }
         for _ in 0..ATTEMPTS {
             let request = self.visible_request(who, id).await?;
-            let stage = self.stage_for(who, &request)?;
+            let stage = self.stage_for_no(who, &request)?;
             if let RequestState::Approved { grant_id, .. } = request.state {
                 if request.digest() != judging.digest {
                     return Err(VerdictError::OtherDigest.into());
@@ -137,20 +138,48 @@ impl Engine {
         }
     }
 
-    /// The stage in which this person's verdict counts: the first unfinished one they may decide.
-    fn stage_for(&self, who: &Identity, request: &Request) -> Result<String, DecideError> {
+    /// The stage in which this person's yes counts: the one whose turn it is.
+    fn stage_for_yes(&self, who: &Identity, request: &Request) -> Result<String, DecideError> {
+        let Some(stage) = request.stage_now() else { return self.stage_for_no(who, request) };
+        let opening = opening(request, &stage.name);
+        self.may_decide_stage(who, request, &stage.name)?;
+        let same = |a: &&Approval| a.verdict == Verdict::Approve && a.stage == stage.name;
+        let yes = request.approvals.iter().filter(same);
+        let mut persons: Vec<Identity> =
+            yes.map(|a| Identity { subject: a.approver.clone(), groups: a.groups.clone() }).collect();
+        persons.push(who.clone());
+        let persons: Vec<Approver<'_>> = persons.iter().map(|who| Approver { who, oncall: None }).collect();
+        if !self.policy().counts_all(&request.role, &stage.name, opening, &persons) {
+            let why = format!("whom stage `{}` still waits for is somebody else", stage.name);
+            return Err(DecideError::Forbidden(why));
+        }
+        Ok(stage.name.clone())
+    }
+
+    /// The stage in which this person's no counts: any that they may decide.
+    fn stage_for_no(&self, who: &Identity, request: &Request) -> Result<String, DecideError> {
+        let mut refusal =
+            DecideError::Forbidden("nobody approves this request: policy gives it automatically".to_owned());
+        for stage in &request.decision.stages {
+            match self.may_decide_stage(who, request, &stage.name) {
+                Ok(()) => return Ok(stage.name.clone()),
+                Err(error) => refusal = error,
+            }
+        }
+        Err(refusal)
+    }
+
+    fn may_decide_stage(&self, who: &Identity, request: &Request, stage: &str) -> Result<(), DecideError> {
         if who.subject.is_same_as(&request.subject) {
             return Err(VerdictError::OwnRequest.into());
         }
-        let policy = self.policy();
-        let mut refusal = "nobody approves this request: policy gives it automatically".to_owned();
-        for stage in &request.decision.stages {
-            match policy.may_approve(&request.role, &stage.name, who, &request.subject) {
-                Ok(()) => return Ok(stage.name.clone()),
-                Err(error) => refusal = error.to_string(),
-            }
+        if request.course.approvers_mfa.is_some() {
+            let why = "this role takes approvals with a second factor only, and this sign-in had none";
+            return Err(DecideError::Forbidden(why.to_owned()));
         }
-        Err(DecideError::Forbidden(refusal))
+        let approver = Approver { who, oncall: None };
+        let may = self.policy().may_decide(&request.role, (stage, opening(request, stage)), approver, &request.subject);
+        may.map_err(|error| DecideError::Forbidden(error.to_string()))
     }
 
     fn verdict(&self, who: &Identity, verdict: Verdict, stage: String, judging: &Judging) -> Approval {
@@ -165,6 +194,12 @@ impl Engine {
             groups: who.groups.clone(),
         }
     }
+}
+
+/// Whose yes counts in a stage of a request now.
+pub(crate) fn opening(request: &Request, stage: &str) -> Opening {
+    let course = request.course.stages.iter().find(|course| course.name == stage);
+    course.map_or(Opening::Own, |course| course.opening)
 }
 
 pub(super) fn check_reason(reason: &str) -> Result<(), DecideError> {

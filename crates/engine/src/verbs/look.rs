@@ -1,6 +1,6 @@
 //! Seeing: who may see what, and listings that show just that.
 
-use super::decide::DecideError;
+use super::decide::{DecideError, opening};
 use crate::Engine;
 use crate::engine::{GrantRef, Unnamed};
 use crate::seams::store::{Ended, GrantFilter, Page, ReadError, RequestFilter};
@@ -8,6 +8,7 @@ use curfew_domain::audit::AuditAction;
 use curfew_domain::{
     Grant, GrantState, Id, Identity, Lease, LeaseState, Request, ResourceName, RoleName, Subject, Timestamp,
 };
+use curfew_policy::Approver;
 use std::time::Duration;
 
 /// Whose requests are listed.
@@ -218,8 +219,10 @@ impl Engine {
     /// Whether the caller could decide this request, or could have.
     pub fn may_decide(&self, who: &Identity, request: &Request) -> bool {
         let policy = self.policy();
-        let mut stages = request.decision.stages.iter();
-        stages.any(|stage| policy.may_approve(&request.role, &stage.name, who, &request.subject).is_ok())
+        let approver = Approver { who, oncall: None };
+        let mut stages =
+            request.decision.stages.iter().map(|stage| (stage.name.as_str(), opening(request, &stage.name)));
+        stages.any(|stage| policy.may_decide(&request.role, stage, approver, &request.subject).is_ok())
     }
 
     pub(crate) async fn visible_request(&self, who: &Identity, id: Id<Request>) -> Result<Request, DecideError> {

@@ -6,8 +6,8 @@ use crate::engine::Changes;
 use crate::seams::Change;
 use crate::seams::store::{CommitError, ReadError};
 use curfew_domain::audit::{AuditAction, AuditEvent};
-use curfew_domain::{EndCause, Grant, GrantState, Identity, RoleName, Subject};
-use curfew_policy::PolicySet;
+use curfew_domain::{EndCause, Grant, GrantState, Identity, Reason, ReasonCode, RoleName, Subject};
+use curfew_policy::{Ask, OnPolicyChange, PolicySet, Role};
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError};
 
@@ -81,6 +81,48 @@ impl Engine {
             !*may
         };
         let open = grants.iter().filter(|grant| !matches!(grant.state, GrantState::Ending { .. }));
-        Ok(open.filter(|grant| is_denied(grant)).collect())
+        let mut denied = Vec::new();
+        for grant in open {
+            if is_denied(grant) || self.is_tightened(&policy, grant).await? {
+                denied.push(grant);
+            }
+        }
+        Ok(denied)
+    }
+
+    /// Whether the role ends what it would no longer give, and would no longer give this. The hour and what else there
+    /// is of the role do not count: they were judged when it was claimed.
+    async fn is_tightened(&self, policy: &PolicySet, grant: &Grant) -> Result<bool, ReadError> {
+        let ends = |role: &Role| role.on_policy_change == OnPolicyChange::End;
+        if grant.policy_version == policy.version() || !policy.role(&grant.role).is_some_and(ends) {
+            return Ok(false);
+        }
+        let Some(request) = self.store.request(grant.request_id).await? else { return Ok(false) };
+        let who = Identity { subject: request.subject.clone(), groups: request.groups.clone() };
+        let judgement = policy.decide(&Ask {
+            pairs: Some(grant.scope.clone()),
+            duration: Some(grant.duration),
+            reason: request.reason.clone(),
+            ticket: request.ticket.clone(),
+            inputs: request.inputs.clone(),
+            ..Ask::of(who, grant.role.clone(), grant.approved_at)
+        });
+        let lasts = |reason: &Reason| match reason.code {
+            ReasonCode::Deny
+            | ReasonCode::Eligibility
+            | ReasonCode::Scope
+            | ReasonCode::Duration
+            | ReasonCode::Justification
+            | ReasonCode::Inputs
+            | ReasonCode::Guardrail
+            | ReasonCode::When => true,
+            ReasonCode::Ticket
+            | ReasonCode::Window
+            | ReasonCode::SourceIp
+            | ReasonCode::Mfa
+            | ReasonCode::Concurrency
+            | ReasonCode::Approvable => false,
+        };
+        Ok(policy.meaning(&request.scope) != request.meaning || judgement.decision.unsatisfied.iter().any(lasts))
     }
 }

@@ -9,11 +9,12 @@ use crate::seams::store::{CommitError, Page, ReadError, RequestFilter};
 use curfew_domain::audit::{AuditAction, AuditEvent, Detail};
 use curfew_domain::request::Origin;
 use curfew_domain::{
-    ActionName, Decision, Grant, Id, Identity, Outcome, Request, RequestState, ResourceName, RoleName, Seconds,
+    ActionName, Decision, Grant, Id, Identity, Inputs, Outcome, Request, RequestState, ResourceName, RoleName, Seconds,
     Timestamp, Transition, Version, limits,
 };
 use curfew_policy::{Ask, Judgement};
 use sha2::{Digest, Sha256};
+use std::net::IpAddr;
 
 /// What somebody asks for.
 #[derive(Debug, Clone)]
@@ -30,6 +31,10 @@ pub struct AskFor {
     pub reason: String,
     /// A reference into a ticket system.
     pub ticket: String,
+    /// What else the role wants to be told.
+    pub inputs: Inputs,
+    /// Where the ask comes from, if that is known.
+    pub source_ip: Option<IpAddr>,
 }
 
 /// Why nothing was asked.
@@ -66,7 +71,7 @@ impl Engine {
     ///
     /// # Errors
     /// When there is no such role, or a text is too long.
-    pub fn judge(&self, who: &Identity, ask: &AskFor) -> Result<Judgement, RequestError> {
+    pub async fn judge(&self, who: &Identity, ask: &AskFor) -> Result<Judgement, RequestError> {
         if ask.reason.chars().count() > limits::REASON_CHARS {
             return Err(RequestError::TooLong("a reason may have 2,000 characters at most"));
         }
@@ -74,15 +79,16 @@ impl Engine {
             return Err(RequestError::TooLong("a ticket may have 128 characters at most"));
         }
         let policy = self.policy();
-        if policy.role(&ask.role).is_none() {
-            return Err(RequestError::NoSuchRole(ask.role.clone()));
-        }
+        let Some(role) = policy.role(&ask.role) else { return Err(RequestError::NoSuchRole(ask.role.clone())) };
+        let facts = self.facts(role, &who.subject, ask.source_ip, None).await?;
         Ok(policy.decide(&Ask {
             resources: ask.resources.clone(),
             actions: ask.actions.clone(),
             duration: ask.duration,
             reason: ask.reason.clone(),
             ticket: ask.ticket.clone(),
+            inputs: ask.inputs.clone(),
+            facts,
             ..Ask::of(who.clone(), ask.role.clone(), self.clock.now())
         }))
     }
@@ -98,7 +104,8 @@ impl Engine {
         if let Some(doubt) = self.clock.doubt() {
             return Err(RequestError::ClockInDoubt(doubt));
         }
-        let judgement = self.judge(who, &ask)?;
+        let _counting = self.counting(&ask.role).await;
+        let judgement = self.judge(who, &ask).await?;
         let Some(terms) = judgement.terms else {
             self.record_refusal(who, &ask, &judgement.decision).await?;
             return Err(RequestError::Denied(Box::new(judgement.decision)));
@@ -124,8 +131,8 @@ impl Engine {
             created_at: now,
             lapses_at: now.plus(terms.lapses_after),
             claim_within: terms.claim_within,
-            inputs: curfew_domain::Inputs::new(),
-            course: curfew_domain::Course::default(),
+            inputs: ask.inputs,
+            course: terms.course,
             approvals: Vec::new(),
             state: RequestState::Pending,
         };

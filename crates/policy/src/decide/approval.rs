@@ -2,18 +2,19 @@
 
 use super::reasons::Reasons;
 use super::{Behind, Case};
-use crate::ask::{Occasion, Opening, StageTerms};
+use crate::ask::Occasion;
 use crate::model::{Approval, Chain, Extension, ExtensionApproval};
 use crate::scene::Scene;
 use crate::stages::Staffing;
-use curfew_domain::{Email, ReasonCode, Stage};
+use curfew_domain::course::OnTimeout;
+use curfew_domain::{Email, Opening, ReasonCode, Stage, StageCourse};
 use std::collections::BTreeSet;
 
 /// The stages a request goes through; none when nobody has to say yes.
 #[derive(Debug, Default)]
 pub(super) struct Asked {
     pub(super) stages: Vec<Stage>,
-    pub(super) terms: Vec<StageTerms>,
+    pub(super) terms: Vec<StageCourse>,
 }
 
 impl Case<'_> {
@@ -68,11 +69,12 @@ impl Case<'_> {
                     reasons.fails(CODE, place, message);
                 }
             }
-            asked.terms.push(StageTerms {
+            asked.terms.push(StageCourse {
                 name: name.clone(),
                 opening: if staffed.falls_back { Opening::Fallback } else { Opening::Own },
                 timeout: rule.timeout,
-                escalates: !rule.escalates_to().is_empty(),
+                on_timeout: if rule.escalates_to().is_empty() { OnTimeout::Reject } else { OnTimeout::Escalate },
+                opened_at: None,
             });
             asked.stages.push(staffed.stage);
         }

@@ -2,13 +2,13 @@
 
 use super::Case;
 use super::reasons::Reasons;
-use crate::ask::{InputValue, Occasion};
+use crate::ask::Occasion;
 use crate::authorize::Answer;
 use crate::compile::Rule;
 use crate::facts::{Mfa, TicketState};
 use crate::model::{Input, InputKind, Justification, Required, Verify};
 use crate::window;
-use curfew_domain::{ReasonCode, Seconds, Timestamp};
+use curfew_domain::{InputValue, ReasonCode, Seconds, Timestamp};
 
 impl Case<'_> {
     pub(super) fn justification(&self, free: &Answer, reasons: &mut Reasons) {

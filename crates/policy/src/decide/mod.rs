@@ -9,7 +9,7 @@ mod rules;
 
 pub(crate) use reasons::abridged;
 
-use crate::ask::{ApproversMfa, Ask, Judgement, Occasion, Terms};
+use crate::ask::{Ask, Judgement, Occasion, Terms};
 use crate::authorize::{Asker, ReasonFacts};
 use crate::compile::{ACTOR, Compiled, RUN, badge, entity_uid, principal_uid};
 use crate::meaning::meaning;
@@ -19,7 +19,10 @@ use crate::set::PolicySet;
 use crate::workload::Actor;
 use approval::Asked;
 use cedar_policy::EntityUid;
-use curfew_domain::{Decision, Email, Outcome, Reason, ReasonCode, Scope, Seconds, SubjectKind, Timestamp};
+use curfew_domain::course::{ApproverReason, ApproversMfa, Counted, Course};
+use curfew_domain::{
+    Decision, Email, Outcome, Reason, ReasonCode, Scope, Seconds, StageCourse, SubjectKind, Timestamp,
+};
 use reasons::Reasons;
 
 impl PolicySet {
@@ -133,27 +136,38 @@ impl Case<'_> {
             max_until: Some(until),
             residual_exposure: self.residual_exposure(&scope),
         };
-        let (reason_required, distinct_approvers, lapses_after) = match &self.role.approval {
-            Approval::Automatic(_) => (false, true, curfew_domain::limits::LAPSES_AFTER),
-            Approval::Stages(chain) => (chain.reason_required, chain.distinct_approvers, chain.lapses_after),
+        let lapses_after = match &self.role.approval {
+            Approval::Automatic(_) => curfew_domain::limits::LAPSES_AFTER,
+            Approval::Stages(chain) => chain.lapses_after,
         };
-        let mfa = self.role.constraints.mfa.as_ref().filter(|mfa| mfa.approve);
         let terms = Terms {
             meaning: meaning(self.set.inventory(), &scope),
             scope,
             duration,
             claim_within: self.role.activation.claim_within,
             lapses_after,
-            stages: asked.terms,
-            reason_required,
-            distinct_approvers,
-            approvers_mfa: mfa.map(|mfa| ApproversMfa { max_age: mfa.max_age }),
-            behind: match &self.behind {
-                Behind::Person(email) => Some(email.clone()),
-                Behind::Nobody | Behind::Unsure => None,
-            },
+            course: self.course(asked.terms),
         };
         Judgement { decision, terms: Some(terms) }
+    }
+
+    fn course(&self, stages: Vec<StageCourse>) -> Course {
+        let mut course = Course { stages, ..Course::default() };
+        if let Approval::Stages(chain) = &self.role.approval {
+            if !chain.distinct_approvers {
+                course.counted = Counted::InEachStage;
+            }
+            if chain.reason_required {
+                course.approver_reason = ApproverReason::Required;
+            }
+        }
+        let mfa = self.role.constraints.mfa.as_ref().filter(|mfa| mfa.approve);
+        course.approvers_mfa = mfa.map(|mfa| ApproversMfa { max_age: mfa.max_age });
+        course.behind = match &self.behind {
+            Behind::Person(email) => Some(email.clone()),
+            Behind::Nobody | Behind::Unsure => None,
+        };
+        course
     }
 
     fn who(&self) -> String {

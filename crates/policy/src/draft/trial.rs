@@ -2,7 +2,7 @@
 
 use super::Drafter;
 use super::layers::{Field, Layer};
-use crate::ask::{Ask, Expect, InputValue, Trial};
+use crate::ask::{Ask, Expect, Trial};
 use crate::facts::{Facts, Grants, Mfa, OnCall, TicketState};
 use crate::language::{CODES, OUTCOMES};
 use crate::leaf;
@@ -11,8 +11,8 @@ use crate::problem::Problems;
 use crate::words;
 use crate::workload::{Claims, Provider, Token};
 use curfew_domain::{
-    ActionName, Email, GroupName, Identity, Outcome, Pair, ReasonCode, ResourceName, RoleName, Scope, Subject,
-    SubjectId, SubjectKind, Timestamp,
+    ActionName, Email, GroupName, Identity, InputValue, Outcome, Pair, ReasonCode, ResourceName, RoleName, Scope,
+    Subject, SubjectId, SubjectKind, Timestamp,
 };
 use std::collections::BTreeSet;
 

@@ -14,11 +14,11 @@ use crate::endpoints::roles::roles;
 use axum::Extension;
 use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
-use curfew_api::{AskBody, DecisionView, ErrorCode, RoleView};
+use curfew_api::{AskBody, DecisionView, ErrorCode, InputBody, RoleInputView, RoleView};
 use curfew_domain::text::visible;
 use curfew_domain::{ActionName, Outcome, ResourceName, limits};
 use maud::{Markup, html};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What the form shows: filled as it was sent, or fresh.
 struct Sheet<'a> {
@@ -62,13 +62,14 @@ pub(super) async fn submit(
     let back = |error: PageError| error.back_to(format!("/roles/{name}"), "Back to the form");
     let role = find(&app, &visitor, &name).await?;
     let body = read(&role, &form).map_err(back)?;
+    let address = visitor.address;
     if form.text("step") == "ask" {
         let key = Extension(CallKey(form.text("ask_key").chars().take(64).collect()));
-        let asked = request(State(app), visitor.caller, Some(key), Body(body)).await;
+        let asked = request(State(app), visitor.caller, address, Some(key), Body(body)).await;
         let (_, view) = asked.map_err(|error| back(error.into()))?;
         return Ok(Redirect::to(&format!("/requests/{}?done=asked", view.0.id)).into_response());
     }
-    let decision = decide(State(app.clone()), visitor.caller.clone(), Body(body.clone())).await;
+    let decision = decide(State(app.clone()), visitor.caller.clone(), address, Body(body.clone())).await;
     let decision = decision.map_err(|error| back(error.into()))?.0;
     let (resources, actions) = offered(&app, &role);
     let key = form.text("ask_key").chars().take(64).collect();
@@ -112,7 +113,19 @@ fn read(role: &RoleView, form: &Form) -> Result<AskBody, PageError> {
         duration_seconds: form.length("for")?,
         reason: form.typed("reason"),
         ticket: form.typed("ticket"),
+        inputs: inputs(role, form),
     })
+}
+
+/// What was typed into the role's own fields; an empty one was not given.
+fn inputs(role: &RoleView, form: &Form) -> BTreeMap<String, InputBody> {
+    let typed = role.inputs.iter().map(|input| (input.name.clone(), form.typed(&field(input))));
+    typed.filter(|(_, text)| !text.trim().is_empty()).map(|(name, text)| (name, InputBody::Text(text))).collect()
+}
+
+/// The name of the form's field for an input.
+fn field(input: &RoleInputView) -> String {
+    format!("input-{}", input.name)
 }
 
 fn show(app: &App, visitor: &Visitor, sheet: &Sheet<'_>) -> Page {
@@ -192,9 +205,34 @@ fn fields(sheet: &Sheet<'_>) -> Markup {
                 "Approvers read this, and it stays in the audit log: no secrets."
             }
         }
+        @for input in &role.inputs { (input_field(input, filled.inputs.get(&input.name))) }
         div.field {
             label for="ticket" { "Ticket (may be left out)" }
             input #ticket name="ticket" maxlength=(limits::TICKET_CHARS) value=(filled.ticket) autocomplete="off";
+        }
+    }
+}
+
+/// The field of an input; what stands in it is checked with everything else.
+fn input_field(input: &RoleInputView, filled: Option<&InputBody>) -> Markup {
+    let label = if input.prompt.is_empty() { &input.name } else { &input.prompt };
+    let typed = filled.map(ToString::to_string).unwrap_or_default();
+    let choices = match input.kind.as_str() {
+        "boolean" => vec!["true".to_owned(), "false".to_owned()],
+        _ => input.values.clone(),
+    };
+    html! {
+        div.field {
+            label for=(field(input)) { (visible(label)) @if !input.required { " (may be left out)" } }
+            @if choices.is_empty() {
+                input id=(field(input)) name=(field(input)) value=(typed) autocomplete="off" required[input.required]
+                    inputmode=[(input.kind == "integer").then_some("numeric")] maxlength=[input.max_length];
+            } @else {
+                select id=(field(input)) name=(field(input)) required[input.required] {
+                    option value="" { "" }
+                    @for choice in &choices { option value=(choice) selected[*choice == typed] { (visible(choice)) } }
+                }
+            }
         }
     }
 }

@@ -118,6 +118,7 @@ fn facts(view: &RequestView) -> Markup {
                 dt { "For" } dd { (view.duration_seconds) ", from activation" }
                 dt { "Why" } dd { @if view.reason.trim().is_empty() { span.dim { "no reason given" } } @else { (typed(&view.reason)) } }
                 @if !view.ticket.is_empty() { dt { "Ticket" } dd { (visible(&view.ticket)) } }
+                @for (name, value) in &view.inputs { dt { (visible(name)) } dd { (visible(&value.to_string())) } }
                 dt { "Asked" } dd { (time(view.created_at)) }
                 dt { "It can leave behind" } dd { (exposure(&view.decision.residual_exposure)) }
             }

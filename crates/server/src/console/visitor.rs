@@ -6,7 +6,7 @@ use super::form::FormKey;
 use super::sign_in;
 use crate::app::{App, Readiness};
 use crate::auth::{Caller, SESSION_PREFIX, Token, known, refuse};
-use crate::edge::{ApiError, Source};
+use crate::edge::{ApiError, CallerAddress, Source};
 use axum::extract::{FromRequestParts, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -20,6 +20,7 @@ use http::request::Parts;
 pub(super) struct Visitor {
     pub(super) caller: Caller,
     pub(super) key: FormKey,
+    pub(super) address: CallerAddress,
 }
 
 impl Visitor {
@@ -35,11 +36,12 @@ impl Visitor {
 impl<S: Send + Sync> FromRequestParts<S> for Visitor {
     type Rejection = PageError;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, PageError> {
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, PageError> {
+        let address = CallerAddress::from_request_parts(parts, state).await?;
         let caller = parts.extensions.get::<Caller>().cloned();
         let key = parts.extensions.get::<FormKey>().cloned();
         match (caller, key) {
-            (Some(caller), Some(key)) => Ok(Self { caller, key }),
+            (Some(caller), Some(key)) => Ok(Self { caller, key, address }),
             (None, _) | (_, None) => Err(ApiError::new(ErrorCode::Unauthenticated, "this page takes a sign-in").into()),
         }
     }

@@ -22,5 +22,5 @@ pub(crate) use headers::{bounded, harden, quiet_panics, read_whole};
 pub(crate) use idempotency::{CallKey, IdempotentAnswers, once};
 pub(crate) use names::{Names, check_names};
 pub(crate) use observe::observe;
-pub(crate) use source::{Peer, Source};
+pub(crate) use source::{CallerAddress, Peer, Source};
 pub(crate) use throttle::Throttle;

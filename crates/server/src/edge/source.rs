@@ -64,6 +64,21 @@ impl<S: Send + Sync> FromRequestParts<S> for Source {
     }
 }
 
+/// The very address a call comes from, for policy that says from where one may ask.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct CallerAddress(pub(crate) IpAddr);
+
+impl<S: Send + Sync> FromRequestParts<S> for CallerAddress {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+        match parts.extensions.get::<Peer>() {
+            Some(peer) => Ok(Self(peer.remote.ip())),
+            None => Err(ApiError::new(ErrorCode::Internal, "a call without a connection")),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

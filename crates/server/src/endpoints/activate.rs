@@ -3,11 +3,12 @@
 use super::grant_path::GrantPath;
 use crate::app::App;
 use crate::auth::Caller;
-use crate::edge::{Answer, ApiError, Body, RefusalResponses};
+use crate::edge::{Answer, ApiError, Body, CallerAddress, RefusalResponses};
 use axum::Json;
 use axum::extract::State;
 use curfew_api::{ActivateBody, ActivationView, ErrorCode};
 use curfew_domain::ResourceName;
+use curfew_engine::Claim;
 use curfew_engine::seams::connector::PublicHalf;
 use std::collections::BTreeSet;
 
@@ -18,10 +19,12 @@ use std::collections::BTreeSet;
 pub(crate) async fn activate(
     State(app): State<App>,
     caller: Caller,
+    CallerAddress(address): CallerAddress,
     GrantPath(which): GrantPath,
     Body(body): Body<ActivateBody>,
 ) -> Answer<ActivationView> {
-    let activation = app.engine.activate(&caller.who, which, halves(body)?).await?;
+    let claim = Claim { halves: halves(body)?, source_ip: Some(address) };
+    let activation = app.engine.activate(&caller.who, which, claim).await?;
     Ok(Json(ActivationView::new(&activation.grant, &activation.leases)))
 }
 

@@ -2,13 +2,14 @@
 
 use crate::app::App;
 use crate::auth::Caller;
-use crate::edge::{ApiError, Body, CallKey, RefusalResponses};
+use crate::edge::{ApiError, Body, CallKey, CallerAddress, RefusalResponses};
 use axum::extract::State;
 use axum::{Extension, Json};
-use curfew_api::{AskBody, ErrorCode, RequestView};
+use curfew_api::{AskBody, ErrorCode, InputBody, RequestView};
 use curfew_domain::{Request, RoleName};
 use curfew_engine::AskFor;
 use http::StatusCode;
+use std::net::IpAddr;
 
 /// Asks for a role. What policy refuses becomes no request: the answer is `denied` with the decision in it.
 ///
@@ -18,11 +19,12 @@ use http::StatusCode;
 pub(crate) async fn request(
     State(app): State<App>,
     caller: Caller,
+    CallerAddress(address): CallerAddress,
     key: Option<Extension<CallKey>>,
     Body(body): Body<AskBody>,
 ) -> Result<(StatusCode, Json<RequestView>), ApiError> {
     app.asks.take(&caller.who.subject.id)?;
-    let ask = ask_for(body)?;
+    let ask = ask_for(&app, body, address)?;
     let key = key.as_ref().map(|Extension(CallKey(key))| key.as_str());
     let request = app.engine.request(&caller.who, ask.clone(), key).await?;
     if key.is_some() && !is_of(&request, &ask) {
@@ -38,6 +40,7 @@ fn is_of(request: &Request, ask: &AskFor) -> bool {
     request.role == ask.role
         && request.reason == ask.reason
         && request.ticket == ask.ticket
+        && request.inputs == ask.inputs
         && ask.duration.is_none_or(|duration| duration == request.duration)
         && ask.resources.iter().all(|resource| resources.contains_key(resource))
         && ask.actions.iter().all(|action| actions.contains(action))
@@ -47,10 +50,16 @@ fn is_of(request: &Request, ask: &AskFor) -> bool {
 ///
 /// # Errors
 /// When the role is no name: then there is no such role.
-pub(crate) fn ask_for(body: AskBody) -> Result<AskFor, ApiError> {
+pub(crate) fn ask_for(app: &App, body: AskBody, address: IpAddr) -> Result<AskFor, ApiError> {
     let role = RoleName::new(body.role).map_err(|_| {
         ApiError::new(ErrorCode::NotFound, "there is no such role").hint("`curfew roles` lists what you may ask for.")
     })?;
+    let policy = app.engine.policy();
+    let typed = |(name, value): (String, InputBody)| match value {
+        InputBody::Text(text) => policy.typed_inputs(&role, [(name.as_str(), text.as_str())]),
+        InputBody::Boolean(_) | InputBody::Integer(_) => [(name, value.into())].into(),
+    };
+    let inputs = body.inputs.into_iter().flat_map(typed).collect();
     Ok(AskFor {
         role,
         resources: body.resources,
@@ -58,6 +67,8 @@ pub(crate) fn ask_for(body: AskBody) -> Result<AskFor, ApiError> {
         duration: body.duration_seconds,
         reason: body.reason,
         ticket: body.ticket,
+        inputs,
+        source_ip: Some(address),
     })
 }
 

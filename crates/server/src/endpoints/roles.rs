@@ -5,8 +5,8 @@ use crate::auth::Caller;
 use crate::edge::{Answer, RefusalResponses};
 use axum::Json;
 use axum::extract::State;
-use curfew_api::{JustificationView, Listing, RoleScopeView, RoleView, StageView};
-use curfew_policy::{Approval, Condition, Justification, Required, Role, StageRule};
+use curfew_api::{JustificationView, Listing, RoleInputView, RoleScopeView, RoleView, StageView};
+use curfew_policy::{Approval, Condition, Input, InputKind, Justification, Required, Role, StageRule};
 
 /// The roles the caller may ask for, and what approval each would take.
 #[utoipa::path(get, path = "/roles", tag = "requests", responses((status = 200, body = Listing<RoleView>), RefusalResponses))]
@@ -30,6 +30,24 @@ fn view(role: &Role) -> RoleView {
         approval: approval.to_owned(),
         stages,
         justification: role.constraints.justification.as_ref().map(justification),
+        inputs: role.constraints.inputs.iter().map(input).collect(),
+    }
+}
+
+fn input(input: &Input) -> RoleInputView {
+    let (kind, values, max_length) = match &input.kind {
+        InputKind::Text { max_length } => ("string", &[][..], Some(*max_length)),
+        InputKind::Integer => ("integer", &[][..], None),
+        InputKind::Boolean => ("boolean", &[][..], None),
+        InputKind::Enum { values } => ("enum", values.as_slice(), None),
+    };
+    RoleInputView {
+        name: input.name.clone(),
+        kind: kind.to_owned(),
+        prompt: input.prompt.clone(),
+        required: input.required == Required::Yes,
+        values: values.to_vec(),
+        max_length,
     }
 }
 
