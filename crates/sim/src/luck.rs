@@ -55,7 +55,7 @@ fn step_clock(world: &World) {
     world.clock.step(step);
 }
 
-fn remove_something(world: &World, resource: &ResourceName) {
+pub(crate) fn remove_something(world: &World, resource: &ResourceName) {
     let there: Vec<_> = world.targets.look(resource).into_iter().filter(|s| s.presence == Presence::There).collect();
     if there.is_empty() {
         return;
