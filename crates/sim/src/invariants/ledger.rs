@@ -94,9 +94,12 @@ fn limits(ledger: &Ledger) -> Result<(), Broken> {
     Ok(())
 }
 
-/// 6: the end of a grant is that of all it gave, in one commit.
+/// 6: the end of a grant, or of an attempt to activate it, is that of all it gave, in one commit.
 fn ends_are_whole(ledger: &Ledger) -> Result<(), Broken> {
-    let ends = |g: &&Grant| matches!(g.state, GrantState::Ending { .. } | GrantState::Ended { .. });
+    let ends = |g: &&Grant| match g.state {
+        GrantState::Approved { .. } | GrantState::Ending { .. } | GrantState::Ended { .. } => true,
+        GrantState::Activating { .. } | GrantState::Active { .. } => false,
+    };
     for grant in ledger.grants.values().filter(ends) {
         let gives = |lease: &&Lease| match lease.state {
             LeaseState::Wanted | LeaseState::Issuing { .. } | LeaseState::Live { .. } => true,
