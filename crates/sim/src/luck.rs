@@ -46,7 +46,11 @@ fn break_call(world: &World, resource: &ResourceName) {
     let calls = [Call::Issue, Call::Issue, Call::Revoke, Call::Observe, Call::Probe, Call::Prepare];
     let call = *world.chance.pick(&calls);
     world.note(&format!("the next {call:?} of {resource} meets {fault:?}"));
-    world.targets.break_next(resource, call, fault);
+    // An end that is refused again and again is tried again and again.
+    let times = if call == Call::Revoke && fault == Fault::Refuse { 6 } else { 1 };
+    for _ in 0..times {
+        world.targets.break_next(resource, call, fault);
+    }
 }
 
 fn step_clock(world: &World) {
