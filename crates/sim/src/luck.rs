@@ -46,7 +46,11 @@ fn break_call(world: &World, resource: &ResourceName) {
     let calls = [Call::Issue, Call::Issue, Call::Revoke, Call::Observe, Call::Probe, Call::Prepare];
     let call = *world.chance.pick(&calls);
     world.note(&format!("the next {call:?} of {resource} meets {fault:?}"));
-    world.targets.break_next(resource, call, fault);
+    // An end that is refused again and again is tried again and again.
+    let times = if call == Call::Revoke && fault == Fault::Refuse { 6 } else { 1 };
+    for _ in 0..times {
+        world.targets.break_next(resource, call, fault);
+    }
 }
 
 fn step_clock(world: &World) {
@@ -55,7 +59,7 @@ fn step_clock(world: &World) {
     world.clock.step(step);
 }
 
-fn remove_something(world: &World, resource: &ResourceName) {
+pub(crate) fn remove_something(world: &World, resource: &ResourceName) {
     let there: Vec<_> = world.targets.look(resource).into_iter().filter(|s| s.presence == Presence::There).collect();
     if there.is_empty() {
         return;

@@ -4,6 +4,7 @@ use crate::memory::Promise;
 use crate::script::show;
 use crate::targets::{Kind, Presence, Targets, kind, public_half, resources};
 use crate::world::{World, person};
+use curfew_connectors::postgres::fake::{Call, Fault};
 use curfew_domain::lease::handle;
 use curfew_domain::request::{Narrowed, Verdict};
 use curfew_domain::{Identity, LeaseState, Request, RequestState, Seconds};
@@ -13,6 +14,7 @@ use curfew_policy::{Approval, PolicySet};
 use futures::FutureExt;
 use futures::executor::block_on;
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 fn somebody(world: &World) -> Identity {
     person(world.chance.word(&["dev", "eve", "mallory", "ann", "bob", "root"]))
@@ -119,6 +121,13 @@ pub(crate) fn activate(world: &mut World) {
     }
     let grant = request.grant_id().and_then(|id| block_on(world.store.grant(id)).ok().flatten());
     let scope = grant.map_or_else(|| request.scope.clone(), |grant| grant.scope);
+    let slow = world.trouble.target_fault_once_in > 0 && world.chance.one_in(4);
+    if slow {
+        let resources: Vec<_> = scope.by_resource().into_keys().collect();
+        let resource = world.chance.pick(&resources);
+        world.note(&format!("{resource} is slow to give"));
+        world.targets.break_next(resource, Call::Issue, Fault::Slow(Duration::from_secs(7)));
+    }
     for _ in 0..clicks {
         let who = if world.chance.one_in(8) { somebody(world) } else { subject_of(&request) };
         let halves = scope.by_resource().into_keys().map(|name| (name.clone(), public_half(&name))).collect();
@@ -144,6 +153,11 @@ pub(crate) fn activate(world: &mut World) {
             format!("{} {}", given.grant.id, given.grant.state_word())
         };
         world.begin(what, verb.boxed());
+    }
+    if slow && world.chance.one_in(2) {
+        // Its end is ordered while it is being made.
+        world.pass(Duration::from_secs(1));
+        end_of(world, &request);
     }
 }
 
@@ -179,11 +193,16 @@ fn unbacked(engine: &Engine, before: &PolicySet, request: &Request) -> Option<St
 }
 
 pub(crate) fn end(world: &mut World) {
-    let Some(request) = some_request(world, has_grant) else { return };
+    if let Some(request) = some_request(world, has_grant) {
+        end_of(world, &request);
+    }
+}
+
+fn end_of(world: &mut World, request: &Request) {
     let which = GrantRef::Request(request.id);
     let (engine, promises) = (world.engine.clone(), world.memory.promises.clone());
     if world.chance.one_in(2) {
-        let who = subject_of(&request);
+        let who = subject_of(request);
         let what = format!("{} returns {}", who.subject.label(), request.id);
         let verb = async move {
             show(engine.give_back(&who, which).await.map(|grant| {

@@ -1,6 +1,7 @@
 //! One run: random steps with trouble, then calm, then the end of all time limits.
 
 use crate::invariants::{Broken, check_all, check_left, check_now, check_quiet, check_soon};
+use crate::targets::resources;
 use crate::world::{Trouble, World};
 use crate::{luck, people};
 use curfew_engine::seams::store::Store;
@@ -32,7 +33,7 @@ pub fn run(seed: u64, steps: usize, trouble: Trouble) -> Run {
     world.pass(Duration::from_millis(50));
     let mut broken = None;
     for _ in 0..steps {
-        step(&mut world, trouble);
+        step(&mut world);
         let length = *world.chance.pick(&[0, 0, 1, 1, 20, 20, 400, 5_000, 61_000, 400_000]);
         world.pass(Duration::from_millis(length));
         broken = check_now(&mut world).err();
@@ -57,7 +58,8 @@ pub fn run(seed: u64, steps: usize, trouble: Trouble) -> Run {
     }
 }
 
-fn step(world: &mut World, trouble: Trouble) {
+fn step(world: &mut World) {
+    let trouble = world.trouble;
     if trouble.target_fault_once_in > 0 && world.chance.one_in(trouble.target_fault_once_in) {
         return luck::step(world);
     }
@@ -86,6 +88,9 @@ fn settle(world: &mut World) -> Result<(), Broken> {
         world.note("somebody sets the clock right and starts the server again");
         world.clock.step(3 * 3_600 * 1_000);
         world.die_and_return();
+    }
+    if world.trouble.target_fault_once_in > 0 {
+        resources().iter().for_each(|resource| luck::remove_something(world, resource));
     }
     world.pass(Duration::from_secs(45));
     check_soon(world)?;

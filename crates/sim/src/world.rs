@@ -48,6 +48,7 @@ pub(crate) struct Serving {
 
 /// Everything there is.
 pub struct World {
+    pub(crate) trouble: Trouble,
     pub(crate) chance: Arc<Chance>,
     pub(crate) clock: SimClock,
     pub(crate) store: MemoryStore,
@@ -98,6 +99,7 @@ impl World {
         let rules = policy(Rules::default());
         let engine = engine(&store, &clock, &targets, &edge, &chance, &rules);
         let mut world = Self {
+            trouble,
             chance,
             clock,
             store,

@@ -10,7 +10,8 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(super) fn check(ledger: &Ledger) -> Result<(), Broken> {
     provenance(ledger)?;
     verdicts(ledger)?;
-    limits(ledger)
+    limits(ledger)?;
+    ends_are_whole(ledger)
 }
 
 /// 2: every lease traces to one grant, every grant to one request, and a request to one grant at most.
@@ -88,6 +89,28 @@ fn limits(ledger: &Ledger) -> Result<(), Broken> {
             if matches!(lease.state, LeaseState::Live { .. }) && lease.expires_at > until {
                 return broken(7, format!("{} outlives {}", lease.id, grant.id));
             }
+        }
+    }
+    Ok(())
+}
+
+/// 6: the end of a grant, or of an attempt to activate it, is that of all it gave, in one commit.
+fn ends_are_whole(ledger: &Ledger) -> Result<(), Broken> {
+    let ends = |g: &&Grant| match g.state {
+        GrantState::Approved { .. } | GrantState::Ending { .. } | GrantState::Ended { .. } => true,
+        GrantState::Activating { .. } | GrantState::Active { .. } => false,
+    };
+    for grant in ledger.grants.values().filter(ends) {
+        let gives = |lease: &&Lease| match lease.state {
+            LeaseState::Wanted | LeaseState::Issuing { .. } | LeaseState::Live { .. } => true,
+            LeaseState::Revoking { .. } | LeaseState::LockedOut { .. } | LeaseState::Revoked { .. } => false,
+        };
+        let mut leases = grant.leases.iter().filter_map(|id| ledger.leases.get(id));
+        if let Some(lease) = leases.find(gives) {
+            return broken(
+                6,
+                format!("{} is {}, and {} is {}", grant.id, grant.state_word(), lease.id, lease.state.word()),
+            );
         }
     }
     Ok(())
