@@ -106,3 +106,49 @@ fn on_call_people_need_nobody_for_an_hour() {
     ask.facts.oncall = None;
     assert_eq!(unsatisfied(&set, &ask), (Outcome::Denied, vec![], vec![ReasonCode::When]));
 }
+
+#[test]
+fn the_pages_own_test_holds_and_what_none_touches_is_told() {
+    let set = whole();
+    let run = set.run_tests();
+    assert_eq!((run.passed, run.failed), (1, 0), "{:#?}", run.results);
+    assert_eq!((run.results[0].file.as_str(), run.results[0].ok), ("policy.yaml", true));
+    let untouched = set.untouched(&run);
+    assert_eq!(untouched.roles.iter().map(|r| r.as_str()).collect::<Vec<_>>(), ["hotfix-debug"]);
+    assert_eq!(untouched.stages, []);
+    assert_eq!(untouched.constraints.len(), 7, "{:?}", untouched.constraints);
+    assert_eq!(untouched.guardrails[0].file, "tier-1.cedar");
+}
+
+#[test]
+fn a_test_that_does_not_hold_says_why() {
+    let text = WHOLE
+        .replace(
+            "expect: needs_approval ",
+            "expect: {outcome: needs_approval, stages: [peer], max: 31m, unsatisfied: [ticket], failed: []} ",
+        )
+        .replace("approvers: [ann@example.com, bob@example.com]          #", "approvers: [ann@example.com] #");
+    let set = set(&text);
+    let run = set.run_tests();
+    let mismatches = &run.results[0].mismatches;
+    assert_eq!(mismatches.len(), 4, "{mismatches:#?}");
+    assert_eq!(mismatches[0], "expected the stages to be peer, got peer, security");
+    assert_eq!(mismatches[1], "expected it to last 31m at most, got 30m");
+    assert_eq!(mismatches[2], "expected unsatisfied to be ticket, got nobody or nothing");
+    assert_eq!(mismatches[3], "expected the approvers to be ann@example.com, got ann@example.com, bob@example.com");
+}
+
+#[test]
+fn explain_looks_around() {
+    let set = whole();
+    let mut ask = stuck(&set);
+    ask.duration = Some(seconds("2h"));
+    let said = set.explain(&ask).would_change;
+    assert!(said.contains(&"automatic when on call and at most 1h".to_owned()), "{said:?}");
+    ask.duration = Some(seconds("1h"));
+    let said = set.explain(&ask).would_change;
+    assert!(said.contains(&"automatic when on call".to_owned()), "{said:?}");
+    ask.now = "2026-03-02T20:00:00+01:00".parse().expect("a time");
+    let said = set.explain(&ask).would_change;
+    assert_eq!(said[0], "ask again when the hours of the role begin, at 2026-03-03T08:00:00.000Z");
+}
