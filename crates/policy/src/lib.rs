@@ -51,6 +51,7 @@ mod meaning;
 mod scene;
 mod scope;
 mod stages;
+mod trials;
 
 // For editors.
 mod format;
@@ -71,9 +72,10 @@ pub use model::{
     Risk, Role, Selector, SourceIp, StageRule, TextPattern, Ticket, Trigger, Verify, Windows,
 };
 pub use problem::{Problem, Severity};
-pub use schema::schema;
+pub use schema::{cedar_schema, schema};
 pub use select::{IGNORE_FILE, Selection, select_files};
 pub use set::{DefineError, PolicySet};
 pub use source::{Place, SourceFile, Span};
+pub use trials::{Spot, TrialResult, TrialRun, Untouched};
 pub use window::{Days, Window};
 pub use workload::{Claims, Provider, Token, Workload};
