@@ -1,7 +1,7 @@
 //! What would change an answer.
 
 use crate::ask::{Ask, Explanation};
-use crate::decide::abridged;
+use crate::decide::{abridged, wanted};
 use crate::model::{Requesters, Role};
 use crate::set::PolicySet;
 use curfew_domain::{Outcome, Reason, ReasonCode};
@@ -38,7 +38,10 @@ impl PolicySet {
                 (!pairs.is_empty()).then(|| format!("ask for what the role gives: {}", abridged(&pairs)))
             }
             ReasonCode::Duration => Some(format!("ask for {} to {}", role.duration.min, role.duration.max)),
-            ReasonCode::Justification => Some(format!("give another reason: {}", reason.message)),
+            ReasonCode::Justification => Some(match role.justification.as_ref().and_then(wanted) {
+                Some(wanted) => format!("give a reason: it has to {wanted}"),
+                None => "give a reason".to_owned(),
+            }),
             ReasonCode::Approvable => Some(format!("another approver at {place} could decide it")),
             ReasonCode::Ticket
             | ReasonCode::Window
