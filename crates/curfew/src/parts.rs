@@ -1,6 +1,6 @@
 //! The list: which ledger, which connectors.
 
-use crate::machine::{SystemClock, SystemEntropy};
+use crate::machine::{SystemClock, SystemEntropy, descriptor_limit};
 use curfew_connectors::{postgres, ssh};
 use curfew_domain::connector::ConnectorKind;
 use curfew_engine::keyring::{Keyring, SealKey};
@@ -42,6 +42,7 @@ pub(crate) fn assemble(plan: Plan) -> Result<(ServerParts, Arc<SqliteStore>), Op
         host_desk: Some(host_desk),
         keyring,
         policy: plan.policy,
+        descriptors: descriptor_limit(),
         ready: None,
     };
     Ok((with_crash_boundaries(parts), ledger))

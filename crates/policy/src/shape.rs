@@ -115,7 +115,11 @@ pub(crate) fn check_list(node: &Node, emptiness: Emptiness, item: &Shape, site: 
     };
     if items.is_empty() && emptiness == Emptiness::Refused {
         let message = format!("`{}` is empty", site.what);
-        site.refuse(out, node.at(), "empty-list", message, "an empty list never means \"all\": name what you mean");
+        let hint = match site.what {
+            "approvers" => "list who may approve; a role that needs nobody says `approval: automatic`",
+            _ => "an empty list never means \"all\": name what you mean",
+        };
+        site.refuse(out, node.at(), "empty-list", message, hint);
     }
     for node in items {
         check(node, item, site, out);

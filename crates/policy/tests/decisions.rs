@@ -175,7 +175,10 @@ fn reasons_are_trimmed_counted_and_matched_by_the_rules() {
         why
     };
     assert!(outcome("db-debug", "  the order is stuck \n").is_empty());
-    assert_eq!(outcome("db-debug", " \t\n"), ["you gave no reason"]);
+    assert_eq!(
+        outcome("db-debug", " \t\n"),
+        ["you gave no reason: it has to have at least 10 characters and match `(?i).*\\borders?\\b.*` as a whole"]
+    );
     assert_eq!(outcome("db-debug", "orders"), ["the reason has to have at least 10 characters"]);
     assert_eq!(
         outcome("db-debug", "something is stuck"),

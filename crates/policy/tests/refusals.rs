@@ -683,3 +683,16 @@ fn problems_serialize_as_promised() {
     assert_eq!(keys, ["code", "column", "file", "hint", "line", "message", "severity"].into());
     assert_eq!(json["severity"], "error");
 }
+
+#[test]
+fn a_role_without_approvers_is_told_how_to_say_that_nobody_approves() {
+    let hint = |lines: &str| {
+        let found = check_text(&role_with(lines));
+        let empty = found.problems.iter().find(|problem| problem.code == "empty-list").expect("a problem");
+        empty.hint.clone()
+    };
+    let conditions = "    duration: 1h\n    conditions: [{resource: x, actions: [read]}]\n    approvers: []\n";
+    assert!(hint(conditions).contains("approval: automatic"));
+    let actions = "    duration: 1h\n    conditions: [{resource: x, actions: []}]\n    approvers: [a@example.com]\n";
+    assert!(hint(actions).contains("never means"));
+}

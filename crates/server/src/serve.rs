@@ -4,7 +4,7 @@ use crate::app::{App, Readiness, Stopping, stopped};
 use crate::assembly::{Assembled, assemble};
 use crate::checkpointer::CheckpointError;
 use crate::config::{Config, Setting};
-use crate::edge::listener::{CONNECTIONS, Listener};
+use crate::edge::listener::{Connections, Listener};
 use crate::edge::tls::TlsError;
 use crate::endpoints;
 use crate::notices::{Courier, CourierError};
@@ -53,6 +53,8 @@ pub struct ServerParts {
     pub keyring: Arc<Keyring>,
     /// Where policy comes from. Its resolver is also the engine's.
     pub policy: PolicyFolder,
+    /// How many files this process may have open; connections stay well below.
+    pub descriptors: u64,
     /// Told the address once the server is ready. The port is the real one.
     pub ready: Option<Box<dyn FnOnce(SocketAddr) + Send>>,
 }
@@ -98,6 +100,7 @@ pub enum ServeError {
 /// # Errors
 /// See [`ServeError`].
 pub async fn serve(parts: ServerParts, shutdown: impl Future<Output = ()> + Send) -> Result<(), ServeError> {
+    let descriptors = parts.descriptors;
     let Assembled { app, folder, tcp, bound, tls, courier, stop, ready } = assemble(parts).await?;
     let mut tasks = JoinSet::new();
     let engine = app.engine.clone();
@@ -105,7 +108,8 @@ pub async fn serve(parts: ServerParts, shutdown: impl Future<Output = ()> + Send
     let mut serving = JoinSet::new();
     // `/readyz` answers 503 until everything is reconciled, and so does the API.
     let (router, stopping) = (endpoints::router(&app), app.stopping.clone());
-    serving.spawn(Listener { tcp, tls, router, stopping, connections: CONNECTIONS }.serve());
+    let connections = Connections::within(descriptors);
+    serving.spawn(Listener { tcp, tls, router, stopping, connections }.serve());
     app.engine.start().await?;
     app.checkpointer.sign().await?;
     background(&mut tasks, &app, &folder);

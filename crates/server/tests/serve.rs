@@ -100,6 +100,7 @@ async fn start(more: &[(&'static str, String)]) -> Running {
         host_desk: None,
         keyring: Arc::new(Keyring::new(store, clock, entropy, SealKey::new([7; 32]))),
         policy: PolicyFolder { path: policies, kinds: vec![&KIND], completion: None, secrets },
+        descriptors: 1_048_576,
         ready: Some(Box::new(move |address| told.send(address).expect("somebody waits"))),
     };
     #[allow(clippy::disallowed_methods, reason = "the test is the process that the server runs in")]

@@ -237,6 +237,13 @@ fn read(path: &Path) -> Result<toml::Table, ConfigError> {
 /// What is wrong and where, without the line itself: a secret may stand in it.
 fn placed(text: &str, error: &toml::de::Error) -> String {
     let message = without_values(error.message());
+    // The parser lists every key there is, those included that this version refuses.
+    let message = match message.split_once(", expected ") {
+        Some((unknown, _)) if unknown.starts_with("unknown field") => {
+            format!("{unknown}; docs/configuration.md lists the keys there are")
+        }
+        Some(_) | None => message,
+    };
     let Some(before) = error.span().and_then(|span| text.get(..span.start)) else { return message };
     let line = before.matches('\n').count() + 1;
     let column = before.rsplit('\n').next().map_or(0, |last| last.chars().count()) + 1;

@@ -60,6 +60,7 @@ fn unknown_keys_are_errors_with_their_place() {
     for toml in ["typo = 1", "[policy]\npaht = \"x\"", "[tls]\ncert = \"a\"\nkey = \"b\"\nx = 1"] {
         let error = load(Setting::Dev, toml, &[]).expect_err("refused").to_string();
         assert!(error.contains("unknown field") && error.contains("line"), "{error}");
+        assert!(error.contains("docs/configuration.md") && !error.contains("issuers"), "{error}");
     }
 }
 

@@ -27,8 +27,22 @@ pub(crate) struct Connections {
     pub(crate) per_source: u32,
 }
 
-/// What a server holds. A quarter is one source's, because a proxy in front is one source too.
-pub(crate) const CONNECTIONS: Connections = Connections { total: 4_096, per_source: 1_024 };
+/// Connections of everybody, where the system allows as many.
+const MOST: u64 = 4_096;
+/// And where it allows hardly any.
+const LEAST: u64 = 64;
+/// Descriptors kept for the ledger and for targets: an end must never wait for one.
+const RESERVED: u64 = 512;
+
+impl Connections {
+    /// What a process can hold that may open so many descriptors. A quarter is one source's, because a proxy in front is
+    /// one source too.
+    pub(crate) fn within(descriptors: u64) -> Self {
+        let total = descriptors.saturating_sub(RESERVED).clamp(LEAST, MOST);
+        let total = u32::try_from(total).expect("INVARIANT: it is clamped");
+        Self { total, per_source: total / 4 }
+    }
+}
 /// How long a TLS handshake may take.
 const HANDSHAKE_WITHIN: Duration = Duration::from_secs(10);
 /// How long the head of a call may take to arrive, and a kept connection may be idle.
@@ -191,6 +205,15 @@ mod tests {
     use axum::routing::get;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpSocket;
+
+    #[test]
+    fn descriptors_are_left_for_ends() {
+        for (descriptors, total) in [(1_048_576, 4_096), (u64::MAX, 4_096), (1_024, 512), (600, 88), (256, 64), (0, 64)]
+        {
+            let connections = Connections::within(descriptors);
+            assert_eq!((connections.total, connections.per_source), (total, total / 4), "{descriptors}");
+        }
+    }
 
     /// A connection from this address of the machine.
     async fn from(local: &str, to: SocketAddr) -> TcpStream {
