@@ -143,7 +143,7 @@ pub(crate) mod tests {
             vec!["policy", "replay"],
             vec!["policy", "who", "x"],
             vec!["policy", "apply"],
-            vec!["policy", "import"],
+           
         ] {
             let (exit, _, err) = run_in(folder.path(), &args);
             assert_eq!(exit, Exit::WrongUse, "{args:?}");

@@ -45,9 +45,13 @@ mod scope;
 mod format;
 mod schema;
 
+// From other systems.
+mod import;
+
 pub use ask::{Ask, Explanation, Judgement, NotAnApprover, Terms};
 pub use check::{Checked, Purpose, check};
 pub use format::format;
+pub use import::{Effect, Imported, Origin, Remark, import};
 pub use model::{
     Approval, Condition, DurationRule, Justification, Listed, Pattern, Principal, Requesters, Required, Resource, Risk,
     Role, StageRule, TextPattern,

@@ -3,6 +3,8 @@
 mod check;
 mod explain;
 mod fmt;
+mod import;
+mod report;
 mod schema;
 
 use super::Context;
@@ -19,6 +21,8 @@ pub(crate) enum PolicyCommand {
     Explain(Box<explain::ExplainArgs>),
     /// Rewrite policies in their one form, comments kept
     Fmt(fmt::FmtArgs),
+    /// Read the policies of another system into this language, and say what could not be carried over
+    Import(import::ImportArgs),
     /// Print the JSON Schema of the policy language, for editors
     Schema,
 }
@@ -28,6 +32,7 @@ pub(crate) fn run(context: &mut Context, command: PolicyCommand) -> Result<Exit,
         PolicyCommand::Check(args) => check::run(context, &args),
         PolicyCommand::Explain(args) => explain::run(context, *args),
         PolicyCommand::Fmt(args) => fmt::run(context, &args),
+        PolicyCommand::Import(args) => import::run(context, &args),
         PolicyCommand::Schema => schema::run(context),
     }
 }
