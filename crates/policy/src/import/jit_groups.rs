@@ -95,7 +95,7 @@ impl<'a> Importer<'a> {
     /// Access of all three levels together, as they add up there.
     fn access(&mut self, role: &str) -> Access {
         let mut access = Access::default();
-        for entry in self.levels.iter().flat_map(|level| items(level, "access")) {
+        for entry in self.levels.into_iter().flat_map(|level| items(level, "access")) {
             let who = text(entry, "principal");
             let words = |key| -> BTreeSet<String> {
                 text(entry, key).split(',').map(|w| w.trim().to_ascii_uppercase()).filter(|w| !w.is_empty()).collect()
