@@ -139,11 +139,9 @@ pub(crate) mod tests {
             vec!["review", "x"],
             vec!["reaper"],
             vec!["policy", "test"],
-            vec!["policy", "diff", "a..b"],
             vec!["policy", "replay"],
             vec!["policy", "who", "x"],
             vec!["policy", "apply"],
-           
         ] {
             let (exit, _, err) = run_in(folder.path(), &args);
             assert_eq!(exit, Exit::WrongUse, "{args:?}");

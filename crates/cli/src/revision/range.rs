@@ -16,7 +16,8 @@ impl Range {
             Some((base, head)) => (base, head, true),
             None => text.split_once("..").map(|(base, head)| (base, head, false))?,
         };
-        let sound = |end: &str| !end.contains("..") && !end.starts_with('/') && !end.ends_with('/');
+        // Git knows no such names either, and a path like `../old` is none.
+        let sound = |end: &str| !end.contains("..") && !end.starts_with(['/', '.']) && !end.ends_with(['/', '.']);
         if text.len() > 1_000 || !sound(base) || !sound(head) || (base.is_empty() && head.is_empty()) {
             return None;
         }

@@ -1,7 +1,8 @@
 //! Whose yes it takes: whether one chain of stages can be satisfied by approvals that would not satisfy another.
 
 use super::change::{Changes, Kind};
-use super::crowd::{Allowed, Crowd};
+use super::allowed::Allowed;
+use crate::crowd::Crowd;
 use super::expression::{Condition, Sense};
 use super::order::{Order, Proof};
 use curfew_domain::{RoleName, Seconds, limits};

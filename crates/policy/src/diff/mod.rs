@@ -6,11 +6,11 @@
 //! **Invariant:** what cannot be shown to be no wider counts as wider. Nothing here decides a request; it only
 //! compares what would decide it.
 
+mod allowed;
 mod approval;
 mod asking;
 mod change;
 mod constraint;
-mod crowd;
 mod expression;
 mod guardrail;
 mod order;

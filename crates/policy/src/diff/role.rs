@@ -4,7 +4,7 @@ use super::approval::{self, Chain};
 use super::asking::{self, Askers};
 use super::change::{Changes, Direction, Draft, Kind};
 use super::constraint;
-use super::crowd::Allowed;
+use super::allowed::Allowed;
 use super::order::Order;
 use super::view::{RoleView, Trigger};
 use super::workload::is_within;

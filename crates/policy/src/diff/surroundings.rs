@@ -1,7 +1,8 @@
 //! What stands around the roles: groups, people, and who rules over the policy and over grants.
 
 use super::change::{Changes, Direction, Draft, Kind};
-use super::crowd::{Allowed, Crowd};
+use super::allowed::Allowed;
+use crate::crowd::Crowd;
 use super::order::Order;
 use super::view::{Approvers, View};
 use curfew_domain::GroupName;

@@ -3,7 +3,7 @@
 
 use super::approval::{Approvals, Asked, Distinct, Needs, Overdue, Stage};
 use super::asking::Askers;
-use super::crowd::Crowd;
+use crate::crowd::Crowd;
 use super::expression::Condition;
 use super::guardrail::Bound;
 use crate::expression::{Guardrail, Needs as Facts};
@@ -94,7 +94,7 @@ impl Mentions {
 
 /// Brings a set into this form.
 pub(super) fn of(set: &PolicySet) -> View<'_> {
-    let reader = Reader { set };
+    let reader = Reader { set, entries: set.groups().collect() };
     let mut view = View {
         roles: BTreeMap::new(),
         resources: set.resources().map(|resource| (&resource.name, resource)).collect(),
@@ -103,8 +103,8 @@ pub(super) fn of(set: &PolicySet) -> View<'_> {
         uses: Uses::default(),
         mentions: Mentions::default(),
         people: set.people(),
-        administrators: set.offices().administrators.as_deref().map(|list| reader.crowd(list)),
-        auditors: set.offices().auditors.as_deref().map(|list| reader.crowd(list)),
+        administrators: set.administrators().map(|list| reader.crowd(list)),
+        auditors: set.auditors().map(|list| reader.crowd(list)),
         policy_approvers: Vec::new(),
     };
     for rule in set.policy_approvers() {
@@ -113,7 +113,7 @@ pub(super) fn of(set: &PolicySet) -> View<'_> {
         view.policy_approvers.push(Approvers { paths, any_of, require });
         reader.use_groups(&rule.any_of, &mut view.uses.gives);
     }
-    for list in [&set.offices().administrators, &set.offices().auditors].into_iter().flatten() {
+    for list in [set.administrators(), set.auditors()].into_iter().flatten() {
         reader.use_groups(list, &mut view.uses.gives);
     }
     for guardrail in set.guardrails() {
@@ -132,38 +132,28 @@ fn bound(guardrail: &Guardrail) -> Option<Bound> {
 
 struct Reader<'a> {
     set: &'a PolicySet,
+    /// Of static groups.
+    entries: BTreeMap<&'a GroupName, &'a [Listed]>,
 }
 
 impl<'a> Reader<'a> {
     fn crowd(&self, list: &[Listed]) -> Crowd {
-        let everybody = self.set.directory().everybody(list);
-        let mut crowd = Crowd { persons: everybody.persons, groups: everybody.unlisted, ..Crowd::default() };
-        for listed in list {
-            match &listed.principal {
-                Principal::Person(_) | Principal::Group(_) => {}
-                Principal::OnCall(name) => {
-                    crowd.oncall.insert(name.clone());
-                }
-                Principal::Workload(workload) => {
-                    crowd.workloads.insert(workload.clone());
-                }
-            }
-        }
-        crowd
+        Crowd::of(self.set.directory(), list)
     }
 
     fn groups(&self) -> BTreeMap<GroupName, Crowd> {
-        let all = self.set.directory().static_groups();
-        all.map(|(name, everybody)| {
-            let crowd = Crowd { persons: everybody.persons, groups: everybody.unlisted, ..Crowd::default() };
-            (name.clone(), crowd)
-        })
-        .collect()
+        self.set.groups().map(|(name, entries)| (name.clone(), self.crowd(entries))).collect()
     }
 
     /// Every group that a list names, and every group in those.
     fn use_groups(&self, list: &[Listed], into: &mut BTreeSet<GroupName>) {
-        into.extend(self.set.directory().groups_below(list));
+        let mut open: Vec<&Listed> = list.iter().collect();
+        while let Some(listed) = open.pop() {
+            let Principal::Group(name) = &listed.principal else { continue };
+            if into.insert(name.clone()) {
+                open.extend(self.entries.get(name).copied().into_iter().flatten());
+            }
+        }
     }
 
     fn gather(&self, role: &Role, view: &mut View<'_>) {

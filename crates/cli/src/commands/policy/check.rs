@@ -50,9 +50,26 @@ pub(super) struct CheckedFiles {
 
 /// Reads and checks a folder or file.
 pub(super) fn load(context: &Context, path: &Path) -> Result<CheckedFiles, Failure> {
+    load_in(context, path, None)
+}
+
+/// The same as an environment has it.
+pub(super) fn load_in(context: &Context, path: &Path, environment: Option<&str>) -> Result<CheckedFiles, Failure> {
     let mut read = policy_files::read(&context.machine.path(path))?;
     // Places are shown as the person wrote them.
     read.folder = if read.folder == context.machine.path(path) { path.to_owned() } else { parent(path) };
+    checked(context, read, environment)
+}
+
+/// Checks files that were read.
+pub(super) fn checked(
+    context: &Context,
+    mut read: PolicyFiles,
+    environment: Option<&str>,
+) -> Result<CheckedFiles, Failure> {
+    if let Some(name) = environment {
+        return Err(Failure::wrong_use(format!("there is no environment `{name}`: this version has no overlays")));
+    }
     let checked = curfew_policy::check(&read.files, &context.kinds, Purpose::Check);
     let mut problems = std::mem::take(&mut read.problems);
     let set = checked.set.filter(|_| problems.is_empty());
@@ -315,7 +332,7 @@ mod tests {
         let mut context = Context { machine, output, server: None, kinds: Vec::new() };
         assert_eq!(watch(&mut context, Path::new("."), ticks), Ok(Exit::Done));
         let out = out.text();
-        let states: Vec<_> = out.lines().filter(|l| l.starts_with("ok:") || l.contains("1 error")).collect();
+        let states: Vec<_> = out.lines().filter(|l| l.starts_with("ok:") || l.contains(" errors, ")).collect();
         assert_eq!(states.len(), 3, "{out}");
         assert!(states[0].starts_with("ok:") && states[2].starts_with("ok:"), "{out}");
         let (exit, _, err) = run_in(folder.path(), &["policy", "check", "--watch", "--json"]);

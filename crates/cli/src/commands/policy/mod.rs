@@ -1,6 +1,7 @@
 //! `curfew policy`: what can be said of policies without a server.
 
 mod check;
+mod diff;
 mod explain;
 mod fmt;
 mod import;
@@ -17,6 +18,8 @@ use clap::Subcommand;
 pub(crate) enum PolicyCommand {
     /// Say everything that is wrong with a folder of policies, or that nothing is
     Check(check::CheckArgs),
+    /// Say what a change of policy makes of access: who can newly reach what, longer, or with fewer approvals
+    Diff(diff::DiffArgs),
     /// Decide a request here, and say why
     Explain(Box<explain::ExplainArgs>),
     /// Rewrite policies in their one form, comments kept
@@ -30,6 +33,7 @@ pub(crate) enum PolicyCommand {
 pub(crate) fn run(context: &mut Context, command: PolicyCommand) -> Result<Exit, Failure> {
     match command {
         PolicyCommand::Check(args) => check::run(context, &args),
+        PolicyCommand::Diff(args) => diff::run(context, &args),
         PolicyCommand::Explain(args) => explain::run(context, *args),
         PolicyCommand::Fmt(args) => fmt::run(context, &args),
         PolicyCommand::Import(args) => import::run(context, &args),
