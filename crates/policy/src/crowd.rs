@@ -25,21 +25,21 @@ impl Crowd {
     pub(crate) fn of(directory: &Directory, list: &[Listed]) -> Self {
         let everybody = directory.everybody(list);
         let mut crowd = Self { persons: everybody.persons, ..Self::default() };
-        for principal in everybody.unlisted.into_iter().chain(list.iter().map(|listed| listed.principal.clone())) {
+        for principal in everybody.unlisted {
             match principal {
-                Principal::Group(name) if !directory.is_static(&name) => {
+                Principal::Group(name) => {
                     crowd.groups.insert(name);
                 }
-                // Their members are among the persons.
-                Principal::Person(_) | Principal::Group(_) => {}
                 Principal::OnCall(name) => {
                     crowd.oncall.insert(name);
                 }
-                Principal::Workload(workload) => {
-                    crowd.workloads.insert(workload);
-                }
+                Principal::Person(_) | Principal::Workload(_) => {}
             }
         }
+        crowd.workloads.extend(list.iter().filter_map(|listed| match &listed.principal {
+            Principal::Workload(workload) => Some(workload.clone()),
+            Principal::Person(_) | Principal::Group(_) | Principal::OnCall(_) => None,
+        }));
         crowd
     }
 
@@ -60,6 +60,13 @@ impl Crowd {
         all.oncall.extend(other.oncall.iter().cloned());
         all.workloads.extend(other.workloads.iter().cloned());
         all
+    }
+
+    /// Without those whom another names.
+    pub(crate) fn without(mut self, other: &Self) -> Self {
+        self.persons.retain(|person| !other.persons.contains(person));
+        self.groups.retain(|group| !other.groups.contains(group));
+        self
     }
 
     /// How many at most, when that can be said.

@@ -1,7 +1,7 @@
 //! Who could get to a resource: through what role, asking whom.
 
 use crate::crowd::Crowd;
-use crate::model::{Approval, Receiver, Requesters, Role};
+use crate::model::{Approval, Listed, Receiver, Requesters, Role};
 use crate::set::PolicySet;
 use curfew_domain::{ActionName, ResourceName, RoleName, Seconds};
 use serde::Serialize;
@@ -77,25 +77,18 @@ impl PolicySet {
     }
 
     fn way(&self, role: &Role, resource: ResourceName, actions: BTreeSet<ActionName>) -> Reach {
-        let names = |list| Crowd::of(self.directory(), list).names();
+        let names = |list: &[Listed]| Crowd::of(self.directory(), list).names();
         let denied = Crowd::of(self.directory(), &role.deny);
         let requesters = match &role.requesters {
             Requesters::Anyone(_) => vec!["anyone".to_owned()],
-            Requesters::Listed(list) => {
-                let mut crowd = Crowd::of(self.directory(), list);
-                crowd.persons.retain(|person| !denied.persons.contains(person));
-                crowd.groups.retain(|group| !denied.groups.contains(group));
-                crowd.names()
-            }
+            Requesters::Listed(list) => Crowd::of(self.directory(), list).without(&denied).names(),
             Requesters::TriggersOnly => Vec::new(),
         };
         let (approval, stages) = match &role.approval {
             Approval::Automatic(_) => (Needed::Automatic, Vec::new()),
             Approval::Stages(chain) => {
                 let stage = |s: &crate::model::StageRule| {
-                    let approvers = crate::approvers::left(self.directory(), &s.approvers, &role.deny);
-                    let mut approvers: Vec<String> = approvers.iter().map(ToString::to_string).collect();
-                    approvers.sort();
+                    let approvers = Crowd::of(self.directory(), &s.approvers).without(&denied).names();
                     ReachStage { name: s.name.clone(), require: s.require, approvers }
                 };
                 (Needed::NeedsApproval, chain.stages.iter().map(stage).collect())

@@ -137,55 +137,75 @@ fn implies(strict: Chain<'_>, loose: Chain<'_>) -> Proof {
 }
 
 fn stage_implies((strict, strict_denied): (&Stage, &Crowd), (loose, loose_denied): (&Stage, &Crowd)) -> bool {
-    let strictly = |crowd| Allowed { crowd, denied: strict_denied };
-    let loosely = |crowd| Allowed { crowd, denied: loose_denied };
-    let is_within = |a, b| strictly(a).is_within(loosely(b));
+    let among = Among { strict: strict_denied, loose: loose_denied };
     let needs = match (&strict.needs, &loose.needs) {
-        (Needs::AnyOf(n, crowd), Needs::AnyOf(least, of)) => n >= least && is_within(crowd, of),
-        (Needs::AllOf(each), Needs::AllOf(of)) => have_their_own(of, each, is_within),
+        (Needs::AnyOf(n, crowd), Needs::AnyOf(least, of)) => n >= least && among.holds(crowd, of),
+        (Needs::AllOf(each), Needs::AllOf(of)) => among.each_has_its_own(of, each),
         // Each entry brings a person of its own.
         (Needs::AllOf(each), Needs::AnyOf(least, of)) => {
-            each.iter().filter(|e| is_within(e, of)).count() >= *least as usize
+            each.iter().filter(|e| among.holds(e, of)).count() >= *least as usize
         }
         // Everybody of a list that is exactly as long as the number needed.
         (Needs::AnyOf(n, crowd), Needs::AllOf(of)) => {
             let each: Vec<Crowd> = crowd.persons.iter().map(only).collect();
-            crowd.size() == Some(*n as usize) && have_their_own(of, &each, is_within)
+            crowd.size() == Some(*n as usize) && among.each_has_its_own(of, &each)
         }
     };
-    needs && overdue_implies(strict, loose, is_within) && fallback_implies(strict, loose, strict_denied == loose_denied, is_within)
+    needs && among.overdue_implies(strict, loose) && among.fallback_implies(strict, loose)
 }
 
-/// Whether each of the first can be given one of the second that is within it, no two the same. What is tried in order
-/// may miss a way, and then nothing is proved.
-fn have_their_own(wanted: &[Crowd], offered: &[Crowd], is_within: impl Fn(&Crowd, &Crowd) -> bool) -> bool {
-    let mut free: Vec<&Crowd> = offered.iter().collect();
-    wanted.iter().all(|wanted| match free.iter().position(|offer| is_within(offer, wanted)) {
-        Some(at) => {
-            free.remove(at);
-            true
+/// Two crowds are compared without those whom their deny lists keep from approving.
+#[derive(Clone, Copy)]
+struct Among<'a> {
+    strict: &'a Crowd,
+    loose: &'a Crowd,
+}
+
+impl Among<'_> {
+    /// Whether everybody of the first, as the strict chain has it, is of the second, as the loose chain has it.
+    fn holds(self, strict: &Crowd, loose: &Crowd) -> bool {
+        let strict = Allowed { crowd: strict, denied: self.strict };
+        strict.is_within(Allowed { crowd: loose, denied: self.loose })
+    }
+
+    /// Whether each that is wanted can be given one that is offered and within it, no two the same. What is tried in
+    /// order may miss a way, and then nothing is proved.
+    fn each_has_its_own(self, wanted: &[Crowd], offered: &[Crowd]) -> bool {
+        let mut free: Vec<&Crowd> = offered.iter().collect();
+        wanted.iter().all(|wanted| match free.iter().position(|offer| self.holds(offer, wanted)) {
+            Some(at) => {
+                free.remove(at);
+                true
+            }
+            None => false,
+        })
+    }
+
+    /// Who decides after a while, and when, is no wider.
+    fn overdue_implies(self, strict: &Stage, loose: &Stage) -> bool {
+        match (&strict.overdue, &loose.overdue) {
+            (Overdue::Never, Overdue::Never | Overdue::Escalate(..)) => true,
+            (Overdue::Reject(_), Overdue::Never | Overdue::Escalate(..)) => true,
+            (Overdue::Reject(own), Overdue::Reject(other)) => own <= other,
+            (Overdue::Never | Overdue::Escalate(..), Overdue::Reject(_)) => false,
+            (Overdue::Escalate(own, to), Overdue::Escalate(other, of)) => {
+                own >= other && self.holds(to, &of.with(&regular(loose)))
+            }
+            (Overdue::Escalate(_, to), Overdue::Never) => self.holds(to, &regular(loose)),
         }
-        None => false,
-    })
+    }
+
+    /// A fallback serves when nobody else is left, so with fewer approvers, or more of them needed, it serves more often.
+    fn fallback_implies(self, strict: &Stage, loose: &Stage) -> bool {
+        if strict.fallback.is_empty() || self.holds(&strict.fallback, &regular(loose)) {
+            return true;
+        }
+        self.holds(&strict.fallback, &loose.fallback) && strict.needs == loose.needs && self.strict == self.loose
+    }
 }
 
 fn only(person: &curfew_domain::Email) -> Crowd {
     Crowd { persons: [person.clone()].into(), ..Crowd::default() }
-}
-
-/// Who decides after a while, and when, is no wider.
-fn overdue_implies(strict: &Stage, loose: &Stage, is_within: impl Fn(&Crowd, &Crowd) -> bool) -> bool {
-    match (&strict.overdue, &loose.overdue) {
-        (Overdue::Never, Overdue::Never) => true,
-        (Overdue::Never, Overdue::Escalate(..)) | (Overdue::Reject(_), Overdue::Never | Overdue::Escalate(..)) => true,
-        (Overdue::Reject(own), Overdue::Reject(other)) => own <= other,
-        (Overdue::Never, Overdue::Reject(_)) => false,
-        (Overdue::Escalate(own, to), Overdue::Escalate(other, of)) => {
-            own >= other && is_within(to, &of.with(&regular(loose)))
-        }
-        (Overdue::Escalate(_, to), Overdue::Never) => is_within(to, &regular(loose)),
-        (Overdue::Escalate(..), Overdue::Reject(_)) => false,
-    }
 }
 
 /// Those who may decide from the beginning.
@@ -197,19 +217,6 @@ fn regular(stage: &Stage) -> Crowd {
             _ => Crowd::default(),
         },
     }
-}
-
-/// A fallback serves when nobody else is left, so with fewer approvers, or more of them needed, it serves more often.
-fn fallback_implies(
-    strict: &Stage,
-    loose: &Stage,
-    same_denied: bool,
-    is_within: impl Fn(&Crowd, &Crowd) -> bool,
-) -> bool {
-    if strict.fallback.is_empty() || is_within(&strict.fallback, &regular(loose)) {
-        return true;
-    }
-    is_within(&strict.fallback, &loose.fallback) && strict.needs == loose.needs && same_denied
 }
 
 fn described(approvals: &Approvals) -> String {
