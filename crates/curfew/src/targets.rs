@@ -105,6 +105,7 @@ impl Completion for PrivateTargets {
                 risk: Risk::default(),
                 admin: None,
                 settings: serde_json::json!({"schemas": ["public"]}),
+                defined_by: Vec::new(),
                 file: String::new(),
                 line: 0,
             };

@@ -36,3 +36,13 @@ pub const BODY_BYTES: usize = 64 * 1024;
 pub const TARGET_NAME_BYTES: usize = 63;
 /// Bytes of the public half a client sends for one lease.
 pub const PUBLIC_HALF_BYTES: usize = 1_024;
+/// Persons one stage of approval may require.
+pub const STAGE_PERSONS: u32 = 100;
+/// Characters of a typed input.
+pub const INPUT_CHARS: usize = 2_000;
+/// Bytes of one Cedar expression or guardrail.
+pub const CEDAR_BYTES: usize = 8 * 1024;
+/// How deep brackets may nest in Cedar text.
+pub const CEDAR_NESTING: usize = 64;
+/// Hours for use that one role may list.
+pub const WINDOWS: usize = 64;

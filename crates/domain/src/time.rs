@@ -85,7 +85,7 @@ impl<'de> Deserialize<'de> for Timestamp {
 }
 
 /// A length of time in whole seconds. Serialized as a number; printed and parsed as `1h30m`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Seconds(u32);
 

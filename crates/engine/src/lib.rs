@@ -15,6 +15,7 @@ pub mod keyring;
 mod lanes;
 mod notices;
 mod nudge;
+mod obeys;
 pub mod plan;
 mod reconcile;
 mod retries;
@@ -25,6 +26,7 @@ mod verbs;
 
 pub use activation::Failure;
 pub use engine::{Audience, Engine, EngineParts, GrantRef, Unnamed};
+pub use obeys::not_obeyed;
 pub use reconcile::Report;
 pub use start::StartError;
 pub use steady::SteadyClock;

@@ -1,7 +1,13 @@
 //! A request as policy sees it, and what policy says to it.
 
-use curfew_domain::{ActionName, Decision, Identity, ResourceName, RoleName, Scope, Seconds, Timestamp};
+use crate::facts::Facts;
+use crate::source::Place;
+use curfew_domain::{
+    ActionName, Decision, Email, GroupName, Identity, Outcome, ReasonCode, ResourceName, RoleName, Scope, Seconds,
+    Timestamp,
+};
 use serde::Serialize;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What somebody asks for. Empty lists and texts are what was not given.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,8 +28,63 @@ pub struct Ask {
     pub reason: String,
     /// A reference into a ticket system.
     pub ticket: String,
+    /// What else is said, by the names of the role's inputs.
+    pub inputs: BTreeMap<String, InputValue>,
+    /// What is known beside that.
+    pub facts: Facts,
+    /// How it came to be asked.
+    pub occasion: Occasion,
     /// The time of asking.
     pub now: Timestamp,
+}
+
+impl Ask {
+    /// All of a role for as long as it says, with nothing else given and nothing known.
+    pub fn of(who: Identity, role: RoleName, now: Timestamp) -> Self {
+        Self {
+            who,
+            role,
+            resources: Vec::new(),
+            actions: Vec::new(),
+            pairs: None,
+            duration: None,
+            reason: String::new(),
+            ticket: String::new(),
+            inputs: BTreeMap::new(),
+            facts: Facts::default(),
+            occasion: Occasion::Request,
+            now,
+        }
+    }
+}
+
+/// The value of an input.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum InputValue {
+    /// A text, or one of an enum.
+    Text(String),
+    /// A whole number.
+    Integer(i64),
+    /// Yes or no.
+    Boolean(bool),
+}
+
+/// How a request came to be asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Occasion {
+    /// Somebody asks, or claims what was approved.
+    #[default]
+    Request,
+    /// Somebody wants to keep a grant longer. `duration` is then the total since its activation.
+    Extension {
+        /// How often it was extended before.
+        earlier: u32,
+    },
+    /// An emergency: stages and windows are skipped, and somebody looks at it afterwards.
+    BreakGlass,
+    /// A run opened it for the subject. `facts.token` is the run's.
+    Trigger,
 }
 
 /// The answer, and what exactly was answered.
@@ -46,9 +107,53 @@ pub struct Terms {
     pub claim_within: Seconds,
     /// How long the request waits for a decision.
     pub lapses_after: Seconds,
+    /// Whom this request's own stages are open to, beside what `decision.stages` says: as they were when it was made.
+    pub stages: Vec<StageTerms>,
+    /// Whether an approver has to say why.
+    pub reason_required: bool,
+    /// Whether one person counts in one stage only.
+    pub distinct_approvers: bool,
+    /// Whether, and how freshly, approvers must have signed in with a second factor.
+    pub approvers_mfa: Option<ApproversMfa>,
+    /// The person behind the run that asks, who must not approve either.
+    pub behind: Option<Email>,
     /// A hash, in hex, over what the actions really give and where: connector, `admin` reference and settings of
     /// each resource in scope. An approval is bound to it.
     pub meaning: String,
+}
+
+/// What a stage of a request will do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct StageTerms {
+    /// As in `decision.stages`.
+    pub name: String,
+    /// Whose yes counts.
+    pub opening: Opening,
+    /// How long it waits; none means until the request lapses.
+    pub timeout: Option<Seconds>,
+    /// Whether others may decide it after that; else the request is denied.
+    pub escalates: bool,
+}
+
+/// Which list of a stage counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Opening {
+    /// Its own.
+    Own,
+    /// `fallback`, because nobody but the requester was left when the request was made.
+    Fallback,
+    /// Its own and `escalate_to`, because its time is over.
+    Escalated,
+    /// `fallback` and `escalate_to`.
+    FallbackEscalated,
+}
+
+/// What approvers must have signed in with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct ApproversMfa {
+    /// How long ago at most.
+    pub max_age: Option<Seconds>,
 }
 
 /// A decision, with the nearest things that would change it.
@@ -84,4 +189,38 @@ pub enum NotAnApprover {
     /// They are none of those who may.
     #[error("not an approver of stage `{0}`")]
     NotInStage(String),
+}
+
+/// A request that a policy tests itself with, and what it expects.
+#[derive(Debug, Clone)]
+pub struct Trial {
+    /// What it shows.
+    pub name: String,
+    /// Where it stands.
+    pub place: Place,
+    /// What is asked.
+    pub ask: Ask,
+    /// What is expected.
+    pub expect: Expect,
+    /// Exactly those who could decide the first stage now; anybody if nothing is said.
+    pub approvers: Option<Vec<String>>,
+    /// Where the role is named.
+    pub(crate) role_place: Place,
+    /// Groups of the identity provider that the person is said to be in, and where.
+    pub(crate) groups: Vec<(GroupName, Place)>,
+}
+
+/// What a test expects. What is not said may be anything.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Expect {
+    /// The answer.
+    pub outcome: Outcome,
+    /// Exactly these stages.
+    pub stages: Option<Vec<String>>,
+    /// Exactly so long, if it were activated then.
+    pub max: Option<Seconds>,
+    /// Exactly these codes, each once.
+    pub unsatisfied: Option<BTreeSet<ReasonCode>>,
+    /// Exactly these codes, each once.
+    pub failed: Option<BTreeSet<ReasonCode>>,
 }

@@ -47,7 +47,8 @@ pub(crate) struct Asker {
 }
 
 impl Asker {
-    pub(crate) fn new(who: &Identity, directory: &Directory) -> Self {
+    /// Beside what the identity says itself, `more` is what facts say of it: on-call names and badges.
+    pub(crate) fn new(who: &Identity, directory: &Directory, more: impl IntoIterator<Item = EntityUid>) -> Self {
         let kind = match who.subject.kind {
             SubjectKind::Person => "Person",
             SubjectKind::Workload => "Workload",
@@ -60,13 +61,18 @@ impl Asker {
             SubjectKind::Person => who.subject.email.clone().map(Principal::Person),
             SubjectKind::Workload | SubjectKind::System => None,
         };
-        let parents: HashSet<EntityUid> = groups.chain(address).map(|p| principal_uid(&p)).collect();
+        let parents: HashSet<EntityUid> = groups.chain(address).map(|p| principal_uid(&p)).chain(more).collect();
         Self { entity: Entity::new_no_attrs(uid.clone(), parents), uid }
     }
 
     /// Whether the role's lists let this subject ask.
     pub(crate) fn may_ask(&self, role: &Compiled, reason: ReasonFacts) -> Answer {
-        self.decide(&role.may_ask, "ask", [role.role.clone()], reason_context(reason))
+        self.may_have(role, &role.may_ask, reason)
+    }
+
+    /// Whether one of the role's lists lets this subject have it.
+    pub(crate) fn may_have(&self, role: &Compiled, list: &Slice, reason: ReasonFacts) -> Answer {
+        self.decide(list, "ask", [role.role.clone()], reason_context(reason))
     }
 
     /// Whether anything of the role stands in the way of asking.
@@ -74,9 +80,9 @@ impl Asker {
         self.decide(&role.bounds, "ask", [role.role.clone()], reason_context(reason))
     }
 
-    /// Whether the stage lists this subject.
-    pub(crate) fn may_approve(&self, role: &Compiled, stage: &Stage) -> Answer {
-        self.decide(&stage.may_approve, "approve", [stage.entity.clone(), role.role.clone()], Context::empty())
+    /// Whether one of the stage's lists names this subject.
+    pub(crate) fn may_approve(&self, role: &Compiled, stage: &Stage, list: &Slice) -> Answer {
+        self.decide(list, "approve", [stage.entity.clone(), role.role.clone()], Context::empty())
     }
 
     /// Whether a deny list keeps this subject from approving.

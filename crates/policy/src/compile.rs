@@ -1,6 +1,6 @@
 //! A role as Cedar policies.
 
-use crate::model::{Approval, Justification, Listed, Principal, Requesters, Required, Role};
+use crate::model::{Justification, Listed, Principal, Receiver, Requesters, Required, Role, StageRule, Trigger};
 use cedar_policy::{
     Effect, Entity, EntityId, EntityTypeName, EntityUid, PolicyId, PolicySet, RestrictedExpression, SlotId, Template,
 };
@@ -16,6 +16,10 @@ pub(crate) const RULES: &str = include_str!("rules.cedar");
 pub(crate) struct Compiled {
     pub(crate) role: Entity,
     pub(crate) may_ask: Slice,
+    /// Who may have it in an emergency.
+    pub(crate) may_break_glass: Slice,
+    /// Who gets it from each trigger.
+    pub(crate) triggers: Vec<Slice>,
     pub(crate) stages: Vec<Stage>,
     pub(crate) bounds: Slice,
 }
@@ -25,6 +29,8 @@ pub(crate) struct Compiled {
 pub(crate) struct Stage {
     pub(crate) entity: Entity,
     pub(crate) may_approve: Slice,
+    pub(crate) fallback: Slice,
+    pub(crate) escalated: Slice,
 }
 
 /// Cedar policies, and what each of them stands for.
@@ -38,7 +44,11 @@ pub(crate) struct Slice {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Rule {
     MayAsk(usize),
+    WorkloadMayAsk(usize),
     AnyoneMayAsk,
+    MayBreakGlass(usize),
+    Receives(usize),
+    RunReceives(usize),
     MayApprove(usize),
     HoldsOffice(usize),
     Denied(usize),
@@ -53,7 +63,9 @@ impl Rule {
     fn id(self) -> &'static str {
         match self {
             Rule::MayAsk(_) => "may-ask",
+            Rule::WorkloadMayAsk(_) | Rule::RunReceives(_) => "workload-may-ask",
             Rule::AnyoneMayAsk => "anyone-may-ask",
+            Rule::MayBreakGlass(_) | Rule::Receives(_) => "may-ask",
             Rule::MayApprove(_) => "may-approve",
             Rule::HoldsOffice(_) => "holds-office",
             Rule::Denied(_) => "denied",
@@ -76,8 +88,8 @@ impl Slice {
         self.rules.get(number).copied()
     }
 
-    /// Adds a rule, for a principal if it is about one.
-    fn add(&mut self, rule: Rule, principal: Option<&Principal>, resource: &EntityUid) {
+    /// Adds a rule, for somebody if it is about somebody.
+    fn add(&mut self, rule: Rule, whom: Option<EntityUid>, resource: &EntityUid) {
         const FITS: &str = "INVARIANT: every rule is linked with the slots its template has";
         let template = PolicyId::new(rule.id());
         if self.policies.template(&template).is_none() {
@@ -85,15 +97,22 @@ impl Slice {
         }
         let id = PolicyId::new(self.rules.len().to_string());
         let mut slots = HashMap::from([(SlotId::resource(), resource.clone())]);
-        slots.extend(principal.map(|p| (SlotId::principal(), principal_uid(p))));
+        slots.extend(whom.map(|uid| (SlotId::principal(), uid)));
         self.policies.link(template, id, slots).expect(FITS);
         self.rules.push(rule);
     }
 
     fn add_list(&mut self, list: &[Listed], rule: impl Fn(usize) -> Rule, resource: &EntityUid) {
         for (i, listed) in list.iter().enumerate() {
-            self.add(rule(i), Some(&listed.principal), resource);
+            self.add(rule(i), Some(principal_uid(&listed.principal)), resource);
         }
+    }
+
+    /// The permits of a list.
+    fn of(list: &[Listed], rule: impl Fn(usize) -> Rule, resource: &EntityUid) -> Self {
+        let mut slice = Self::new();
+        slice.add_list(list, rule, resource);
+        slice
     }
 
     /// Adds the permit for all that the forbids of a slice bound.
@@ -111,35 +130,72 @@ impl Compiled {
         let mut may_ask = Slice::new();
         match &role.requesters {
             Requesters::Anyone(_) => may_ask.add(Rule::AnyoneMayAsk, None, &uid),
-            Requesters::Listed(list) => may_ask.add_list(list, Rule::MayAsk, &uid),
+            Requesters::Listed(list) => {
+                for (i, listed) in list.iter().enumerate() {
+                    let (rule, whom) = match &listed.principal {
+                        Principal::Workload(_) => (Rule::WorkloadMayAsk(i), badge(i)),
+                        person => (Rule::MayAsk(i), principal_uid(person)),
+                    };
+                    may_ask.add(rule, Some(whom), &uid);
+                }
+            }
+            Requesters::TriggersOnly => {}
         }
         let mut bounds = Slice::new();
         bounds.add_baseline();
         bounds.add_list(&role.deny, Rule::Denied, &uid);
-        if let Some(justification) = &role.justification {
+        if let Some(justification) = &role.constraints.justification {
             bounds.add(Rule::ReasonMissing, None, &uid);
             bounds.add(Rule::ReasonShort, None, &uid);
             if justification.pattern.is_some() {
                 bounds.add(Rule::ReasonUnlike, None, &uid);
             }
         }
-        let stages = match &role.approval {
-            Approval::Automatic(_) => Vec::new(),
-            Approval::Stages(stages) => {
-                stages.iter().map(|s| Stage::new(role, &s.name, &s.approvers, uid.clone())).collect()
-            }
-        };
-        Self { role: role_entity(uid, role.justification.as_ref()), may_ask, stages, bounds }
+        let who = role.break_glass.as_ref().map(|b| b.who.as_slice()).unwrap_or_default();
+        Self {
+            may_ask,
+            may_break_glass: Slice::of(who, Rule::MayBreakGlass, &uid),
+            triggers: role.triggers.iter().map(|trigger| received(trigger, &uid)).collect(),
+            stages: role.approval.stages().iter().map(|stage| Stage::new(role, stage, uid.clone())).collect(),
+            bounds,
+            role: role_entity(uid, role.constraints.justification.as_ref()),
+        }
     }
 }
 
+/// Who gets a role from a trigger.
+fn received(trigger: &Trigger, role: &EntityUid) -> Slice {
+    let mut slice = Slice::new();
+    for (i, receiver) in trigger.grant_to.iter().enumerate() {
+        match receiver {
+            Receiver::Pipeline => slice.add(Rule::RunReceives(i), Some(entity_uid("Badge", RUN)), role),
+            Receiver::Actor => slice.add(Rule::Receives(i), Some(entity_uid("Badge", ACTOR)), role),
+            Receiver::Named(listed) => slice.add(Rule::Receives(i), Some(principal_uid(&listed.principal)), role),
+        }
+    }
+    slice
+}
+
+/// What a run wears that matches a trigger.
+pub(crate) const RUN: &str = "run";
+/// What the person wears who started such a run.
+pub(crate) const ACTOR: &str = "actor";
+
+/// What a workload wears that matches an entry of `requesters`.
+pub(crate) fn badge(entry: usize) -> EntityUid {
+    entity_uid("Badge", &format!("requester/{entry}"))
+}
+
 impl Stage {
-    fn new(role: &Role, name: &str, approvers: &[Listed], parent: EntityUid) -> Self {
+    fn new(role: &Role, stage: &StageRule, parent: EntityUid) -> Self {
         // A role's name has no slash, so that no two stages of a set share this.
-        let uid = entity_uid("Stage", &format!("{}/{name}", role.name));
-        let mut may_approve = Slice::new();
-        may_approve.add_list(approvers, Rule::MayApprove, &uid);
-        Self { entity: Entity::new_no_attrs(uid, HashSet::from([parent])), may_approve }
+        let uid = entity_uid("Stage", &format!("{}/{}", role.name, stage.name));
+        Self {
+            may_approve: Slice::of(&stage.approvers, Rule::MayApprove, &uid),
+            fallback: Slice::of(&stage.fallback, Rule::MayApprove, &uid),
+            escalated: Slice::of(stage.escalates_to(), Rule::MayApprove, &uid),
+            entity: Entity::new_no_attrs(uid, HashSet::from([parent])),
+        }
     }
 }
 
@@ -153,8 +209,7 @@ pub(crate) struct Office {
 impl Office {
     pub(crate) fn new(name: &str, list: &[Listed]) -> Self {
         let uid = entity_uid("Office", name);
-        let mut holders = Slice::new();
-        holders.add_list(list, Rule::HoldsOffice, &uid);
+        let holders = Slice::of(list, Rule::HoldsOffice, &uid);
         Self { entity: Entity::new_no_attrs(uid, HashSet::new()), holders }
     }
 }
@@ -174,6 +229,9 @@ pub(crate) fn principal_uid(principal: &Principal) -> EntityUid {
     match principal {
         Principal::Person(email) => entity_uid("Email", email.as_str()),
         Principal::Group(name) => entity_uid("Group", name.as_str()),
+        Principal::OnCall(name) => entity_uid("OnCall", name.as_str()),
+        // Nobody wears it: a workload is listed among requesters only, each entry with a badge of its own.
+        Principal::Workload(workload) => entity_uid("Badge", &workload.to_string()),
     }
 }
 
@@ -184,7 +242,10 @@ pub(crate) fn entity_uid(kind: &'static str, id: &str) -> EntityUid {
 }
 
 static TYPES: LazyLock<BTreeMap<&'static str, EntityTypeName>> = LazyLock::new(|| {
-    const KINDS: [&str; 9] = ["Person", "Workload", "System", "Email", "Group", "Role", "Stage", "Office", "Action"];
+    const KINDS: [&str; 12] = [
+        "Person", "Workload", "System", "Email", "Group", "OnCall", "Badge", "Role", "Stage", "Office", "Action",
+        "Resource",
+    ];
     KINDS.map(|k| (k, EntityTypeName::from_str(k).expect("INVARIANT: entity types are identifiers"))).into()
 });
 
@@ -218,6 +279,7 @@ mod tests {
     fn every_rule_is_in_the_text_and_back() {
         let rules = [
             Rule::MayAsk(0),
+            Rule::WorkloadMayAsk(0),
             Rule::AnyoneMayAsk,
             Rule::MayApprove(0),
             Rule::HoldsOffice(0),

@@ -18,8 +18,8 @@ pub(crate) struct Directory {
 #[derive(Debug, Default)]
 pub(crate) struct Everybody {
     pub(crate) persons: BTreeSet<Email>,
-    /// The provider's groups, whose members only it knows.
-    pub(crate) unlisted: BTreeSet<GroupName>,
+    /// The provider's groups and those on call, whom only others know.
+    pub(crate) unlisted: BTreeSet<Principal>,
 }
 
 impl Directory {
@@ -78,9 +78,14 @@ impl Directory {
                     Some((name, members)) if seen.insert(name) => open.extend(members),
                     Some(_) => {}
                     None => {
-                        found.unlisted.insert(name.clone());
+                        found.unlisted.insert(principal.clone());
                     }
                 },
+                Principal::OnCall(_) => {
+                    found.unlisted.insert(principal.clone());
+                }
+                // A machine never decides, and is no person that could be counted.
+                Principal::Workload(_) => {}
             }
         }
         found

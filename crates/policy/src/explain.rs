@@ -26,7 +26,7 @@ impl PolicySet {
         match reason.code {
             ReasonCode::Deny => Some(format!("the deny entry at {place} would have to go; it wins over everything")),
             ReasonCode::Eligibility => match &role.requesters {
-                Requesters::Anyone(_) => None,
+                Requesters::Anyone(_) | Requesters::TriggersOnly => None,
                 Requesters::Listed(list) => {
                     let names: Vec<String> = list.iter().map(|l| l.principal.to_string()).collect();
                     Some(format!("somebody of {} could ask", abridged(&names)))

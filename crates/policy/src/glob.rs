@@ -48,6 +48,33 @@ pub(crate) fn matches(glob: &str, name: &str) -> bool {
     reached[names.len()]
 }
 
+/// A glob over the paths of policy files.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct PathGlob(String);
+
+impl PathGlob {
+    /// Segments joined by single `/`, `**` alone in its segment.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let sound = |segment: &str| {
+            let odd = |c: char| c.is_control() || matches!(c, '\\' | '?' | '[' | ']' | '{' | '}');
+            let stars = !segment.contains("**") || segment == "**";
+            !segment.is_empty() && !matches!(segment, "." | "..") && !segment.contains(odd) && stars
+        };
+        (text.len() <= limits::RESOURCE_NAME_BYTES && text.split('/').all(sound)).then(|| Self(text.to_owned()))
+    }
+
+    /// Whether it covers a path relative to the policy folder.
+    pub fn matches(&self, path: &str) -> bool {
+        matches(&self.0, path)
+    }
+}
+
+impl std::fmt::Display for PathGlob {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
 /// Whether a glob without `/` covers a segment; `*` covers nothing too.
 fn segment(glob: &str, name: &str) -> bool {
     let mut parts = glob.split('*');

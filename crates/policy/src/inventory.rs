@@ -9,8 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Inventory {
     resources: BTreeMap<ResourceName, Resource>,
-    /// Roles tend to share globs; each is matched against all names once.
-    globs: BTreeMap<String, Vec<ResourceName>>,
+    /// Roles tend to share globs and selectors; each is matched against all resources once.
+    selected: BTreeMap<Pattern, Vec<ResourceName>>,
 }
 
 impl Inventory {
@@ -19,14 +19,13 @@ impl Inventory {
         roles: impl IntoIterator<Item = &'r Role>,
     ) -> Self {
         let resources = resources.into_iter().map(|r| (r.name.clone(), r)).collect();
-        let mut inventory = Self { resources, globs: BTreeMap::new() };
+        let mut inventory = Self { resources, selected: BTreeMap::new() };
         for condition in roles.into_iter().flat_map(|r| &r.conditions) {
-            if let Pattern::Glob(glob) = &condition.resource
-                && !inventory.globs.contains_key(glob)
-            {
-                let covered = inventory.resources.keys().filter(|name| glob::matches(glob, name.as_str())).cloned();
-                let covered = covered.collect();
-                inventory.globs.insert(glob.clone(), covered);
+            let exact = matches!(condition.resource, Pattern::Exact(_));
+            if !exact && !inventory.selected.contains_key(&condition.resource) {
+                let covered = inventory.resources.values().filter(|r| selects(&condition.resource, r));
+                let covered = covered.map(|r| r.name.clone()).collect();
+                inventory.selected.insert(condition.resource.clone(), covered);
             }
         }
         inventory
@@ -40,10 +39,10 @@ impl Inventory {
         self.resources.get(name)
     }
 
-    /// Adds one; globs cover it from now on.
+    /// Adds one; globs and selectors cover it from now on.
     pub(crate) fn add(&mut self, resource: Resource) {
-        for (glob, covered) in &mut self.globs {
-            if glob::matches(glob, resource.name.as_str()) {
+        for (pattern, covered) in &mut self.selected {
+            if selects(pattern, &resource) {
                 covered.push(resource.name.clone());
                 covered.sort();
             }
@@ -51,9 +50,9 @@ impl Inventory {
         self.resources.insert(resource.name.clone(), resource);
     }
 
-    /// What a glob of a role of this set covers, by name.
-    pub(crate) fn covered(&self, glob: &str) -> impl Iterator<Item = &Resource> {
-        self.globs.get(glob).into_iter().flatten().filter_map(|name| self.resources.get(name))
+    /// What a pattern of a role of this set covers, by name.
+    pub(crate) fn covered(&self, pattern: &Pattern) -> impl Iterator<Item = &Resource> {
+        self.selected.get(pattern).into_iter().flatten().filter_map(|name| self.resources.get(name))
     }
 
     /// Every pair that a role can give.
@@ -65,13 +64,21 @@ impl Inventory {
         let pair = |resource: &ResourceName, action| Pair { resource: resource.clone(), action };
         match &condition.resource {
             Pattern::Exact(name) => condition.actions.iter().map(|a| pair(name, a.clone())).collect(),
-            Pattern::Glob(glob) => {
+            Pattern::Glob(_) | Pattern::Labels(_) => {
                 let on = |resource| {
                     let given = condition.actions.iter().filter(move |a| crate::link::has_action(resource, a));
                     given.map(move |a| pair(&resource.name, a.clone()))
                 };
-                self.covered(glob).flat_map(on).collect()
+                self.covered(&condition.resource).flat_map(on).collect()
             }
         }
+    }
+}
+
+fn selects(pattern: &Pattern, resource: &Resource) -> bool {
+    match pattern {
+        Pattern::Exact(name) => *name == resource.name,
+        Pattern::Glob(glob) => glob::matches(glob, resource.name.as_str()),
+        Pattern::Labels(selector) => selector.labels.iter().all(|(key, value)| resource.labels.get(key) == Some(value)),
     }
 }

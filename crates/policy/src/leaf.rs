@@ -1,12 +1,14 @@
 //! Single values: what each may be, and reading them once they were checked.
 
 use crate::glob;
-use crate::language::Shape;
+use crate::language::{Compound, Shape, Word};
 use crate::model::Principal;
 use crate::nearest::nearest;
 use crate::node::{Looks, Node, Scalar, Value};
 use crate::problem::Problems;
-use crate::shape::{Site, not_yet, shown};
+use crate::shape::{Site, shown};
+use crate::words;
+use crate::workload;
 use curfew_domain::time::NotALength;
 use curfew_domain::{Email, GroupName, ResourceName, RoleName, Seconds, limits};
 
@@ -19,42 +21,65 @@ pub(crate) fn check(node: &Node, shape: &Shape, site: Site<'_>, out: &mut Proble
         Shape::Boolean => check_boolean(node, scalar, site, out),
         Shape::Integer(low, high) => check_integer(node, scalar, (*low, *high), site, out),
         Shape::Duration => check_duration(node, scalar, site, out),
+        Shape::Scalar => words::check_scalar(node, scalar, site, out),
         Shape::Text
         | Shape::Name(_)
         | Shape::ResourceName
-        | Shape::ResourcePattern
         | Shape::Connector
+        | Shape::Member
         | Shape::Principal
+        | Shape::Receiver
+        | Shape::Word(_)
         | Shape::Reference
         | Shape::Regex
         | Shape::Choice(_) => check_text(node, scalar, shape, site, out),
-        Shape::Settings
-        | Shape::Requesters
-        | Shape::DurationRule
-        | Shape::Approval
-        | Shape::List(..)
-        | Shape::Map(..)
-        | Shape::Record(_) => site.wrong_kind(out, node, due(shape)),
+        Shape::Settings | Shape::Compound(_) | Shape::List(..) | Shape::Map(..) | Shape::Record(_) => {
+            site.wrong_kind(out, node, due(shape))
+        }
     }
 }
 
-fn due(shape: &Shape) -> &'static str {
+/// What should stand there, for a person.
+pub(crate) fn due(shape: &Shape) -> &'static str {
     match shape {
         Shape::Boolean => "true or false",
         Shape::Integer(..) => "a whole number",
-        Shape::Duration | Shape::DurationRule => "a duration such as 2h",
-        Shape::Principal => "an e-mail address or group:NAME",
+        Shape::Duration => "a duration such as 2h",
+        Shape::Member => "an e-mail address or group:NAME",
+        Shape::Principal => "an e-mail address, group:NAME or oncall:NAME",
+        Shape::Receiver => "`pipeline`, `actor`, an e-mail address or group:NAME",
+        Shape::Scalar => "a text, a number or a boolean",
+        Shape::Word(Word::Email) => "an e-mail address",
+        Shape::Word(Word::Clock(_)) => "an hour such as \"09:00\"",
+        Shape::Word(Word::Time) => "a time such as 2026-03-02T10:00:00+01:00",
+        Shape::Word(
+            Word::AccountNumber
+            | Word::Expression
+            | Word::Zone
+            | Word::Cidr
+            | Word::Address
+            | Word::Destination
+            | Word::PathGlob,
+        ) => "a text",
         Shape::Text
         | Shape::Name(_)
         | Shape::ResourceName
-        | Shape::ResourcePattern
         | Shape::Connector
         | Shape::Reference
         | Shape::Regex
         | Shape::Choice(_) => "a text",
-        Shape::Requesters | Shape::List(..) => "a list",
-        Shape::Approval => "`automatic`",
-        Shape::Settings | Shape::Map(..) | Shape::Record(_) => "a mapping",
+        Shape::Compound(Compound::ResourcePattern) => "a text, or a mapping with `labels`",
+        Shape::Compound(Compound::Requesters) => "`anyone`, or a list of persons, groups and workloads",
+        Shape::Compound(Compound::Claim) => "a text or a list of texts",
+        Shape::Compound(Compound::Days) => "days such as mon-fri, or a list of such",
+        Shape::Compound(Compound::MfaFact) => "true, false or {age: 20m}",
+        Shape::Compound(Compound::Expect) => "an outcome or a mapping",
+        Shape::Compound(Compound::Approval) => "`automatic`, the name of a chain, or a mapping with `stages`",
+        Shape::List(..) => "a list",
+        Shape::Compound(Compound::DurationRule) => "a duration such as 2h, or a mapping with min, default and max",
+        Shape::Settings | Shape::Compound(Compound::Trigger | Compound::Claims) | Shape::Map(..) | Shape::Record(_) => {
+            "a mapping"
+        }
     }
 }
 
@@ -71,10 +96,13 @@ fn check_text(node: &Node, scalar: &Scalar, shape: &Shape, site: Site<'_>, out: 
                 site.refuse(out, node.at(), "name", format!("`{}` is not a {}: {}", shown(text), e.kind, e.rule), hint);
             }
         }
-        Shape::ResourcePattern => check_pattern(node, text, site, out),
-        Shape::Principal => check_principal(node, text, site, out),
+        Shape::Member => check_principal(node, text, Whom::Member, site, out),
+        Shape::Principal => check_principal(node, text, Whom::Anybody, site, out),
+        Shape::Receiver if matches!(text, "pipeline" | "actor") => {}
+        Shape::Receiver => check_principal(node, text, Whom::Member, site, out),
         Shape::Reference => check_reference(node, text, site, out),
         Shape::Choice(words) => check_choice(node, text, words, site, out),
+        Shape::Word(word) => words::check(node, text, *word, site, out),
         // A pattern is compiled where it is kept, once however many roles share it: see `draft`.
         Shape::Regex
         | Shape::Text
@@ -82,14 +110,22 @@ fn check_text(node: &Node, scalar: &Scalar, shape: &Shape, site: Site<'_>, out: 
         | Shape::Boolean
         | Shape::Integer(..)
         | Shape::Duration
+        | Shape::Scalar
+        | Shape::Compound(_)
         | Shape::Settings
-        | Shape::Requesters
-        | Shape::DurationRule
-        | Shape::Approval
         | Shape::List(..)
         | Shape::Map(..)
         | Shape::Record(_) => {}
     }
+}
+
+/// Who can stand in a place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Whom {
+    /// Persons and groups.
+    Member,
+    /// Whoever is on call, too.
+    Anybody,
 }
 
 /// Refuses what some reader would take for something other than text.
@@ -119,7 +155,11 @@ fn check_name(node: &Node, text: &str, kind: &str, site: Site<'_>, out: &mut Pro
     }
 }
 
-fn check_pattern(node: &Node, text: &str, site: Site<'_>, out: &mut Problems) {
+pub(crate) fn check_pattern(node: &Node, scalar: &Scalar, site: Site<'_>, out: &mut Problems) {
+    if !is_text(node, scalar, site, out) {
+        return;
+    }
+    let text = scalar.text.as_str();
     if text.is_empty() {
         return site.refuse(
             out,
@@ -140,12 +180,26 @@ fn check_pattern(node: &Node, text: &str, site: Site<'_>, out: &mut Problems) {
     }
 }
 
-fn check_principal(node: &Node, text: &str, site: Site<'_>, out: &mut Problems) {
-    let Err(why) = parse_principal(text) else { return };
+fn check_principal(node: &Node, text: &str, whom: Whom, site: Site<'_>, out: &mut Problems) {
+    let why = match (parse_principal(text), whom) {
+        (Ok(Principal::OnCall(_)), Whom::Member) => NotAPrincipal::NoOnCallHere,
+        (Ok(_), _) => return,
+        (Err(why), _) => why,
+    };
     let text = shown(text);
-    let hint = "write an e-mail address, user:EMAIL or group:NAME";
+    let hint = match whom {
+        Whom::Member => "write an e-mail address, user:EMAIL or group:NAME",
+        Whom::Anybody => "write an e-mail address, user:EMAIL, group:NAME or oncall:NAME",
+    };
     match why {
-        NotAPrincipal::OnCall => not_yet(node.at(), "`oncall:`", site, out),
+        NotAPrincipal::NoOnCallHere => {
+            let message = format!("`{text}` cannot stand in `{}`: who is on call changes by the hour", site.what);
+            site.refuse(out, node.at(), "principal", message, hint);
+        }
+        NotAPrincipal::OnCall => {
+            let message = format!("`{text}` names nobody on call: 1 to 64 of a-z A-Z 0-9 . _ -");
+            site.refuse(out, node.at(), "principal", message, hint);
+        }
         NotAPrincipal::Anyone => {
             let message = format!("`anyone` cannot stand in `{}`", site.what);
             site.refuse(
@@ -274,6 +328,7 @@ fn check_duration(node: &Node, scalar: &Scalar, site: Site<'_>, out: &mut Proble
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum NotAPrincipal {
     OnCall,
+    NoOnCallHere,
     Anyone,
     Prefix,
     Word,
@@ -281,12 +336,12 @@ pub(crate) enum NotAPrincipal {
     Group,
 }
 
-/// `user:EMAIL`, `group:NAME`, or a bare e-mail.
+/// `user:EMAIL`, `group:NAME`, `oncall:NAME`, or a bare e-mail.
 pub(crate) fn parse_principal(text: &str) -> Result<Principal, NotAPrincipal> {
     match text.split_once(':') {
         Some(("user", email)) => email.parse::<Email>().map(Principal::Person).map_err(|_| NotAPrincipal::Email),
         Some(("group", name)) => GroupName::new(name).map(Principal::Group).map_err(|_| NotAPrincipal::Group),
-        Some(("oncall", _)) => Err(NotAPrincipal::OnCall),
+        Some(("oncall", name)) => GroupName::new(name).map(Principal::OnCall).map_err(|_| NotAPrincipal::OnCall),
         Some(_) => Err(NotAPrincipal::Prefix),
         None if text == "anyone" => Err(NotAPrincipal::Anyone),
         None if text.contains('@') => text.parse::<Email>().map(Principal::Person).map_err(|_| NotAPrincipal::Email),
@@ -318,4 +373,12 @@ pub(crate) fn integer(node: &Node) -> Option<u32> {
 /// A person or a group that was checked.
 pub(crate) fn principal(node: &Node) -> Option<Principal> {
     parse_principal(node.text()?).ok()
+}
+
+/// Somebody who may ask: a person, a group, whoever is on call, or a workload.
+pub(crate) fn requester(node: &Node) -> Option<Principal> {
+    match &node.value {
+        Value::Map(..) => workload::read(node).map(Principal::Workload),
+        Value::Scalar(_) | Value::List(..) | Value::Broken => principal(node),
+    }
 }

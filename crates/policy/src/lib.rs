@@ -7,6 +7,8 @@
 //! come from a Cedar policy which the text wrote down. The bytes of the files, the identity and the time are arguments.
 
 // The text: bytes, tree, and the one table of what may stand in it.
+mod address;
+mod compound;
 mod glob;
 mod ignore;
 mod language;
@@ -20,11 +22,17 @@ mod select;
 mod settings;
 mod shape;
 mod source;
+mod window;
+mod words;
+mod workload;
 
 // The set: what the text says as values, and whether the parts fit.
+mod cedar;
 mod check;
 mod directory;
 mod draft;
+mod expression;
+mod guardrail_file;
 mod inventory;
 mod link;
 mod lint;
@@ -32,14 +40,22 @@ mod model;
 mod set;
 
 // The decision.
-mod approvers;
+mod approve;
 mod ask;
 mod authorize;
 mod compile;
 mod decide;
 mod explain;
+mod facts;
 mod meaning;
+mod scene;
 mod scope;
+mod stages;
+
+// What is said of whole sets.
+mod crowd;
+mod diff;
+mod reach;
 
 // For editors.
 mod format;
@@ -48,16 +64,30 @@ mod schema;
 // From other systems.
 mod import;
 
-pub use ask::{Ask, Explanation, Judgement, NotAnApprover, Terms};
-pub use check::{Checked, Purpose, check};
+pub use address::Network;
+pub use approve::Approver;
+pub use ask::{
+    ApproversMfa, Ask, Expect, Explanation, InputValue, Judgement, NotAnApprover, Occasion, Opening, StageTerms, Terms,
+    Trial,
+};
+pub use check::{Checked, Purpose, check, check_in, environments};
+pub use diff::{AccessDiff, Change, Direction, Kind, diff};
+pub use expression::{Expression, Guardrail};
+pub use facts::{Facts, Grants, Mfa as MfaFact, OnCall, TicketState};
 pub use format::format;
+pub use glob::PathGlob;
 pub use import::{Effect, Imported, Origin, Remark, import};
 pub use model::{
-    Approval, Condition, DurationRule, Justification, Listed, Pattern, Principal, Requesters, Required, Resource, Risk,
-    Role, StageRule, TextPattern,
+    Account, Activation, Approval, BreakGlass, Budget, Bundle, Chain, Concurrency, Condition, Constraints, Cooldown,
+    Counting, DurationRule, Expressed, Extension, ExtensionApproval, Input, InputKind, Justification, Listed, Mfa,
+    Notice, OnPolicyChange, OnTimeout, Pattern, PolicyApprovers, Principal, Receiver, Requesters, Required, Resource,
+    Risk, Role, Selector, SourceIp, StageRule, TextPattern, Ticket, Trigger, Verify, Windows,
 };
 pub use problem::{Problem, Severity};
+pub use reach::{Needed, Reach, ReachStage, ReachTrigger};
 pub use schema::schema;
 pub use select::{IGNORE_FILE, Selection, select_files};
 pub use set::{DefineError, PolicySet};
 pub use source::{Place, SourceFile, Span};
+pub use window::{Days, Window};
+pub use workload::{Claims, Provider, Token, Workload};

@@ -3,7 +3,9 @@
 use crate::check::Purpose;
 use crate::draft::Draft;
 use crate::inventory::Inventory;
-use crate::model::{Approval, Condition, Listed, Pattern, Principal, Requesters, Resource, Risk, Role};
+use crate::model::{
+    Account, Approval, Condition, Listed, Pattern, Principal, Receiver, Requesters, Resource, Risk, Role, StageRule,
+};
 use crate::nearest::nearest;
 use crate::problem::Problems;
 use crate::source::Place;
@@ -13,18 +15,54 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 /// Reports everything about the draft that needs more than one place of the text to see.
 pub(crate) fn link(draft: &Draft, inventory: &Inventory, purpose: Purpose, out: &mut Problems) {
     let named = draft.unfit.iter().filter_map(|u| Some((u.name.as_ref()?.as_str(), &u.role.place)));
-    let roles = draft.roles.iter().map(|r| (r.name.as_str(), &r.place));
-    unique("role", roles.chain(named), out);
+    let roles: Vec<(&str, &Place)> = draft.roles.iter().map(|r| (r.name.as_str(), &r.place)).chain(named).collect();
+    unique("role", roles.iter().copied(), out);
     unique("resource", draft.resources.iter().map(|d| (d.resource.name.as_str(), &d.place)), out);
     let groups = draft.groups.iter().map(|g| (g.name.as_str(), &g.place));
     let idp_groups = draft.idp_groups.iter().map(|(name, place)| (name.as_str(), place));
     unique("group", groups.chain(idp_groups), out);
+    unique("chain", draft.chains.iter().map(|c| (c.name.as_str(), &c.place)), out);
+    unique("bundle", draft.bundles.iter().map(|b| (b.name.as_str(), &b.place)), out);
+    people(draft, out);
     admin_references(draft, out);
     groups_exist(draft, out);
     group_cycles(draft, out);
+    let known: BTreeMap<String, &str> = roles.iter().map(|(name, _)| (name.to_ascii_lowercase(), *name)).collect();
+    roles_exist(draft, &known, out);
     let scopes = Scopes { inventory, purpose };
     for role in all_roles(draft) {
         scopes.role(role, out);
+    }
+}
+
+/// An account belongs to one person, and a person stands in one entry.
+fn people(draft: &Draft, out: &mut Problems) {
+    let numbers = |of: fn(&Account) -> Option<&str>| draft.people.iter().filter_map(move |p| Some((of(p)?, &p.place)));
+    unique("person", numbers(|p| Some(p.email.as_str())), out);
+    unique("GitHub account", numbers(|p| p.github.as_deref()), out);
+    unique("GitLab account", numbers(|p| p.gitlab.as_deref()), out);
+}
+
+/// Bundles and tests speak of roles that there are; a bundle has no role's name.
+fn roles_exist(draft: &Draft, known: &BTreeMap<String, &str>, out: &mut Problems) {
+    for bundle in &draft.bundles {
+        if let Some(role) = known.get(&bundle.name.as_str().to_ascii_lowercase()) {
+            let message = format!("`{}` is the name of the role `{role}` already", bundle.name);
+            refuse(out, &bundle.place, "duplicate-name", message, "one asks for both by name: choose another");
+        }
+        unique("role of the bundle", bundle.roles.iter().map(|(name, place)| (name.as_str(), place)), out);
+    }
+    let bundled = draft.bundles.iter().flat_map(|b| &b.roles).map(|(name, place)| (name.as_str(), place));
+    let tested = draft.tests.iter().map(|t| (t.ask.role.as_str(), &t.role_place));
+    for (name, place) in bundled.chain(tested) {
+        if known.get(&name.to_ascii_lowercase()).is_some_and(|exact| *exact == name) {
+            continue;
+        }
+        let hint = match nearest(name, known.values().copied()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => "name a role of the set".to_owned(),
+        };
+        refuse(out, place, "unknown-role", format!("there is no role `{name}`"), hint);
     }
 }
 
@@ -76,8 +114,7 @@ fn groups_exist(draft: &Draft, out: &mut Problems) {
         .chain(draft.idp_groups.iter().map(|(n, _)| n))
         .map(GroupName::as_str)
         .collect();
-    for listed in all_lists(draft).flatten() {
-        let Principal::Group(name) = &listed.principal else { continue };
+    for (name, place) in group_names(draft) {
         if known.contains(name.as_str()) {
             continue;
         }
@@ -85,7 +122,13 @@ fn groups_exist(draft: &Draft, out: &mut Problems) {
             Some(near) => format!("did you mean group:{near}?"),
             None => "declare it in `groups`, or in `idp_groups` if it is the identity provider's".to_owned(),
         };
-        refuse(out, &listed.place, "unknown-group", format!("there is no group `{name}`"), hint);
+        refuse(out, place, "unknown-group", format!("there is no group `{name}`"), hint);
+    }
+    for (name, place) in draft.tests.iter().flat_map(|t| &t.groups) {
+        if !draft.idp_groups.iter().any(|(known, _)| known == name) {
+            let message = format!("`{name}` is none of `idp_groups`, so being in it changes nothing");
+            out.warning(&place.file, place.at(), "unknown-group", message, "static groups hold persons by address");
+        }
     }
 }
 
@@ -93,26 +136,32 @@ fn all_roles(draft: &Draft) -> impl Iterator<Item = &Role> {
     draft.roles.iter().chain(draft.unfit.iter().map(|u| &u.role))
 }
 
-fn all_lists(draft: &Draft) -> impl Iterator<Item = &Vec<Listed>> {
+/// Every group that something names, and where.
+fn group_names(draft: &Draft) -> impl Iterator<Item = (&GroupName, &Place)> {
     let roles = all_roles(draft).flat_map(|role| {
-        let requesters = match &role.requesters {
-            Requesters::Listed(list) => Some(list),
-            Requesters::Anyone(_) => None,
-        };
-        let approvers = match &role.approval {
-            Approval::Stages(stages) => stages.iter().map(|s| &s.approvers).collect(),
-            Approval::Automatic(_) => Vec::new(),
-        };
-        requesters.into_iter().chain([&role.deny]).chain(approvers)
+        let received = role.triggers.iter().flat_map(|t| &t.grant_to).filter_map(|to| match to {
+            Receiver::Named(listed) => Some(listed),
+            Receiver::Pipeline | Receiver::Actor => None,
+        });
+        role.lists().flatten().chain(received).chain(&role.owner)
     });
-    draft.groups.iter().map(|g| &g.members).chain(&draft.administrators).chain(&draft.auditors).chain(roles)
+    let groups = draft.groups.iter().flat_map(|g| &g.members);
+    let offices = draft.administrators.iter().chain(&draft.auditors).flatten();
+    let approvers = draft.policy_approvers.iter().flat_map(|p| &p.any_of);
+    let chains = draft.chains.iter().flat_map(|c| &c.chain.stages).flat_map(StageRule::lists).flatten();
+    let defaults = draft.defaults.iter().flat_map(Role::lists).flatten();
+    let all = groups.chain(offices).chain(approvers).chain(chains).chain(roles).chain(defaults);
+    all.filter_map(|listed| match &listed.principal {
+        Principal::Group(name) => Some((name, &listed.place)),
+        Principal::Person(_) | Principal::OnCall(_) | Principal::Workload(_) => None,
+    })
 }
 
 /// Takes away groups whose members are all known to end; what cannot be taken away is in a cycle or above one.
 fn group_cycles(draft: &Draft, out: &mut Problems) {
     let edges = |listed: &Listed| match &listed.principal {
         Principal::Group(name) => Some(name.clone()),
-        Principal::Person(_) => None,
+        Principal::Person(_) | Principal::OnCall(_) | Principal::Workload(_) => None,
     };
     let mut below: BTreeMap<GroupName, BTreeSet<GroupName>> =
         draft.groups.iter().map(|g| (g.name.clone(), g.members.iter().filter_map(edges).collect())).collect();
@@ -192,9 +241,15 @@ impl Scopes<'_> {
         for condition in &role.conditions {
             self.condition(condition, out);
         }
-        let open = match (&role.requesters, &role.approval) {
-            (Requesters::Anyone(_), Approval::Automatic(place)) => place,
-            (Requesters::Anyone(_), Approval::Stages(_)) | (Requesters::Listed(_), _) => return,
+        self.defined_by(role, out);
+        let unattended = match (&role.approval, &role.auto_approve_when) {
+            (Approval::Automatic(place), _) => place,
+            (Approval::Stages(_), Some(expression)) => &expression.place,
+            (Approval::Stages(_), None) => return,
+        };
+        let open = match &role.requesters {
+            Requesters::Anyone(_) => unattended,
+            Requesters::Listed(_) | Requesters::TriggersOnly => return,
         };
         if let Some(name) = self.above_low_risk(role) {
             let message = format!("anyone would get `{name}`, which is above low risk, without anybody's approval");
@@ -208,6 +263,24 @@ impl Scopes<'_> {
         }
     }
 
+    /// A resource may say which files hold roles over it.
+    fn defined_by(&self, role: &Role, out: &mut Problems) {
+        for condition in &role.conditions {
+            let covered = match &condition.resource {
+                Pattern::Exact(name) => self.inventory.resource(name).into_iter().collect::<Vec<_>>(),
+                Pattern::Glob(_) | Pattern::Labels(_) => self.inventory.covered(&condition.resource).collect(),
+            };
+            let elsewhere = |r: &&&Resource| {
+                !r.defined_by.is_empty() && !r.defined_by.iter().any(|glob| glob.matches(&condition.place.file))
+            };
+            if let Some(resource) = covered.iter().find(elsewhere) {
+                let globs: Vec<String> = resource.defined_by.iter().map(ToString::to_string).collect();
+                let message = format!("roles over `{}` may stand in {} only", resource.name, globs.join(", "));
+                refuse(out, &condition.place, "defined-by", message, "move the role there, or leave the resource out");
+            }
+        }
+    }
+
     /// A resource that the role gives and that is not declared harmless. What nothing defines is not.
     fn above_low_risk(&self, role: &Role) -> Option<String> {
         role.conditions.iter().find_map(|condition| match &condition.resource {
@@ -215,8 +288,9 @@ impl Scopes<'_> {
                 let risk = self.inventory.resource(name).map_or(Risk::default(), |r| r.risk);
                 (risk > Risk::Low).then(|| name.to_string())
             }
-            Pattern::Glob(glob) => {
-                self.inventory.covered(glob).find(|r| r.risk > Risk::Low).map(|r| r.name.to_string())
+            Pattern::Glob(_) | Pattern::Labels(_) => {
+                let mut covered = self.inventory.covered(&condition.resource);
+                covered.find(|r| r.risk > Risk::Low).map(|r| r.name.to_string())
             }
         })
     }
@@ -227,10 +301,10 @@ impl Scopes<'_> {
                 Some(resource) => self.actions(condition, &[resource], out),
                 None => self.undefined(condition, out),
             },
-            Pattern::Glob(glob) => {
-                let covered: Vec<&Resource> = self.inventory.covered(glob).collect();
+            Pattern::Glob(_) | Pattern::Labels(_) => {
+                let covered: Vec<&Resource> = self.inventory.covered(&condition.resource).collect();
                 if covered.is_empty() {
-                    let message = format!("`{glob}` matches no resource of the set");
+                    let message = format!("`{}` matches no resource of the set", condition.resource.as_str());
                     let hint = "check the spelling; `services/**` is all below `services`, not itself";
                     out.warning(&condition.place.file, condition.place.at(), "glob-matches-nothing", message, hint);
                 } else {

@@ -1,11 +1,12 @@
 //! What is allowed and yet probably not meant. Warnings only.
 
-use crate::approvers::left;
 use crate::directory::Directory;
 use crate::draft::Draft;
-use crate::model::{Approval, Principal, Requesters, Role, StageRule};
+use crate::inventory::Inventory;
+use crate::model::{Principal, Requesters, Role, StageRule};
 use crate::problem::Problems;
 use crate::source::Place;
+use crate::stages::left;
 use curfew_domain::Seconds;
 use std::collections::BTreeSet;
 
@@ -13,7 +14,7 @@ use std::collections::BTreeSet;
 const LONG: Seconds = Seconds::new(12 * 3_600);
 
 /// Reports what somebody should look at.
-pub(crate) fn lint(draft: &Draft, directory: &Directory, out: &mut Problems) {
+pub(crate) fn lint(draft: &Draft, _inventory: &Inventory, directory: &Directory, out: &mut Problems) {
     for group in draft.groups.iter().filter(|g| g.members.is_empty()) {
         warn(
             out,
@@ -48,10 +49,8 @@ fn lint_role(role: &Role, directory: &Directory, out: &mut Problems) {
             "more than 12h outlasts the day in which it was needed",
         );
     }
-    if let Approval::Stages(stages) = &role.approval {
-        for stage in stages {
-            lint_stage(role, stage, directory, out);
-        }
+    for stage in role.approval.stages() {
+        lint_stage(role, stage, directory, out);
     }
 }
 

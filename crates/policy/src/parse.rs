@@ -37,7 +37,7 @@ pub(crate) fn is_json(path: &str) -> bool {
     path.ends_with(".json")
 }
 
-fn utf8<'a>(file: &'a SourceFile, skipped: usize, out: &mut Problems) -> Option<&'a str> {
+pub(crate) fn utf8<'a>(file: &'a SourceFile, skipped: usize, out: &mut Problems) -> Option<&'a str> {
     let bytes = &file.bytes[skipped..];
     match std::str::from_utf8(bytes) {
         Ok(text) => Some(text),
@@ -51,7 +51,7 @@ fn utf8<'a>(file: &'a SourceFile, skipped: usize, out: &mut Problems) -> Option<
 }
 
 /// Where the character after this text stands.
-fn end_of(text: &str) -> Pos {
+pub(crate) fn end_of(text: &str) -> Pos {
     let line = text.matches('\n').count() + 1;
     let column = text.rsplit('\n').next().map_or(0, |l| l.chars().count()) + 1;
     Pos { line: line as u32, column: column as u32 }

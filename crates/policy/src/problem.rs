@@ -3,6 +3,7 @@
 use crate::source::{Pos, Span};
 use curfew_domain::limits;
 use serde::Serialize;
+use std::collections::HashSet;
 
 /// How bad it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -55,6 +56,8 @@ impl At {
 pub(crate) struct Problems {
     errors: Vec<Problem>,
     warnings: Vec<Problem>,
+    /// What `defaults` says wrong would otherwise be said with every role.
+    seen: HashSet<(Severity, String, u32, u32, &'static str, String)>,
 }
 
 impl Problems {
@@ -66,7 +69,7 @@ impl Problems {
         message: impl Into<String>,
         hint: impl Into<String>,
     ) {
-        push(&mut self.errors, problem(Severity::Error, file, at, code, message.into(), hint.into()));
+        self.push(problem(Severity::Error, file, at, code, message.into(), hint.into()));
     }
 
     pub(crate) fn warning(
@@ -77,14 +80,19 @@ impl Problems {
         message: impl Into<String>,
         hint: impl Into<String>,
     ) {
-        push(&mut self.warnings, problem(Severity::Warning, file, at, code, message.into(), hint.into()));
+        self.push(problem(Severity::Warning, file, at, code, message.into(), hint.into()));
     }
 
     /// One that was made elsewhere.
     pub(crate) fn push(&mut self, problem: Problem) {
-        match problem.severity {
-            Severity::Error => push(&mut self.errors, problem),
-            Severity::Warning => push(&mut self.warnings, problem),
+        let list = match problem.severity {
+            Severity::Error => &mut self.errors,
+            Severity::Warning => &mut self.warnings,
+        };
+        let (file, message) = (problem.file.clone(), problem.message.clone());
+        let key = (problem.severity, file, problem.line, problem.column, problem.code, message);
+        if list.len() < limits::POLICY_PROBLEMS && self.seen.insert(key) {
+            list.push(problem);
         }
     }
 
@@ -104,12 +112,6 @@ impl Problems {
         all.extend(self.warnings.into_iter().take(room));
         all.sort_by(|a, b| place(a).cmp(&place(b)));
         all
-    }
-}
-
-fn push(list: &mut Vec<Problem>, problem: Problem) {
-    if list.len() < limits::POLICY_PROBLEMS {
-        list.push(problem);
     }
 }
 

@@ -1,7 +1,10 @@
 //! The JSON Schema of the policy language, for editors. Made from the table that the checker reads.
 
 use crate::language::{
-    CONDITION, CONSTRAINTS, DOCUMENT, DURATION, Emptiness, JUSTIFICATION, Key, RESOURCE, ROLE, Record, Shape, Status,
+    ACCOUNTS, ACTIVATION, APPROVAL, BREAK_GLASS, BUDGET, BUNDLE, CHAIN, CONCURRENCY, CONDITION, CONSTRAINTS, Compound,
+    DEFAULTS, DOCUMENT, DURATION, EXPECT, EXTENSION, Emptiness, INPUT, JUSTIFICATION, Key, MFA, MFA_FACT, NOTIFY,
+    OUTCOMES, POLICY_APPROVERS, Presence, RESOURCE, ROLE, Record, SELECTOR, STAGE, Shape, TEST, TEST_AS, TEST_FACTS,
+    TEST_PAIRS, TEST_REQUEST, TICKET, TRIGGER, WHEN, WINDOW, WORKLOADS, Word,
 };
 use curfew_domain::limits;
 use serde_json::{Map, Value, json};
@@ -11,7 +14,13 @@ const RESOURCE_NAME: &str = "^[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)*$";
 const RESOURCE_PATTERN: &str = "^[A-Za-z0-9._*-]+(/[A-Za-z0-9._*-]+)*$";
 const DURATION_TEXT: &str = "^([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?$";
 const REFERENCE: &str = "^(env:[A-Za-z_][A-Za-z0-9_]*|file:/\\S+|openbao:[^#\\s]+#\\S+)$";
-const PRINCIPAL: &str = "^((user:)?[^@:\\s]+@[^@\\s]+|group:[A-Za-z0-9._-]{1,64})$";
+const MEMBER: &str = "^((user:)?[^@:\\s]+@[^@\\s]+|group:[A-Za-z0-9._-]{1,64})$";
+const PRINCIPAL: &str = "^((user:)?[^@:\\s]+@[^@\\s]+|(group|oncall):[A-Za-z0-9._-]{1,64})$";
+const RECEIVER: &str = "^(pipeline|actor|(user:)?[^@:\\s]+@[^@\\s]+|group:[A-Za-z0-9._-]{1,64})$";
+const EMAIL: &str = "^[^@:\\s]+@[^@\\s]+$";
+const DAYS: &str = "^(mon|tue|wed|thu|fri|sat|sun)(-(mon|tue|wed|thu|fri|sat|sun))?$";
+const CLOCK: &str = "^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$";
+const DESTINATION: &str = "^(slack:[#@][A-Za-z0-9._-]+|email:[^@:\\s]+@[^@\\s]+|webhook:[A-Za-z0-9._-]{1,64})$";
 
 /// JSON Schema 2020-12 of one policy file.
 ///
@@ -32,28 +41,53 @@ pub fn schema() -> Value {
 }
 
 /// The mappings that others hold, under the names the schema gives them.
-static RECORDS: [(&str, &Record); 6] = [
+static RECORDS: [(&str, &Record); 33] = [
+    ("policy_approvers", &POLICY_APPROVERS),
+    ("person", &ACCOUNTS),
     ("resource", &RESOURCE),
+    ("defaults", &DEFAULTS),
+    ("chain", &CHAIN),
     ("role", &ROLE),
     ("condition", &CONDITION),
+    ("selector", &SELECTOR),
+    ("trigger", &TRIGGER),
     ("duration", &DURATION),
+    ("approval", &APPROVAL),
+    ("stage", &STAGE),
     ("constraints", &CONSTRAINTS),
     ("justification", &JUSTIFICATION),
+    ("ticket", &TICKET),
+    ("window", &WINDOW),
+    ("mfa", &MFA),
+    ("concurrency", &CONCURRENCY),
+    ("input", &INPUT),
+    ("when", &WHEN),
+    ("budget", &BUDGET),
+    ("extension", &EXTENSION),
+    ("activation", &ACTIVATION),
+    ("break_glass", &BREAK_GLASS),
+    ("notify", &NOTIFY),
+    ("bundle", &BUNDLE),
+    ("test", &TEST),
+    ("test_as", &TEST_AS),
+    ("test_request", &TEST_REQUEST),
+    ("test_pairs", &TEST_PAIRS),
+    ("test_facts", &TEST_FACTS),
+    ("mfa_fact", &MFA_FACT),
+    ("expect", &EXPECT),
 ];
 
 fn record(record: &Record) -> Value {
     let mut properties = Map::new();
     let mut required = Vec::new();
     for key in record.keys {
-        if let Some(mut value) = value_of(key) {
-            if let Value::Object(map) = &mut value {
-                map.insert("description".to_owned(), json!(key.doc));
-            }
-            properties.insert(key.name.to_owned(), value);
-        }
-        if matches!(key.status, Status::Required(_)) {
+        properties.insert(key.name.to_owned(), described(key));
+        if key.presence == Presence::Required {
             required.push(key.name);
         }
+    }
+    if std::ptr::eq(record, &TRIGGER) {
+        properties.extend(providers());
     }
     let mut schema = json!({"type": "object", "properties": properties, "additionalProperties": false});
     if let Value::Object(map) = &mut schema {
@@ -61,19 +95,34 @@ fn record(record: &Record) -> Value {
             map.insert("required".to_owned(), json!(required));
         }
         if std::ptr::eq(record, &ROLE) {
-            // Exactly one of the two says who approves.
-            map.insert("oneOf".to_owned(), json!([{"required": ["approvers"]}, {"required": ["approval"]}]));
+            // At most one of the two says who approves: `defaults` may say it.
+            map.insert("not".to_owned(), json!({"required": ["approvers", "approval"]}));
+        }
+        if std::ptr::eq(record, &STAGE) {
+            map.insert("oneOf".to_owned(), json!([{"required": ["any_of"]}, {"required": ["all_of"]}]));
         }
     }
     schema
 }
 
-/// What may stand under a key; nothing for one that this version does not have.
-fn value_of(key: &Key) -> Option<Value> {
-    match key.status {
-        Status::Required(shape) | Status::Optional(shape) => Some(value(&shape)),
-        Status::Later => None,
+fn described(key: &Key) -> Value {
+    let mut value = value(&key.shape);
+    if let Value::Object(map) = &mut value {
+        map.insert("description".to_owned(), json!(key.doc));
     }
+    value
+}
+
+/// What can be said of a workload, under each provider's key.
+fn providers() -> Map<String, Value> {
+    let one = |(word, rules): &(&str, &'static Record)| {
+        let mut value = record(rules);
+        if let Value::Object(map) = &mut value {
+            map.insert("description".to_owned(), json!("What its token has to say."));
+        }
+        ((*word).to_owned(), value)
+    };
+    WORKLOADS.iter().map(one).collect()
 }
 
 fn value(shape: &Shape) -> Value {
@@ -84,19 +133,15 @@ fn value(shape: &Shape) -> Value {
         Shape::ResourceName => {
             json!({"type": "string", "pattern": RESOURCE_NAME, "maxLength": limits::RESOURCE_NAME_BYTES})
         }
-        Shape::ResourcePattern => {
-            json!({"type": "string", "pattern": RESOURCE_PATTERN, "maxLength": limits::RESOURCE_NAME_BYTES})
-        }
         Shape::Settings => json!({"type": "object"}),
+        Shape::Member => json!({"type": "string", "pattern": MEMBER}),
         Shape::Principal => json!({"type": "string", "pattern": PRINCIPAL}),
-        Shape::Requesters => {
-            let list = json!({"type": "array", "minItems": 1, "items": value(&Shape::Principal)});
-            json!({"oneOf": [{"const": "anyone"}, list]})
-        }
+        Shape::Receiver => json!({"type": "string", "pattern": RECEIVER}),
         Shape::Duration => json!({"type": "string", "pattern": DURATION_TEXT, "minLength": 2}),
-        Shape::DurationRule => json!({"oneOf": [value(&Shape::Duration), reference(&DURATION)]}),
-        Shape::Approval => json!({"const": "automatic"}),
         Shape::Reference => json!({"type": "string", "pattern": REFERENCE}),
+        Shape::Word(word) => word_value(*word),
+        Shape::Compound(form) => compound_value(*form),
+        Shape::Scalar => json!({"type": ["string", "integer", "boolean"]}),
         Shape::Boolean => json!({"type": "boolean"}),
         Shape::Integer(low, high) => json!({"type": "integer", "minimum": low, "maximum": high}),
         Shape::Choice(words) => json!({"enum": words}),
@@ -106,6 +151,47 @@ fn value(shape: &Shape) -> Value {
             json!({"type": "object", "propertyNames": value(key), "additionalProperties": value(item)})
         }
         Shape::Record(inner) => reference(inner),
+    }
+}
+
+fn word_value(word: Word) -> Value {
+    match word {
+        Word::Email => json!({"type": "string", "pattern": EMAIL}),
+        Word::AccountNumber => json!({"type": "string", "pattern": "^[0-9]{1,20}$"}),
+        Word::Expression => json!({"type": "string", "minLength": 1, "maxLength": limits::CEDAR_BYTES}),
+        Word::Clock(_) => json!({"type": "string", "pattern": CLOCK}),
+        Word::Zone | Word::Cidr | Word::Address | Word::PathGlob => json!({"type": "string", "minLength": 1}),
+        Word::Time => json!({"type": "string", "format": "date-time"}),
+        Word::Destination => json!({"type": "string", "pattern": DESTINATION}),
+    }
+}
+
+fn compound_value(form: Compound) -> Value {
+    match form {
+        Compound::ResourcePattern => {
+            let name = json!({"type": "string", "pattern": RESOURCE_PATTERN, "maxLength": limits::RESOURCE_NAME_BYTES});
+            json!({"oneOf": [name, reference(&SELECTOR)]})
+        }
+        Compound::Requesters => {
+            let workload = json!({"type": "object", "properties": providers(), "additionalProperties": false, "minProperties": 1, "maxProperties": 1});
+            let entry = json!({"oneOf": [value(&Shape::Principal), workload]});
+            json!({"oneOf": [{"const": "anyone"}, {"type": "array", "minItems": 1, "items": entry}]})
+        }
+        Compound::Trigger => reference(&TRIGGER),
+        Compound::Claim => {
+            json!({"oneOf": [{"type": "string"}, {"type": "array", "minItems": 1, "items": {"type": "string"}}]})
+        }
+        Compound::Claims => {
+            json!({"type": "object", "minProperties": 1, "additionalProperties": compound_value(Compound::Claim)})
+        }
+        Compound::Days => {
+            let day = json!({"type": "string", "pattern": DAYS});
+            json!({"oneOf": [day, {"type": "array", "minItems": 1, "items": day}]})
+        }
+        Compound::DurationRule => json!({"oneOf": [value(&Shape::Duration), reference(&DURATION)]}),
+        Compound::Approval => json!({"oneOf": [{"type": "string", "pattern": NAME}, reference(&APPROVAL)]}),
+        Compound::MfaFact => json!({"oneOf": [{"type": "boolean"}, reference(&MFA_FACT)]}),
+        Compound::Expect => json!({"oneOf": [{"enum": OUTCOMES}, reference(&EXPECT)]}),
     }
 }
 
@@ -135,8 +221,10 @@ mod tests {
         for (object, record) in pairs(&schema) {
             let mut in_schema: Vec<&str> =
                 object["properties"].as_object().expect("properties").keys().map(String::as_str).collect();
-            let mut in_table: Vec<&str> =
-                record.keys.iter().filter(|k| !matches!(k.status, Status::Later)).map(|k| k.name).collect();
+            let mut in_table: Vec<&str> = record.keys.iter().map(|k| k.name).collect();
+            if std::ptr::eq(record, &TRIGGER) {
+                in_table.extend(WORKLOADS.iter().map(|(word, _)| *word));
+            }
             in_schema.sort_unstable();
             in_table.sort_unstable();
             assert_eq!(in_schema, in_table, "{}", record.what);
@@ -147,32 +235,55 @@ mod tests {
     }
 
     /// A file that puts one key into one kind of mapping, and nothing else.
-    fn document_with(record: &Record, key: &str) -> String {
+    fn document_with(name: &str, key: &str) -> String {
         let entry = format!("{{{key}: []}}");
-        match record.what {
-            "a policy file" => format!("{key}: []"),
-            "a resource" => format!("resources: [{entry}]"),
-            "a role" => format!("roles: [{entry}]"),
-            "a condition" => format!("roles: [{{conditions: [{entry}]}}]"),
-            "a duration" => format!("roles: [{{duration: {entry}}}]"),
-            "`constraints`" => format!("roles: [{{constraints: {entry}}}]"),
-            _ => format!("roles: [{{constraints: {{justification: {entry}}}}}]"),
+        let role = |inside: String| format!("roles: [{{{inside}}}]");
+        let constraint = |inside: String| role(format!("constraints: {{{inside}}}"));
+        let test = |inside: String| format!("tests: [{{{inside}}}]");
+        match name {
+            "" => format!("{key}: []"),
+            "policy_approvers" => format!("policy_approvers: [{entry}]"),
+            "person" => format!("people: [{entry}]"),
+            "resource" => format!("resources: [{entry}]"),
+            "defaults" => format!("defaults: {entry}"),
+            "chain" => format!("approvals: [{entry}]"),
+            "role" => format!("roles: [{entry}]"),
+            "condition" => role(format!("conditions: [{entry}]")),
+            "selector" => role(format!("conditions: [{{resource: {entry}}}]")),
+            "trigger" => role(format!("triggers: [{entry}]")),
+            "duration" => role(format!("duration: {entry}")),
+            "approval" => role(format!("approval: {entry}")),
+            "stage" => role(format!("approval: {{stages: [{entry}]}}")),
+            "constraints" => role(format!("constraints: {entry}")),
+            "window" => constraint(format!("windows: [{entry}]")),
+            "input" => constraint(format!("inputs: [{entry}]")),
+            "when" => constraint(format!("when: [{entry}]")),
+            "justification" | "ticket" | "mfa" | "concurrency" | "budget" => constraint(format!("{name}: {entry}")),
+            "notify" => role(format!("notify: [{entry}]")),
+            "extension" | "activation" | "break_glass" => role(format!("{name}: {entry}")),
+            "bundle" => format!("bundles: [{entry}]"),
+            "test" => format!("tests: [{entry}]"),
+            "test_as" => test(format!("as: {entry}")),
+            "test_request" => test(format!("request: {entry}")),
+            "test_pairs" => test(format!("request: {{scope: [{entry}]}}")),
+            "test_facts" => test(format!("facts: {entry}")),
+            "mfa_fact" => test(format!("facts: {{mfa: {entry}}}")),
+            "expect" => test(format!("expect: {entry}")),
+            other => panic!("nothing holds {other}"),
         }
     }
 
     #[test]
     fn the_reader_knows_exactly_the_keys_of_the_schema() {
         let schema = schema();
-        for (object, record) in pairs(&schema) {
+        let named = RECORDS.iter().map(|(name, record)| (*name, &schema["$defs"][name], *record));
+        for (name, object, record) in std::iter::once(("", &schema, &DOCUMENT)).chain(named) {
             for key in record.keys.iter().map(|k| k.name).chain(["nonsense"]) {
-                let bytes = document_with(record, key).into_bytes();
+                let bytes = document_with(name, key).into_bytes();
                 let checked = check(&[SourceFile { path: "p.yaml".to_owned(), bytes }], &[], Purpose::Check);
                 let codes: Vec<&str> = checked.problems.iter().map(|p| p.code).collect();
                 let in_schema = object["properties"].get(key).is_some();
-                let in_reader = !codes.contains(&"unknown-key") && !codes.contains(&"not-yet");
-                assert_eq!(in_schema, in_reader, "{} {key}: {codes:?}", record.what);
-                let in_table = record.key(key).is_some();
-                assert_eq!(codes.contains(&"unknown-key"), !in_table, "{} {key}: {codes:?}", record.what);
+                assert_eq!(in_schema, !codes.contains(&"unknown-key"), "{name} {key}: {codes:?}");
             }
         }
     }
@@ -183,8 +294,7 @@ mod tests {
         let mut open = vec![&DOCUMENT];
         while let Some(record) = open.pop() {
             for key in record.keys {
-                let (Status::Required(shape) | Status::Optional(shape)) = key.status else { continue };
-                let (Shape::Record(inner) | Shape::List(_, &Shape::Record(inner))) = shape else { continue };
+                let (Shape::Record(inner) | Shape::List(_, &Shape::Record(inner))) = key.shape else { continue };
                 assert!(RECORDS.iter().any(|(_, r)| std::ptr::eq(*r, inner)), "{}", inner.what);
                 open.push(inner);
             }

@@ -1,7 +1,7 @@
 //! Which files of a folder belong to the policy set.
 
 use crate::ignore::Ignore;
-use crate::problem::{At, Problem, Severity};
+use crate::problem::{Problem, Severity};
 
 /// The name of the file that lists what does not belong to the set.
 pub const IGNORE_FILE: &str = ".curfewignore";
@@ -66,26 +66,38 @@ fn guardrail_ignored(path: &str, line: u32) -> Problem {
     )
 }
 
-/// A file that the language has and this version does not: an error, never silently left out.
-pub(crate) fn not_in_this_version(path: &str) -> Option<Problem> {
-    let what = if path.ends_with(".cedar") {
-        "a guardrail"
-    } else if [".test.yaml", ".test.yml", ".test.json"].iter().any(|ending| path.ends_with(ending)) {
-        "a file of tests"
-    } else if path.starts_with("environments/") {
-        "an environment"
-    } else {
-        return None;
+/// What a file of the set may hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind<'p> {
+    /// Anything of the language.
+    Policy,
+    /// Tests only.
+    Tests,
+    /// What the environment of this name changes.
+    Overlay(&'p str),
+    /// Cedar.
+    Guardrails,
+    /// Nothing: it stands among environments and is none.
+    Misplaced,
+}
+
+/// By its name, what a file may hold.
+pub(crate) fn kind(path: &str) -> Kind<'_> {
+    let name = path.rsplit('/').next().unwrap_or(path);
+    if name.ends_with(".cedar") {
+        return Kind::Guardrails;
+    }
+    let Some(stem) = [".yaml", ".yml", ".json"].iter().find_map(|ending| name.strip_suffix(ending)) else {
+        return Kind::Policy;
     };
-    let message = format!("{what} is part of the policy language, but this version of Curfew does not have it yet");
-    let At { pos, .. } = At::FILE;
-    Some(problem(
-        "not-yet",
-        path,
-        pos.line,
-        message,
-        "move the file out of the folder, or wait for a version that has it",
-    ))
+    if stem.ends_with(".test") {
+        return Kind::Tests;
+    }
+    match path.strip_prefix("environments/") {
+        None => Kind::Policy,
+        Some(rest) if rest == name && curfew_domain::RoleName::new(stem).is_ok() => Kind::Overlay(stem),
+        Some(_) => Kind::Misplaced,
+    }
 }
 
 #[cfg(test)]
@@ -122,12 +134,23 @@ mod tests {
     }
 
     #[test]
-    fn what_this_version_lacks_is_said() {
-        for path in ["x.test.yaml", "environments/prod.yaml", "deep/er/g.cedar"] {
-            assert_eq!(not_in_this_version(path).map(|p| p.code), Some("not-yet"), "{path}");
-        }
-        for path in ["test.yaml", "x/environments/prod.yaml", "cedar.yaml"] {
-            assert_eq!(not_in_this_version(path), None, "{path}");
+    fn names_say_what_a_file_may_hold() {
+        for (path, is) in [
+            ("a.yaml", Kind::Policy),
+            ("test.yaml", Kind::Policy),
+            ("cedar.yaml", Kind::Policy),
+            ("x/environments/prod.yaml", Kind::Policy),
+            ("x.test.yaml", Kind::Tests),
+            ("x/y.test.json", Kind::Tests),
+            ("environments/x.test.yml", Kind::Tests),
+            ("environments/prod.yaml", Kind::Overlay("prod")),
+            ("environments/eu.prod.json", Kind::Overlay("eu.prod")),
+            ("environments/prod/a.yaml", Kind::Misplaced),
+            ("environments/a b.yaml", Kind::Misplaced),
+            ("deep/er/g.cedar", Kind::Guardrails),
+            ("environments/g.cedar", Kind::Guardrails),
+        ] {
+            assert_eq!(kind(path), is, "{path}");
         }
     }
 }

@@ -1,13 +1,17 @@
 //! A policy set without errors, and the questions it answers.
 
-use crate::ask::NotAnApprover;
+use crate::ask::{InputValue, Trial};
 use crate::authorize::{Asker, ReasonFacts};
-use crate::compile::{Compiled, Office, Rule};
+use crate::compile::{Compiled, Office};
 use crate::directory::Directory;
-use crate::draft::Draft;
+use crate::draft::{Draft, Group};
+use crate::expression::Guardrail;
 use crate::inventory::Inventory;
-use crate::model::{Approval, Pattern, Principal, Requesters, Resource, Role};
-use curfew_domain::{ActionName, Identity, ResourceName, RoleName, Subject};
+use crate::model::{
+    Account, Bundle, InputKind, Listed, Pattern, PolicyApprovers, Principal, Requesters, Resource, Role,
+};
+use crate::workload::Provider;
+use curfew_domain::{ActionName, Email, GroupName, Identity, ResourceName, RoleName};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, OnceLock};
 
@@ -24,8 +28,28 @@ pub struct PolicySet {
     open_to_anyone: Vec<usize>,
     inventory: Inventory,
     directory: Directory,
-    administrators: Option<Office>,
-    auditors: Option<Office>,
+    administrators: Option<(Vec<Listed>, Office)>,
+    auditors: Option<(Vec<Listed>, Office)>,
+    guardrails: Guardrails,
+    rest: Arc<Rest>,
+}
+
+/// The guardrails, and all of them as one Cedar set. Their numbers are their ids in it.
+#[derive(Debug, Clone, Default)]
+struct Guardrails {
+    all: Arc<[Guardrail]>,
+    policies: Arc<cedar_policy::PolicySet>,
+}
+
+/// What a set says that no decision looks for.
+#[derive(Debug, Default)]
+struct Rest {
+    groups: Vec<Group>,
+    idp_groups: Vec<GroupName>,
+    people: Vec<Account>,
+    bundles: Vec<Bundle>,
+    policy_approvers: Vec<PolicyApprovers>,
+    tests: Vec<Trial>,
 }
 
 /// Why a resource could not be defined from outside the policy.
@@ -57,6 +81,7 @@ impl PolicySet {
         for (i, role) in draft.roles.iter().enumerate() {
             match &role.requesters {
                 Requesters::Anyone(_) => open_to_anyone.push(i),
+                Requesters::TriggersOnly => {}
                 Requesters::Listed(list) => {
                     for listed in list {
                         by_requester.entry(listed.principal.clone()).or_default().push(i);
@@ -72,8 +97,17 @@ impl PolicySet {
             open_to_anyone,
             inventory,
             directory,
-            administrators: draft.administrators.map(|list| Office::new("administrator", &list)),
-            auditors: draft.auditors.map(|list| Office::new("auditor", &list)),
+            administrators: draft.administrators.map(|list| with_office("administrator", list)),
+            auditors: draft.auditors.map(|list| with_office("auditor", list)),
+            guardrails: Guardrails::new(draft.guardrails),
+            rest: Arc::new(Rest {
+                groups: draft.groups,
+                idp_groups: draft.idp_groups.into_iter().map(|(name, _)| name).collect(),
+                people: draft.people,
+                bundles: draft.bundles,
+                policy_approvers: draft.policy_approvers,
+                tests: draft.tests,
+            }),
         }
     }
 
@@ -112,7 +146,7 @@ impl PolicySet {
     pub fn undefined_resources(&self) -> Vec<ResourceName> {
         let named = self.roles.iter().flat_map(|r| &r.conditions).filter_map(|c| match &c.resource {
             Pattern::Exact(name) => Some(name),
-            Pattern::Glob(_) => None,
+            Pattern::Glob(_) | Pattern::Labels(_) => None,
         });
         let undefined: BTreeSet<&ResourceName> = named.filter(|n| self.inventory.resource(n).is_none()).collect();
         undefined.into_iter().cloned().collect()
@@ -146,48 +180,14 @@ impl PolicySet {
         self.role(role).map(|role| self.inventory.pairs(role)).unwrap_or_default()
     }
 
-    /// Whether this person may decide this stage of a request of `requester` for the role.
-    ///
-    /// # Errors
-    /// Says why not.
-    pub fn may_approve(
-        &self,
-        role: &RoleName,
-        stage: &str,
-        who: &Identity,
-        requester: &Subject,
-    ) -> Result<(), NotAnApprover> {
-        let (rule, compiled) = self.compiled(role).ok_or_else(|| NotAnApprover::UnknownRole(role.clone()))?;
-        let stages = match &rule.approval {
-            Approval::Automatic(_) => &[][..],
-            Approval::Stages(stages) => stages,
-        };
-        let named = stages.iter().zip(&compiled.stages).find(|(s, _)| s.name == stage);
-        let (_, stage_rules) = named.ok_or_else(|| NotAnApprover::UnknownStage(stage.to_owned()))?;
-        if who.subject.is_same_as(requester) {
-            return Err(NotAnApprover::IsRequester);
-        }
-        let asker = Asker::new(who, &self.directory);
-        let free = asker.is_free_to_approve(compiled, stage_rules);
-        if !free.is_clear_yes() {
-            let by = free.because.iter().find_map(|r| if let Rule::Denied(i) = r { rule.deny.get(*i) } else { None });
-            let place = by.map_or(&rule.place, |listed| &listed.place);
-            return Err(NotAnApprover::Denied { file: place.file.to_string(), line: place.line });
-        }
-        match asker.may_approve(compiled, stage_rules).is_clear_yes() {
-            true => Ok(()),
-            false => Err(NotAnApprover::NotInStage(stage.to_owned())),
-        }
-    }
-
     /// Whether this subject may ask for the role: named by it, and on no deny list of it.
     pub fn is_eligible(&self, role: &RoleName, who: &Identity) -> bool {
-        self.number(role).is_some_and(|i| self.is_eligible_for(i, &Asker::new(who, &self.directory)))
+        self.number(role).is_some_and(|i| self.is_eligible_for(i, &Asker::new(who, &self.directory, [])))
     }
 
     /// The roles this subject may ask for, by name.
     pub fn roles_for(&self, who: &Identity) -> Vec<&Role> {
-        let asker = Asker::new(who, &self.directory);
+        let asker = Asker::new(who, &self.directory, []);
         let address = who.subject.email.clone().map(Principal::Person);
         let names = self.directory.groups_of(who).into_iter().map(Principal::Group).chain(address);
         let named = names.filter_map(|p| self.by_requester.get(&p)).flatten();
@@ -205,16 +205,16 @@ impl PolicySet {
 
     /// Whether this person is one of `administrators`.
     pub fn may_administer(&self, who: &Identity) -> bool {
-        self.holds(self.administrators.as_ref(), who)
+        self.holds(self.administrators.as_ref().map(|(_, office)| office), who)
     }
 
     /// Whether this person is one of `auditors` or `administrators`.
     pub fn may_audit(&self, who: &Identity) -> bool {
-        self.holds(self.auditors.as_ref(), who) || self.may_administer(who)
+        self.holds(self.auditors.as_ref().map(|(_, office)| office), who) || self.may_administer(who)
     }
 
     fn holds(&self, office: Option<&Office>, who: &Identity) -> bool {
-        office.is_some_and(|office| Asker::new(who, &self.directory).holds(office).is_clear_yes())
+        office.is_some_and(|office| Asker::new(who, &self.directory, []).holds(office).is_clear_yes())
     }
 
     /// Whether the policy says who administers; an empty list says nobody.
@@ -225,6 +225,84 @@ impl PolicySet {
     /// Whether the policy says who audits; an empty list says nobody.
     pub fn names_auditors(&self) -> bool {
         self.auditors.is_some()
+    }
+
+    /// Who administers; none when the policy does not say.
+    pub fn administrators(&self) -> Option<&[Listed]> {
+        self.administrators.as_ref().map(|(list, _)| list.as_slice())
+    }
+
+    /// Who audits; none when the policy does not say.
+    pub fn auditors(&self) -> Option<&[Listed]> {
+        self.auditors.as_ref().map(|(list, _)| list.as_slice())
+    }
+
+    /// The static groups with their entries, in the order of the text.
+    pub fn groups(&self) -> impl Iterator<Item = (&GroupName, &[Listed])> {
+        self.rest.groups.iter().map(|group| (&group.name, group.members.as_slice()))
+    }
+
+    /// The groups that the identity provider is expected to have.
+    pub fn idp_groups(&self) -> impl Iterator<Item = &GroupName> {
+        self.rest.idp_groups.iter()
+    }
+
+    /// Texts as the inputs of a role that they are; one that is not what its input holds stays a text.
+    pub fn typed_inputs<'t>(
+        &self,
+        role: &RoleName,
+        texts: impl IntoIterator<Item = (&'t str, &'t str)>,
+    ) -> BTreeMap<String, InputValue> {
+        let inputs = self.role(role).map(|role| role.constraints.inputs.as_slice()).unwrap_or_default();
+        let typed = |(name, text): (&str, &str)| {
+            let kind = inputs.iter().find(|input| input.name == name).map(|input| &input.kind);
+            let value = match kind {
+                Some(InputKind::Integer) => crate::words::whole_number(text).map(InputValue::Integer),
+                Some(InputKind::Boolean) => text.parse().ok().map(InputValue::Boolean),
+                Some(InputKind::Text { .. } | InputKind::Enum { .. }) | None => None,
+            };
+            (name.to_owned(), value.unwrap_or_else(|| InputValue::Text(text.to_owned())))
+        };
+        texts.into_iter().map(typed).collect()
+    }
+
+    /// Whose accounts in code hosts those are.
+    pub fn people(&self) -> &[Account] {
+        &self.rest.people
+    }
+
+    /// The person of an account in a code host.
+    pub fn person_of(&self, provider: Provider, account: &str) -> Option<&Email> {
+        let number = |person: &Account| match provider {
+            Provider::Github => person.github.as_deref() == Some(account),
+            Provider::Gitlab => person.gitlab.as_deref() == Some(account),
+            Provider::Kubernetes | Provider::Buildkite | Provider::Circleci | Provider::Oidc => false,
+        };
+        self.rest.people.iter().find(|person| number(person)).map(|person| &person.email)
+    }
+
+    /// Roles that can be asked for together.
+    pub fn bundles(&self) -> &[Bundle] {
+        &self.rest.bundles
+    }
+
+    /// Who must have signed changes of files.
+    pub fn policy_approvers(&self) -> &[PolicyApprovers] {
+        &self.rest.policy_approvers
+    }
+
+    /// The tests the policy brings.
+    pub fn tests(&self) -> &[Trial] {
+        &self.rest.tests
+    }
+
+    /// What bounds every role.
+    pub fn guardrails(&self) -> &[Guardrail] {
+        &self.guardrails.all
+    }
+
+    pub(crate) fn guardrail_policies(&self) -> &cedar_policy::PolicySet {
+        &self.guardrails.policies
     }
 
     fn number(&self, name: &RoleName) -> Option<usize> {
@@ -246,4 +324,18 @@ impl PolicySet {
     pub(crate) fn inventory(&self) -> &Inventory {
         &self.inventory
     }
+}
+
+impl Guardrails {
+    fn new(all: Vec<Guardrail>) -> Self {
+        let forbids = all.iter().map(|guardrail| guardrail.policy.clone());
+        let policies = cedar_policy::PolicySet::from_policies(forbids);
+        let policies = policies.expect("INVARIANT: every guardrail has a number of its own");
+        Self { all: all.into(), policies: Arc::new(policies) }
+    }
+}
+
+fn with_office(name: &str, list: Vec<Listed>) -> (Vec<Listed>, Office) {
+    let office = Office::new(name, &list);
+    (list, office)
 }

@@ -1,6 +1,7 @@
 //! Checks a tree against the table of the language: everything that can be said without looking elsewhere.
 
-use crate::language::{DURATION, Emptiness, Record, Shape, Status};
+use crate::compound;
+use crate::language::{Emptiness, Presence, Record, Shape};
 use crate::leaf;
 use crate::nearest::nearest;
 use crate::node::{Entry, Node, Value};
@@ -50,26 +51,18 @@ pub(crate) fn check(node: &Node, shape: &Shape, site: Site<'_>, out: &mut Proble
         Shape::Record(record) => check_record(node, record, site, out),
         Shape::List(emptiness, item) => check_list(node, *emptiness, item, site, out),
         Shape::Map(key, value) => check_map(node, key, value, site, out),
-        Shape::Requesters => check_requesters(node, site, out),
-        Shape::DurationRule => match &node.value {
-            Value::Map(..) => check_duration_rule(node, site, out),
-            Value::List(..) => {
-                site.wrong_kind(out, node, "a duration such as 2h, or a mapping with min, default and max")
-            }
-            Value::Scalar(_) | Value::Broken => leaf::check(node, &Shape::Duration, site, out),
-        },
-        Shape::Approval => check_approval(node, site, out),
-        Shape::ResourcePattern if matches!(node.value, Value::Map(..)) => {
-            not_yet(node.head(), "a selector by label", site, out);
-        }
+        Shape::Compound(form) => compound::check(node, *form, site, out),
         // Its keys are the connector's: see `settings`.
         Shape::Settings => {}
         Shape::Text
         | Shape::Name(_)
         | Shape::ResourceName
-        | Shape::ResourcePattern
         | Shape::Connector
+        | Shape::Member
         | Shape::Principal
+        | Shape::Receiver
+        | Shape::Word(_)
+        | Shape::Scalar
         | Shape::Duration
         | Shape::Reference
         | Shape::Regex
@@ -79,7 +72,7 @@ pub(crate) fn check(node: &Node, shape: &Shape, site: Site<'_>, out: &mut Proble
     }
 }
 
-fn check_record(node: &Node, record: &'static Record, site: Site<'_>, out: &mut Problems) {
+pub(crate) fn check_record(node: &Node, record: &'static Record, site: Site<'_>, out: &mut Problems) {
     let Value::Map(_, entries) = &node.value else {
         let due =
             if record.what.starts_with('`') { "a mapping".to_owned() } else { format!("a mapping ({})", record.what) };
@@ -89,7 +82,7 @@ fn check_record(node: &Node, record: &'static Record, site: Site<'_>, out: &mut 
         check_entry(entry, record, site, out);
     }
     for key in record.keys {
-        let missing = matches!(key.status, Status::Required(_)) && node.get(key.name).is_none();
+        let missing = key.presence == Presence::Required && node.get(key.name).is_none();
         if missing {
             let message = format!("{} needs `{}`", record.what, key.name);
             site.refuse(out, node.head(), "missing-key", message, key.doc);
@@ -99,19 +92,16 @@ fn check_record(node: &Node, record: &'static Record, site: Site<'_>, out: &mut 
 
 fn check_entry(entry: &Entry, record: &'static Record, site: Site<'_>, out: &mut Problems) {
     let Some(name) = entry.key.text() else { return };
-    match record.key(name).map(|k| (k.name, k.status)) {
-        Some((name, Status::Required(shape) | Status::Optional(shape))) => {
-            check(&entry.value, &shape, site.named(name), out)
-        }
-        Some((name, Status::Later)) => not_yet(entry.key.at(), &format!("`{name}`"), site, out),
+    match record.key(name) {
+        Some(key) => check(&entry.value, &key.shape, site.named(key.name), out),
         None => unknown_key(entry, record, site, out),
     }
 }
 
 fn unknown_key(entry: &Entry, record: &Record, site: Site<'_>, out: &mut Problems) {
     let name = entry.key.text().unwrap_or_default();
-    let known = || record.keys.iter().filter(|k| !matches!(k.status, Status::Later)).map(|k| k.name);
-    let hint = match nearest(name, record.keys.iter().map(|k| k.name)) {
+    let known = || record.keys.iter().map(|k| k.name);
+    let hint = match nearest(name, known()) {
         Some(near) => format!("did you mean `{near}`?"),
         None => format!("it can have: {}", known().collect::<Vec<_>>().join(", ")),
     };
@@ -119,13 +109,7 @@ fn unknown_key(entry: &Entry, record: &Record, site: Site<'_>, out: &mut Problem
     site.refuse(out, entry.key.at(), "unknown-key", message, hint);
 }
 
-/// Belongs to the language, but not to this version: said aloud, never silently accepted.
-pub(crate) fn not_yet(at: At, what: &str, site: Site<'_>, out: &mut Problems) {
-    let message = format!("{what} is part of the policy language, but this version of Curfew does not have it yet");
-    site.refuse(out, at, "not-yet", message, "remove it, or wait for a version that has it");
-}
-
-fn check_list(node: &Node, emptiness: Emptiness, item: &Shape, site: Site<'_>, out: &mut Problems) {
+pub(crate) fn check_list(node: &Node, emptiness: Emptiness, item: &Shape, site: Site<'_>, out: &mut Problems) {
     let Value::List(_, items) = &node.value else {
         return site.wrong_kind(out, node, "a list");
     };
@@ -145,65 +129,6 @@ fn check_map(node: &Node, key: &Shape, value: &Shape, site: Site<'_>, out: &mut 
     for entry in entries {
         check(&entry.key, key, site, out);
         check(&entry.value, value, site.named(entry.key.text().unwrap_or(site.what)), out);
-    }
-}
-
-fn check_requesters(node: &Node, site: Site<'_>, out: &mut Problems) {
-    match &node.value {
-        Value::Scalar(s) if s.text == "anyone" => {}
-        Value::List(_, items) => {
-            let (machines, others): (Vec<&Node>, Vec<&Node>) =
-                items.iter().partition(|n| matches!(n.value, Value::Map(..)));
-            for machine in machines {
-                not_yet(machine.head(), "a workload among `requesters`", site, out);
-            }
-            if items.is_empty() {
-                check_list(node, Emptiness::Refused, &Shape::Principal, site, out);
-            }
-            for other in others {
-                check(other, &Shape::Principal, site, out);
-            }
-        }
-        Value::Scalar(_) | Value::Map(..) | Value::Broken => {
-            site.wrong_kind(out, node, "`anyone` or a list of persons and groups")
-        }
-    }
-}
-
-fn check_duration_rule(node: &Node, site: Site<'_>, out: &mut Problems) {
-    check_record(node, &DURATION, site, out);
-    let length = |key| node.get(key).and_then(leaf::duration);
-    let Some(max) = length("max") else { return };
-    let bounds = [
-        ("min", length("min"), "default", length("default")),
-        ("default", length("default"), "max", Some(max)),
-        ("min", length("min"), "max", Some(max)),
-    ];
-    for (low, small, high, great) in bounds {
-        if let (Some(small), Some(great), Some(at)) = (small, great, node.get(low).map(Node::at))
-            && small > great
-        {
-            let message = format!("`{low}` ({small}) is longer than `{high}` ({great})");
-            site.refuse(out, at, "duration-order", message, "min <= default <= max");
-            return;
-        }
-    }
-}
-
-fn check_approval(node: &Node, site: Site<'_>, out: &mut Problems) {
-    match &node.value {
-        Value::Map(..) => not_yet(node.head(), "`approval` with stages", site, out),
-        Value::Scalar(s) if s.text == "automatic" => {}
-        Value::Scalar(s) if nearest(&s.text, ["automatic"]).is_some() => {
-            let message = format!("`{}` is no kind of approval", shown(&s.text));
-            site.refuse(out, node.at(), "approval", message, "did you mean `automatic`?");
-        }
-        Value::Scalar(s) if matches!(s.text.as_str(), "none" | "auto" | "never" | "") => {
-            let message = format!("`{}` is no kind of approval", s.text);
-            site.refuse(out, node.at(), "approval", message, "to let nobody approve, write `approval: automatic`");
-        }
-        Value::Scalar(_) => not_yet(node.at(), "a named chain as `approval`", site, out),
-        Value::List(..) | Value::Broken => site.wrong_kind(out, node, "`automatic`"),
     }
 }
 

@@ -310,6 +310,7 @@ fn a_development_server_can_define_what_nothing_defines() {
         risk: Risk::Medium,
         admin: None,
         settings: serde_json::json!({}),
+        defined_by: Vec::new(),
         file: String::new(),
         line: 0,
     };

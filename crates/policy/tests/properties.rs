@@ -160,6 +160,7 @@ impl Naive<'_> {
                 Some(members) => members.iter().any(|m| self.is_member(who, &parse(m))),
                 None => who.groups.contains(name),
             },
+            Principal::OnCall(_) | Principal::Workload(_) => false,
         }
     }
 
@@ -177,6 +178,7 @@ impl Naive<'_> {
         let eligible = match &role.requesters {
             Requesters::Anyone(_) => who.subject.kind == curfew_domain::SubjectKind::Person,
             Requesters::Listed(list) => self.holds(who, list),
+            Requesters::TriggersOnly => false,
         };
         if !eligible {
             codes.push(ReasonCode::Eligibility);
@@ -189,8 +191,8 @@ impl Naive<'_> {
             codes.push(ReasonCode::Duration);
         }
         codes.extend(std::iter::repeat_n(ReasonCode::Justification, broken_rules(role, &ask.reason)));
-        if let Approval::Stages(stages) = &role.approval {
-            let left = stages.iter().all(|s| self.somebody_is_left(role, &s.approvers, who));
+        if let Approval::Stages(chain) = &role.approval {
+            let left = chain.stages.iter().all(|s| self.somebody_is_left(role, &s.approvers, who));
             if !left {
                 codes.push(ReasonCode::Approvable);
             }
@@ -214,7 +216,7 @@ fn parse(text: &str) -> Principal {
 }
 
 fn broken_rules(role: &Role, reason: &str) -> usize {
-    let Some(rule) = &role.justification else { return 0 };
+    let Some(rule) = &role.constraints.justification else { return 0 };
     let text = reason.trim();
     if text.is_empty() {
         return usize::from(rule.required == Required::Yes);

@@ -18,15 +18,8 @@ pub(crate) fn measure(table: &mut Table) {
     for roles in [10, 1_000, 100_000] {
         let set = policy(&files(roles));
         let ask = |number: usize| Ask {
-            who: developer(),
-            role: RoleName::new(format!("role-{number}")).unwrap(),
-            resources: Vec::new(),
-            actions: Vec::new(),
-            pairs: None,
-            duration: None,
             reason: "a measurement".to_owned(),
-            ticket: String::new(),
-            now: Timestamp::from_millis(0),
+            ..Ask::of(developer(), RoleName::new(format!("role-{number}")).unwrap(), Timestamp::from_millis(0))
         };
         // A role is compiled when it is first asked for; that is not what is measured.
         let asks: Vec<Ask> = (0..10).map(|n| ask(n * roles / 10)).collect();

@@ -269,15 +269,11 @@ fn check_again(
         return Err(ActivateError::Grown(format!("the policy in force has no role `{}`", grant.role)));
     }
     let judgement = policy.decide(&Ask {
-        who: who.clone(),
-        role: grant.role.clone(),
-        resources: Vec::new(),
-        actions: Vec::new(),
         pairs: Some(grant.scope.clone()),
         duration: Some(grant.duration),
         reason: request.reason.clone(),
         ticket: request.ticket.clone(),
-        now,
+        ..Ask::of(who.clone(), grant.role.clone(), now)
     });
     let Some(terms) = judgement.terms else { return Err(ActivateError::Denied(Box::new(judgement.decision))) };
     if policy.meaning(&request.scope) != request.meaning {

@@ -5,7 +5,6 @@ use crate::Engine;
 use crate::engine::{GrantRef, Unnamed};
 use crate::seams::store::{Ended, GrantFilter, Page, ReadError, RequestFilter};
 use curfew_domain::{Grant, Id, Identity, Request, ResourceName};
-use curfew_policy::Approval;
 
 /// Whose requests are listed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -175,7 +174,9 @@ impl Engine {
     fn may_decide_grant(&self, who: &Identity, grant: &Grant) -> bool {
         let policy = self.policy();
         let Some(role) = policy.role(&grant.role) else { return false };
-        let Approval::Stages(stages) = &role.approval else { return false };
-        stages.iter().any(|stage| policy.may_approve(&grant.role, &stage.name, who, &grant.subject).is_ok())
+        role.approval
+            .stages()
+            .iter()
+            .any(|stage| policy.may_approve(&grant.role, &stage.name, who, &grant.subject).is_ok())
     }
 }

@@ -75,15 +75,12 @@ impl Engine {
             return Err(RequestError::NoSuchRole(ask.role.clone()));
         }
         Ok(policy.decide(&Ask {
-            who: who.clone(),
-            role: ask.role.clone(),
             resources: ask.resources.clone(),
             actions: ask.actions.clone(),
-            pairs: None,
             duration: ask.duration,
             reason: ask.reason.clone(),
             ticket: ask.ticket.clone(),
-            now: self.clock.now(),
+            ..Ask::of(who.clone(), ask.role.clone(), self.clock.now())
         }))
     }
 

@@ -6,7 +6,7 @@ use curfew_domain::connector::{BuiltInAction, ConnectorKind, Effect, Field, Pres
 use curfew_domain::{
     ActionName, GroupName, Identity, ResourceName, RoleName, Seconds, Subject, SubjectId, SubjectKind, Timestamp,
 };
-use curfew_policy::{Ask, Checked, PolicySet, Problem, Purpose, Severity, SourceFile};
+use curfew_policy::{Ask, Checked, Facts, Grants, PolicySet, Problem, Purpose, Severity, SourceFile};
 
 const EFFECTS: Shape = Shape::List(&Shape::Choice(&["read", "write", "define", "admin"]));
 
@@ -129,17 +129,8 @@ pub fn now() -> Timestamp {
 
 /// All of a role, for as long as it says, for a good reason.
 pub fn ask(who: &Identity, name: &str) -> Ask {
-    Ask {
-        who: who.clone(),
-        role: role(name),
-        resources: Vec::new(),
-        actions: Vec::new(),
-        pairs: None,
-        duration: None,
-        reason: "orders are stuck since 9:40".to_owned(),
-        ticket: String::new(),
-        now: now(),
-    }
+    let facts = Facts { grants: Some(Grants::default()), ..Facts::default() };
+    Ask { reason: "orders are stuck since 9:40".to_owned(), facts, ..Ask::of(who.clone(), role(name), now()) }
 }
 
 pub fn resources(names: &[&str]) -> Vec<ResourceName> {

@@ -18,7 +18,7 @@ pub(crate) async fn roles(State(app): State<App>, caller: Caller) -> Answer<List
 fn view(role: &Role) -> RoleView {
     let (approval, stages) = match &role.approval {
         Approval::Automatic(_) => ("automatic", Vec::new()),
-        Approval::Stages(stages) => ("stages", stages.iter().map(stage).collect()),
+        Approval::Stages(chain) => ("stages", chain.stages.iter().map(stage).collect()),
     };
     RoleView {
         name: role.name.clone(),
@@ -29,7 +29,7 @@ fn view(role: &Role) -> RoleView {
         max_duration_seconds: role.duration.max,
         approval: approval.to_owned(),
         stages,
-        justification: role.justification.as_ref().map(justification),
+        justification: role.constraints.justification.as_ref().map(justification),
     }
 }
 

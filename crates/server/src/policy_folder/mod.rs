@@ -45,6 +45,9 @@ pub enum PolicyError {
     /// A target for it could not be had.
     #[error("{0}")]
     Completion(String),
+    /// It says what this version does not carry out.
+    #[error("this version of Curfew cannot carry out all of the policy: {}", .0.join("; "))]
+    NotObeyed(Vec<String>),
     /// A reference is not open to its resource, or two resources are one target.
     #[error("{}", .0.join("; "))]
     Secrets(Vec<String>),
@@ -63,6 +66,10 @@ impl PolicyFolder {
             tracing::warn!(file = %problem.file, line = problem.line, code = problem.code, "{}", problem.message);
         }
         let Some(mut set) = checked.set else { return Err(PolicyError::Text(checked.problems)) };
+        let not_obeyed = curfew_engine::not_obeyed(&set);
+        if !not_obeyed.is_empty() {
+            return Err(PolicyError::NotObeyed(not_obeyed));
+        }
         if let Some(completion) = &self.completion {
             completion.complete(&mut set).map_err(PolicyError::Completion)?;
             if let Some(missing) = set.undefined_resources().first() {

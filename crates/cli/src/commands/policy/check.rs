@@ -53,7 +53,7 @@ pub(super) fn load(context: &Context, path: &Path) -> Result<CheckedFiles, Failu
     load_in(context, path, None)
 }
 
-/// The same as an environment has it.
+/// The same, as one environment makes it.
 pub(super) fn load_in(context: &Context, path: &Path, environment: Option<&str>) -> Result<CheckedFiles, Failure> {
     let mut read = policy_files::read(&context.machine.path(path))?;
     // Places are shown as the person wrote them.
@@ -67,10 +67,14 @@ pub(super) fn checked(
     mut read: PolicyFiles,
     environment: Option<&str>,
 ) -> Result<CheckedFiles, Failure> {
-    if let Some(name) = environment {
-        return Err(Failure::wrong_use(format!("there is no environment `{name}`: this version has no overlays")));
-    }
-    let checked = curfew_policy::check(&read.files, &context.kinds, Purpose::Check);
+    let checked = curfew_policy::check_in(&read.files, &context.kinds, Purpose::Check, environment);
+    let Some(checked) = checked else {
+        let names = curfew_policy::environments(&read.files);
+        let hint =
+            if names.is_empty() { "there are none".to_owned() } else { format!("there are: {}", names.join(", ")) };
+        let name = environment.unwrap_or_default();
+        return Err(Failure::wrong_use(format!("there is no environment `{name}`")).hint(hint));
+    };
     let mut problems = std::mem::take(&mut read.problems);
     let set = checked.set.filter(|_| problems.is_empty());
     problems.extend(checked.problems);

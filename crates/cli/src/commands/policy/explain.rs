@@ -1,7 +1,7 @@
 //! `curfew policy explain`: the decision on a request nobody has made, and why.
 
 use super::Context;
-use super::check::load;
+use super::check::load_in;
 use crate::commands::request::{Input, input};
 use crate::commands::views::print_decision;
 use crate::exit::Exit;
@@ -12,7 +12,7 @@ use curfew_api::DecisionView;
 use curfew_domain::{
     ActionName, Email, GroupName, Identity, ResourceName, RoleName, Seconds, Subject, SubjectId, SubjectKind, Timestamp,
 };
-use curfew_policy::Ask;
+use curfew_policy::{Ask, Claims, Facts as Known, Grants, MfaFact, OnCall, Provider, Token};
 use std::collections::BTreeSet;
 use std::io::Read;
 use std::net::IpAddr;
@@ -68,7 +68,7 @@ pub(crate) struct ExplainArgs {
     path: PathBuf,
 }
 
-/// Facts that constraints look at. The constraints of this version's language look at none of them.
+/// Facts that constraints and expressions look at. One that is not given is unknown.
 #[derive(Debug, Args)]
 struct FactArgs {
     /// What the ticket system says of the ticket
@@ -106,26 +106,23 @@ enum TicketState {
 }
 
 pub(crate) fn run(context: &mut Context, args: ExplainArgs) -> Result<Exit, Failure> {
-    if let Some(name) = &args.env {
-        return Err(Failure::wrong_use(format!("there is no environment `{name}`: this version has no overlays")));
-    }
-    let who = identity(context, &args)?;
-    let set = load(context, &args.path)?.usable(&mut context.output)?;
+    let (who, token) = identity(context, &args)?;
+    let set = load_in(context, &args.path, args.env.as_deref())?.usable(&mut context.output)?;
     if set.role(&args.role).is_none() {
         let names: Vec<_> = set.roles().map(|role| role.name.to_string()).take(20).collect();
         return Err(Failure::not_found(format!("there is no role `{}`", args.role))
             .hint(format!("there is {}", names.join(", "))));
     }
+    let inputs = args.facts.inputs.iter().map(|input| (input.name.as_str(), input.value.as_str()));
     let ask = Ask {
-        who,
-        role: args.role,
         resources: args.resources,
         actions: args.actions,
-        pairs: None,
         duration: args.duration,
         reason: args.reason.unwrap_or_default(),
         ticket: args.ticket.unwrap_or_default(),
-        now: args.at.unwrap_or_else(|| context.machine.now()),
+        inputs: set.typed_inputs(&args.role, inputs),
+        facts: args.facts.known(token),
+        ..Ask::of(who, args.role, args.at.unwrap_or_else(|| context.machine.now()))
     };
     let explanation = set.explain(&ask);
     if context.output.voice() == Voice::Json {
@@ -137,16 +134,35 @@ pub(crate) fn run(context: &mut Context, args: ExplainArgs) -> Result<Exit, Fail
     Ok(Exit::Done)
 }
 
-fn identity(context: &Context, args: &ExplainArgs) -> Result<Identity, Failure> {
+impl FactArgs {
+    /// On the command line nobody else has the role, and who does not say so has no second factor and is not on call.
+    fn known(&self, token: Option<Token>) -> Known {
+        Known {
+            mfa: Some(if self.mfa { MfaFact::FRESH } else { MfaFact::No }),
+            oncall: Some(OnCall::OfTheRole(self.oncall)),
+            source_ip: self.source_ip,
+            ticket_state: self.ticket_state.map(|state| match state {
+                TicketState::Open => curfew_policy::TicketState::Open,
+                TicketState::Closed => curfew_policy::TicketState::Closed,
+                TicketState::Missing => curfew_policy::TicketState::Missing,
+            }),
+            risk_score: None,
+            token,
+            grants: Some(Grants::default()),
+        }
+    }
+}
+
+fn identity(context: &Context, args: &ExplainArgs) -> Result<(Identity, Option<Token>), Failure> {
     if args.groups.len() > curfew_domain::limits::IDENTITY_GROUPS {
         return Err(Failure::wrong_use("nobody is in that many groups"));
     }
-    let subject = match (&args.email, args.workload, &args.claims) {
-        (Some(email), ..) => person(email),
+    let (subject, token) = match (&args.email, args.workload, &args.claims) {
+        (Some(email), ..) => (person(email), None),
         (None, Some(kind), Some(path)) => workload(kind, &context.machine.path(path))?,
         (None, ..) => return Err(Failure::wrong_use("--as EMAIL, or --as-workload KIND --claims FILE")),
     };
-    Ok(Identity { subject, groups: args.groups.iter().cloned().collect::<BTreeSet<_>>() })
+    Ok((Identity { subject, groups: args.groups.iter().cloned().collect::<BTreeSet<_>>() }, token))
 }
 
 fn person(email: &Email) -> Subject {
@@ -154,7 +170,7 @@ fn person(email: &Email) -> Subject {
     Subject { kind: SubjectKind::Person, id, email: Some(email.clone()), name: None }
 }
 
-fn workload(kind: Workload, path: &Path) -> Result<Subject, Failure> {
+fn workload(kind: Workload, path: &Path) -> Result<(Subject, Option<Token>), Failure> {
     let mut text = String::new();
     let read = std::fs::File::open(path).and_then(|file| file.take(CLAIMS_BYTES).read_to_string(&mut text));
     read.map_err(|error| Failure::file("read", path, &error))?;
@@ -166,7 +182,16 @@ fn workload(kind: Workload, path: &Path) -> Result<Subject, Failure> {
     let sub = claim("sub").unwrap_or_else(|| "workload".to_owned());
     let id = SubjectId::new(&issuer, &sub);
     let id = id.map_err(|error| Failure::wrong_use(format!("{}: `iss` and `sub`: {error}", path.display())))?;
-    Ok(Subject { kind: SubjectKind::Workload, id, email: None, name: Some(word) })
+    let provider = match kind {
+        Workload::Github => Provider::Github,
+        Workload::Gitlab => Provider::Gitlab,
+        Workload::Kubernetes => Provider::Kubernetes,
+        Workload::Buildkite => Provider::Buildkite,
+        Workload::Circleci => Provider::Circleci,
+        Workload::Oidc => Provider::Oidc,
+    };
+    let token = Token { provider, issuer: None, claims: Claims::from_json(&claims) };
+    Ok((Subject { kind: SubjectKind::Workload, id, email: None, name: Some(word) }, Some(token)))
 }
 
 #[cfg(test)]

@@ -1,0 +1,278 @@
+//! What expressions and guardrails may speak of: the schema that every one of them is validated against when the
+//! policy is checked, so that none can fail by type when a request is decided.
+
+use crate::draft::Draft;
+use crate::expression::{Expression, Guardrail, Needs};
+use crate::model::{Input, InputKind, Role};
+use crate::nearest::nearest;
+use crate::problem::Problems;
+use crate::shape::shown;
+use crate::source::Place;
+use cedar_policy::{Policy, PolicySet, Schema, ValidationMode, ValidationWarning, Validator};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::str::FromStr;
+
+/// The schema of a set that has these labels, inputs and claims.
+pub(crate) fn schema_text<'n>(
+    labels: impl IntoIterator<Item = &'n str>,
+    inputs: impl IntoIterator<Item = (&'n str, &'static str)>,
+    claims: impl IntoIterator<Item = &'n str>,
+) -> String {
+    let record = |fields: Vec<(&str, &str)>| {
+        let fields: Vec<String> =
+            fields.iter().map(|(name, kind)| format!("\"{}\": {kind}", name.escape_default())).collect();
+        format!("{{ {} }}", fields.join(", "))
+    };
+    include_str!("facts.cedarschema")
+        .replace("LABELS", &record(labels.into_iter().map(|name| (name, "String")).collect()))
+        .replace("INPUTS", &record(inputs.into_iter().collect()))
+        .replace("CLAIMS", &record(claims.into_iter().map(|name| (name, "String")).collect()))
+}
+
+/// Reports every expression and guardrail that could not be evaluated, or speaks of what is not there.
+pub(crate) fn check(draft: &Draft, out: &mut Problems) {
+    let mut checker = Checker::new(draft);
+    for guardrail in &draft.guardrails {
+        checker.guardrail(guardrail, out);
+    }
+    for role in draft.roles.iter().chain(draft.unfit.iter().map(|u| &u.role)) {
+        for (expression, refuses) in expressions_of(role) {
+            checker.expression(role, expression, refuses, out);
+        }
+    }
+}
+
+/// What an expression does when it is always true.
+#[derive(Debug, Clone, Copy)]
+enum WhenTrue {
+    Passes,
+    Approves,
+}
+
+fn expressions_of(role: &Role) -> impl Iterator<Item = (&Expression, WhenTrue)> {
+    let when = role.constraints.when.iter().map(|w| (&w.expression, WhenTrue::Passes));
+    when.chain(role.auto_approve_when.as_ref().map(|e| (e, WhenTrue::Approves)))
+}
+
+/// The kind of an input in Cedar.
+fn kind_of(input: &Input) -> &'static str {
+    match &input.kind {
+        InputKind::Text { .. } | InputKind::Enum { .. } => "String",
+        InputKind::Integer => "Long",
+        InputKind::Boolean => "Bool",
+    }
+}
+
+type Inputs<'d> = BTreeMap<&'d str, &'static str>;
+
+struct Checker<'d> {
+    labels: BTreeSet<&'d str>,
+    claims: BTreeSet<&'d str>,
+    groups: BTreeSet<&'d str>,
+    resources: BTreeSet<&'d str>,
+    /// Inputs that every role which has them means the same by.
+    agreed: Inputs<'d>,
+    disputed: BTreeSet<&'d str>,
+    /// Roles tend to have the same inputs, and to share expressions.
+    validators: HashMap<Vec<(&'d str, &'static str)>, Validator>,
+    done: HashMap<(Vec<(&'d str, &'static str)>, String), Findings>,
+}
+
+/// What the validator said of an expression.
+#[derive(Debug, Clone, Default)]
+struct Findings {
+    errors: Vec<String>,
+    never: bool,
+    always: bool,
+}
+
+impl<'d> Checker<'d> {
+    fn new(draft: &'d Draft) -> Self {
+        let roles = || draft.roles.iter().chain(draft.unfit.iter().map(|u| &u.role));
+        let needs = || {
+            let guardrails = draft.guardrails.iter().map(|g| &g.needs);
+            guardrails.chain(roles().flat_map(expressions_of).map(|(e, _)| &e.needs))
+        };
+        let (mut agreed, mut disputed) = (Inputs::new(), BTreeSet::new());
+        for input in roles().flat_map(|r| &r.constraints.inputs) {
+            if agreed.insert(&input.name, kind_of(input)).is_some_and(|before| before != kind_of(input)) {
+                disputed.insert(input.name.as_str());
+            }
+        }
+        agreed.retain(|name, _| !disputed.contains(name));
+        let idp = draft.idp_groups.iter().map(|(name, _)| name.as_str());
+        Self {
+            labels: draft.resources.iter().flat_map(|d| d.resource.labels.keys()).map(String::as_str).collect(),
+            claims: needs().flat_map(|n| &n.claims).map(String::as_str).collect(),
+            groups: draft.groups.iter().map(|g| g.name.as_str()).chain(idp).collect(),
+            resources: draft.resources.iter().map(|d| d.resource.name.as_str()).collect(),
+            agreed,
+            disputed,
+            validators: HashMap::new(),
+            done: HashMap::new(),
+        }
+    }
+
+    fn guardrail(&mut self, guardrail: &'d Guardrail, out: &mut Problems) {
+        let inputs = self.agreed.clone();
+        if !self.names(&guardrail.needs, &inputs, &guardrail.place, out) {
+            return;
+        }
+        let findings = self.validate(&inputs, &guardrail.text, || vec![guardrail.policy.clone()]);
+        report(&findings, &guardrail.place, out);
+        if findings.never {
+            warn(
+                out,
+                &guardrail.place,
+                "never-true",
+                "this guardrail never forbids anything",
+                "look at what it compares",
+            );
+        }
+    }
+
+    fn expression(&mut self, role: &'d Role, expression: &'d Expression, when_true: WhenTrue, out: &mut Problems) {
+        let inputs: Inputs<'d> = role.constraints.inputs.iter().map(|i| (i.name.as_str(), kind_of(i))).collect();
+        if !self.names(&expression.needs, &inputs, &expression.place, out) {
+            return;
+        }
+        let negated = format!(
+            "permit (principal, action == Action::\"request\", resource) when {{ !(\n{}\n) }};",
+            expression.text
+        );
+        let findings = self.validate(&inputs, &expression.text, || {
+            expression.policies.policies().cloned().chain(Policy::from_str(&negated)).collect()
+        });
+        report(&findings, &expression.place, out);
+        let hint = "say what it depends on, or remove it";
+        match (findings.never, findings.always, when_true) {
+            (true, _, WhenTrue::Passes) => {
+                warn(out, &expression.place, "never-true", "this is never true, so nobody is ever given the role", hint)
+            }
+            (true, _, WhenTrue::Approves) => {
+                warn(out, &expression.place, "never-true", "this is never true, so it approves nothing", hint)
+            }
+            (_, true, WhenTrue::Passes) => {
+                warn(out, &expression.place, "always-true", "this is always true, so it constrains nothing", hint)
+            }
+            (_, true, WhenTrue::Approves) => {
+                let hint = "write `approval: automatic` if nobody has to approve";
+                warn(out, &expression.place, "always-true", "this is always true, so that nobody is ever asked", hint);
+            }
+            (false, false, _) => {}
+        }
+    }
+
+    /// Whether everything that is named is there.
+    fn names(&self, needs: &Needs, inputs: &Inputs<'_>, place: &Place, out: &mut Problems) -> bool {
+        let mut sound = true;
+        let mut refuse = |code, message: String, hint: String| {
+            sound = false;
+            out.error(&place.file, place.at(), code, message, hint);
+        };
+        let meant = |name: &str, known: &BTreeSet<&str>, otherwise: &str| match nearest(name, known.iter().copied()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => otherwise.to_owned(),
+        };
+        for label in needs.labels.iter().filter(|l| !self.labels.contains(l.as_str())) {
+            let message = format!("no resource of the set has a label `{}`", shown(label));
+            refuse(
+                "unknown-label",
+                message,
+                meant(label, &self.labels, "give a resource that label, or name one there is"),
+            );
+        }
+        for group in needs.groups().filter(|g| !self.groups.contains(g)) {
+            let hint = meant(
+                group,
+                &self.groups,
+                "declare it in `groups`, or in `idp_groups` if it is the identity provider's",
+            );
+            refuse("unknown-group", format!("there is no group `{}`", shown(group)), hint);
+        }
+        for input in needs.inputs.iter().filter(|i| !inputs.contains_key(i.as_str())) {
+            let known: BTreeSet<&str> = inputs.keys().copied().collect();
+            let (message, hint) = match self.disputed.contains(input.as_str()) {
+                true => (
+                    format!("roles do not agree on what the input `{input}` holds"),
+                    "give it one type, or two names".to_owned(),
+                ),
+                false => {
+                    (format!("there is no input `{}`", shown(input)), meant(input, &known, "declare it under `inputs`"))
+                }
+            };
+            refuse("unknown-input", message, hint);
+        }
+        for (_, id) in
+            needs.entities.iter().filter(|(kind, id)| kind == "Resource" && !self.resources.contains(id.as_str()))
+        {
+            let message = format!("nothing defines the resource `{}`", shown(id));
+            out.warning(
+                &place.file,
+                place.at(),
+                "undefined-resource",
+                message,
+                meant(id, &self.resources, "define it under `resources`"),
+            );
+        }
+        sound
+    }
+
+    /// The first policy is the one to check; a second one is its contrary.
+    fn validate(&mut self, inputs: &Inputs<'d>, text: &str, policies: impl FnOnce() -> Vec<Policy>) -> Findings {
+        let key: Vec<(&str, &str)> = inputs.iter().map(|(name, kind)| (*name, *kind)).collect();
+        if let Some(known) = self.done.get(&(key.clone(), text.to_owned())) {
+            return known.clone();
+        }
+        let (labels, claims) = (&self.labels, &self.claims);
+        let validator = self.validators.entry(key.clone()).or_insert_with(|| {
+            let text = schema_text(labels.iter().copied(), key.iter().copied(), claims.iter().copied());
+            let (schema, _) = Schema::from_cedarschema_str(&text).expect("INVARIANT: names are quoted");
+            Validator::new(schema)
+        });
+        let mut found = Findings::default();
+        for (policy, is_contrary) in policies().into_iter().zip([false, true]) {
+            let Ok(set) = PolicySet::from_policies([policy]) else { continue };
+            let result = validator.validate(&set, ValidationMode::Strict);
+            let impossible = result.validation_warnings().any(|w| matches!(w, ValidationWarning::ImpossiblePolicy(_)));
+            if is_contrary {
+                found.always = impossible;
+            } else {
+                found.errors = result.validation_errors().map(plain).collect();
+                found.errors.dedup();
+                found.never = impossible;
+            }
+        }
+        self.done.insert((key, text.to_owned()), found.clone());
+        found
+    }
+}
+
+/// Without the number of the policy, which is ours.
+fn plain(error: &cedar_policy::ValidationError) -> String {
+    let text = error.to_string();
+    text.split_once("`, ").map_or(text.clone(), |(_, rest)| rest.to_owned())
+}
+
+fn report(findings: &Findings, place: &Place, out: &mut Problems) {
+    for error in &findings.errors {
+        let hint = "`curfew policy schema --cedar` prints the facts there are and their types";
+        out.error(&place.file, place.at(), "cedar-type", format!("this does not fit the facts: {error}"), hint);
+    }
+}
+
+fn warn(out: &mut Problems, place: &Place, code: &'static str, message: &str, hint: &str) {
+    out.warning(&place.file, place.at(), code, message, hint);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_name_fits_into_the_schema() {
+        let odd = ["env", "a.b/c", "\"", "\\", "ä", "\u{202e}", "", "a b", "{}"];
+        let text = schema_text(odd, [("table", "String"), ("n", "Long")], odd);
+        assert!(Schema::from_cedarschema_str(&text).is_ok(), "{text}");
+    }
+}

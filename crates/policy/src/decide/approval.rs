@@ -1,0 +1,81 @@
+//! What approval a request needs, and whether enough persons are left to give it.
+
+use super::reasons::Reasons;
+use super::{Behind, Case};
+use crate::ask::{Occasion, Opening, StageTerms};
+use crate::model::{Approval, Chain, Extension, ExtensionApproval};
+use crate::scene::Scene;
+use crate::stages::Staffing;
+use curfew_domain::{Email, ReasonCode, Stage};
+use std::collections::BTreeSet;
+
+/// The stages a request goes through; none when nobody has to say yes.
+#[derive(Debug, Default)]
+pub(super) struct Asked {
+    pub(super) stages: Vec<Stage>,
+    pub(super) terms: Vec<StageTerms>,
+}
+
+impl Case<'_> {
+    /// A stage that nobody can complete denies the request now, not in a day.
+    pub(super) fn approval(&self, scene: Option<&Scene<'_>>, reasons: &mut Reasons) -> Asked {
+        let Approval::Stages(chain) = &self.role.approval else { return Asked::default() };
+        let unattended = match (&self.ask.occasion, &self.role.extension) {
+            (Occasion::BreakGlass, _) => true,
+            (Occasion::Extension { .. }, Some(Extension { approval: ExtensionApproval::None, .. })) => true,
+            (Occasion::Request | Occasion::Trigger | Occasion::Extension { .. }, _) => false,
+        };
+        if unattended || self.approves_itself(scene) {
+            return Asked::default();
+        }
+        self.staffed(chain, reasons)
+    }
+
+    fn staffed(&self, chain: &Chain, reasons: &mut Reasons) -> Asked {
+        const CODE: ReasonCode = ReasonCode::Approvable;
+        let mut never: BTreeSet<Email> = self.ask.who.subject.email.iter().cloned().collect();
+        match &self.behind {
+            Behind::Nobody => {}
+            Behind::Person(email) => {
+                never.insert(email.clone());
+            }
+            Behind::Unsure => {
+                let message = "nobody can tell who started the run, and so who must not approve it; `people` says whose an account is";
+                reasons.fails(CODE, &chain.place, message.to_owned());
+            }
+        }
+        let staffing = Staffing { directory: self.set.directory(), deny: &self.role.deny, never: &never };
+        let mut asked = Asked::default();
+        for (rule, staffed) in chain.stages.iter().zip(staffing.of(chain)) {
+            let (name, place) = (&rule.name, &rule.place);
+            match (staffed.completable, staffed.falls_back) {
+                (true, false) => {
+                    let message = format!("somebody other than the requester can decide stage `{name}`");
+                    reasons.holds(CODE, place, message);
+                }
+                (true, true) => {
+                    let message = format!("nobody else is left in stage `{name}`, so its fallback serves");
+                    reasons.holds(CODE, place, message);
+                }
+                (false, _) => {
+                    let message = format!(
+                        "nobody is left who could decide stage `{name}`: the requester and the denied never count"
+                    );
+                    let message = match rule.require {
+                        1 => message,
+                        n => format!("{message}, and it takes {n} persons"),
+                    };
+                    reasons.fails(CODE, place, message);
+                }
+            }
+            asked.terms.push(StageTerms {
+                name: name.clone(),
+                opening: if staffed.falls_back { Opening::Fallback } else { Opening::Own },
+                timeout: rule.timeout,
+                escalates: !rule.escalates_to().is_empty(),
+            });
+            asked.stages.push(staffed.stage);
+        }
+        asked
+    }
+}

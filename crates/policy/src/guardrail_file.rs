@@ -1,0 +1,41 @@
+//! `*.cedar` files: policies that bound every role.
+
+use crate::expression::{Guardrail, NotCedar, pieces};
+use crate::parse::{BYTE_ORDER_MARK, end_of, utf8};
+use crate::problem::{At, Problems};
+use crate::source::{Place, SourceFile, Span};
+use curfew_domain::limits;
+use std::sync::Arc;
+
+/// Adds the guardrails of a file.
+pub(crate) fn read(file: &SourceFile, guardrails: &mut Vec<Guardrail>, out: &mut Problems) {
+    if file.bytes.len() > limits::POLICY_FILE_BYTES {
+        let message = format!("the file has {} bytes; {} is the most", file.bytes.len(), limits::POLICY_FILE_BYTES);
+        return out.error(&file.path, At::FILE, "file-too-large", message, "split it");
+    }
+    let skipped = if file.bytes.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len() } else { 0 };
+    let Some(text) = utf8(file, skipped, out) else { return };
+    let pieces = pieces(text);
+    if pieces.is_empty() {
+        out.error(&file.path, At::FILE, "empty-file", "the file says nothing", "write a `forbid`, or remove the file");
+    }
+    let path: Arc<str> = Arc::from(file.path.as_str());
+    // Places are counted on from the one before: a file may hold many.
+    let (mut line, mut counted) = (1, 0);
+    for (offset, piece) in pieces {
+        line += text[counted..offset].matches('\n').count() as u32;
+        counted = offset;
+        let start_of_line = text[..offset].rfind('\n').map_or(0, |at| at + 1);
+        let mut pos = end_of(&text[start_of_line..offset]);
+        pos.line = line;
+        let first_line = piece.lines().next().unwrap_or_default().len();
+        let at = At { pos, span: Some(Span { offset: skipped + offset, len: first_line }) };
+        match Guardrail::parse(piece, guardrails.len(), Place::new(path.clone(), at)) {
+            Ok(guardrail) => guardrails.push(guardrail),
+            Err(NotCedar { code, message, hint }) => out.error(&file.path, at, code, message, hint),
+        }
+        if out.is_full() {
+            return;
+        }
+    }
+}
