@@ -140,7 +140,6 @@ pub(crate) mod tests {
             vec!["reaper"],
             vec!["policy", "test"],
             vec!["policy", "replay"],
-            vec!["policy", "who", "x"],
             vec!["policy", "apply"],
         ] {
             let (exit, _, err) = run_in(folder.path(), &args);

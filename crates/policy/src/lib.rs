@@ -55,7 +55,9 @@ mod stages;
 // What is said of whole sets.
 mod crowd;
 mod diff;
+mod overlay;
 mod reach;
+mod trial;
 
 // For editors.
 mod format;
@@ -89,5 +91,6 @@ pub use schema::schema;
 pub use select::{IGNORE_FILE, Selection, select_files};
 pub use set::{DefineError, PolicySet};
 pub use source::{Place, SourceFile, Span};
+pub use trial::{Coverage, Tried, Untouched};
 pub use window::{Days, Window};
 pub use workload::{Claims, Provider, Token, Workload};

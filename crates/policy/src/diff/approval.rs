@@ -83,7 +83,13 @@ pub(super) struct Chain<'a> {
 pub(super) fn compare(role: &RoleName, before: Chain<'_>, after: Chain<'_>, changes: &mut Changes) {
     let order = Order::of(implies(after, before), implies(before, after));
     changes.ordered(Kind::Approval, order, |draft| {
-        draft.role(role).was(described(before.approvals)).becomes(described(after.approvals))
+        // Where a deny list makes the difference, it is said.
+        let never = |chain: Chain<'_>| match before.denied == after.denied || chain.denied.is_empty() {
+            true => String::new(),
+            false => format!("; never {}", chain.denied),
+        };
+        let text = |chain: Chain<'_>| described(chain.approvals) + &never(chain);
+        draft.role(role).was(text(before)).becomes(text(after))
     });
     let (old, new) = (before.approvals, after.approvals);
     if old.stages.is_empty() || new.stages.is_empty() {
@@ -200,7 +206,18 @@ impl Among<'_> {
         if strict.fallback.is_empty() || self.holds(&strict.fallback, &regular(loose)) {
             return true;
         }
-        self.holds(&strict.fallback, &loose.fallback) && strict.needs == loose.needs && self.strict == self.loose
+        self.holds(&strict.fallback, &loose.fallback) && self.are_left_alike(strict, loose)
+    }
+
+    /// Whether the same persons are left to decide both, as far as that can be listed.
+    fn are_left_alike(self, strict: &Stage, loose: &Stage) -> bool {
+        let left = |stage: &Stage, denied: &Crowd| match &stage.needs {
+            Needs::AnyOf(n, crowd) => (*n, vec![crowd.clone().without(denied)]),
+            Needs::AllOf(each) => (0, each.iter().map(|one| one.clone().without(denied)).collect()),
+        };
+        let (own, other) = (left(strict, self.strict), left(loose, self.loose));
+        let listed = own.1.iter().all(|crowd| crowd.size().is_some());
+        own == other && self.strict.groups == self.loose.groups && (listed || self.strict == self.loose)
     }
 }
 

@@ -32,15 +32,6 @@ impl Order {
         }
     }
 
-    /// The same comparison of rules that keep out what they match.
-    pub(super) fn reversed(self) -> Self {
-        match self {
-            Self::Narrower => Self::Wider,
-            Self::Wider => Self::Narrower,
-            Self::Same | Self::Unknown => self,
-        }
-    }
-
     /// Of a rule in several parts that must all let something through.
     pub(super) fn and(self, other: Self) -> Self {
         match (self, other) {

@@ -133,7 +133,11 @@ fn break_glass(before: &RoleView<'_>, after: &RoleView<'_>, changes: &mut Change
     };
     let text = |view: &RoleView<'_>| {
         let rule = view.role.break_glass.as_ref()?;
-        Some(format!("{} for {}, reviewed within {}", view.emergency, rule.duration, rule.review_within))
+        let never = match before.askers.denied == after.askers.denied || view.askers.denied.is_empty() {
+            true => String::new(),
+            false => format!(", never {}", view.askers.denied),
+        };
+        Some(format!("{} for {}, reviewed within {}{never}", view.emergency, rule.duration, rule.review_within))
     };
     changes.ordered(Kind::BreakGlass, order, |d| d.role(&after.role.name).sides(text(before), text(after)));
 }

@@ -25,7 +25,11 @@ fn subjects_are_addresses_groups_workloads_and_anyone() {
         can_ask.map(|c| (c.subject.expect("a subject"), c.direction)).collect()
     };
     const SRE: &str = "requesters: [group:sre, group:ops, eve@example.com]";
-    assert_eq!(subjects(&[(SRE, "requesters: anyone")]), [("anyone".to_owned(), Direction::Wider)]);
+    const WEB: (&str, &str) = (
+        "    requesters: [group:sre]\n    duration: 1h\n    conditions: [{resource: hosts/web",
+        "    requesters: anyone\n    duration: 1h\n    conditions: [{resource: hosts/web",
+    );
+    assert_eq!(subjects(&[WEB]), [("anyone".to_owned(), Direction::Wider)]);
     let narrower = subjects(&[(SRE, "requesters: [eve@example.com]")]);
     let expected = ["group:sre", "lea@example.com", "oli@example.com"].map(|s| (s.to_owned(), Direction::Narrower));
     assert_eq!(narrower, expected);

@@ -8,6 +8,7 @@ use curfew_policy::Kind::{
 };
 
 const SRE: &str = "requesters: [group:sre, group:ops, eve@example.com]";
+const WEB: &str = "    requesters: [group:sre]\n    duration: 1h\n    conditions: [{resource: hosts/web";
 const PEER: &str = "{name: peer, any_of: [group:dba], require: 1, timeout: 15m, on_timeout: escalate, escalate_to: [lea@example.com]}";
 const SECURITY: &str = "{name: security, any_of: [group:security], require: 2, fallback: [lea@example.com]}";
 const WHEN: &str = "'!context.actions.contains(\"write\") || context.duration <= duration(\"1h\")'";
@@ -21,8 +22,8 @@ pub const CASES: &[Case] = &[
     // Who may ask.
     case(&[(SRE, "requesters: [group:sre, group:ops, eve@example.com, new@example.com]")], CanAsk, Wider),
     case(&[(SRE, "requesters: [group:sre, group:ops, eve@example.com, group:platform]")], CanAsk, Wider),
-    case(&[(SRE, "requesters: anyone")], CanAsk, Wider),
-    case(&[(SRE, "")], CanAsk, Wider),
+    case(&[(WEB, "    requesters: anyone\n    duration: 1h\n    conditions: [{resource: hosts/web")], CanAsk, Wider),
+    case(&[(WEB, "    duration: 1h\n    conditions: [{resource: hosts/web")], CanAsk, Wider),
     case(&[("leads: [lea@example.com]", "leads: [lea@example.com, new@example.com]")], CanAsk, Wider),
     case(&[("ops: [group:leads, oli@example.com]", "ops: [group:leads, group:dba, oli@example.com]")], CanAsk, Wider),
     case(&[("ops: [group:leads, oli@example.com]", "ops: [group:leads, group:platform, oli@example.com]"), ], CanAsk, Wider),

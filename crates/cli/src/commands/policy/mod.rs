@@ -7,6 +7,7 @@ mod fmt;
 mod import;
 mod report;
 mod schema;
+mod who;
 
 use super::Context;
 use crate::exit::Exit;
@@ -26,6 +27,8 @@ pub(crate) enum PolicyCommand {
     Fmt(fmt::FmtArgs),
     /// Read the policies of another system into this language, and say what could not be carried over
     Import(import::ImportArgs),
+    /// Say who could get to a resource, through what role, with whose approval
+    Who(who::WhoArgs),
     /// Print the JSON Schema of the policy language, for editors
     Schema,
 }
@@ -37,6 +40,7 @@ pub(crate) fn run(context: &mut Context, command: PolicyCommand) -> Result<Exit,
         PolicyCommand::Explain(args) => explain::run(context, *args),
         PolicyCommand::Fmt(args) => fmt::run(context, &args),
         PolicyCommand::Import(args) => import::run(context, &args),
+        PolicyCommand::Who(args) => who::run(context, &args),
         PolicyCommand::Schema => schema::run(context),
     }
 }
