@@ -138,7 +138,6 @@ pub(crate) mod tests {
             vec!["break-glass", "x"],
             vec!["review", "x"],
             vec!["reaper"],
-            vec!["policy", "test"],
             vec!["policy", "replay"],
             vec!["policy", "apply"],
         ] {

@@ -7,6 +7,7 @@ mod fmt;
 mod import;
 mod report;
 mod schema;
+mod test;
 mod who;
 
 use super::Context;
@@ -27,6 +28,8 @@ pub(crate) enum PolicyCommand {
     Fmt(fmt::FmtArgs),
     /// Read the policies of another system into this language, and say what could not be carried over
     Import(import::ImportArgs),
+    /// Run the tests that the policies bring
+    Test(test::TestArgs),
     /// Say who could get to a resource, through what role, with whose approval
     Who(who::WhoArgs),
     /// Print the JSON Schema of the policy language, for editors
@@ -40,6 +43,7 @@ pub(crate) fn run(context: &mut Context, command: PolicyCommand) -> Result<Exit,
         PolicyCommand::Explain(args) => explain::run(context, *args),
         PolicyCommand::Fmt(args) => fmt::run(context, &args),
         PolicyCommand::Import(args) => import::run(context, &args),
+        PolicyCommand::Test(args) => test::run(context, &args),
         PolicyCommand::Who(args) => who::run(context, &args),
         PolicyCommand::Schema => schema::run(context),
     }

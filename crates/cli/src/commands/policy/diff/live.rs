@@ -42,16 +42,16 @@ pub(super) async fn touched(
     let grants = grants::all(context, &session, WhichGrants::All).await?;
     let mut touched = Vec::new();
     for grant in grants.into_iter().filter(|grant| matches!(grant.state.as_str(), "approved" | "activating" | "active")) {
-        let subject = grant.subject.email.clone().unwrap_or_else(|| grant.subject.id.clone());
+        let subject = grant.subject.email.as_ref().map_or_else(|| grant.subject.id.to_string(), ToString::to_string);
         let about = |change: &&Change| {
-            let role = change.role.as_ref().is_some_and(|role| role.as_str() == grant.role);
+            let role = change.role.as_ref() == Some(&grant.role);
             role && change.direction == Direction::Narrower && concerns(change, &subject)
         };
         let changes: Vec<&Change> = diff.changes.iter().filter(about).collect();
         if changes.is_empty() {
             continue;
         }
-        let role = head.roles().find(|role| role.name.as_str() == grant.role);
+        let role = head.role(&grant.role);
         let no_longer = changes.iter().any(|c| c.kind == Kind::CanAsk && c.subject.as_ref() == Some(&subject));
         let ends = no_longer || role.is_none_or(|role| role.on_policy_change == OnPolicyChange::End);
         touched.push(Touched {

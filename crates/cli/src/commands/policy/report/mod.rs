@@ -1,13 +1,15 @@
-//! Problems of a policy set for the programs that show them beside the text: SARIF 2.1.0 and the workflow
-//! commands of GitHub.
+//! What was found, for the programs that show it: SARIF 2.1.0 and the workflow commands of GitHub for problems, JUnit
+//! for the results of tests.
 //!
 //! **Invariant:** paths are as the person named them, so that a check at the root of a repository annotates
 //! the repository's own files.
 
 mod github;
+mod junit;
 mod sarif;
 
 pub(super) use github::annotations;
+pub(super) use junit::junit;
 pub(super) use sarif::{sarif, sarif_of_failure};
 
 use curfew_policy::{Problem, SourceFile};
