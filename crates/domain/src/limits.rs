@@ -42,7 +42,7 @@ pub const STAGE_PERSONS: u32 = 100;
 pub const INPUT_CHARS: usize = 2_000;
 /// Bytes of one Cedar expression or guardrail.
 pub const CEDAR_BYTES: usize = 8 * 1024;
-/// How deep brackets may nest in Cedar text.
-pub const CEDAR_NESTING: usize = 64;
+/// How deep one Cedar expression or guardrail may go: brackets and links of chains.
+pub const CEDAR_DEPTH: usize = 80;
 /// Hours for use that one role may list.
 pub const WINDOWS: usize = 64;

@@ -114,28 +114,73 @@ fn bounded(text: &str) -> Result<(), NotCedar> {
         let message = format!("this is longer than {} bytes", limits::CEDAR_BYTES);
         return Err(NotCedar { code: "text-length", message, hint: "say it in several" });
     }
-    let mut depth: usize = 0;
-    for c in text.chars() {
-        match c {
-            '(' | '[' | '{' => depth += 1,
-            ')' | ']' | '}' => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-        if depth > limits::CEDAR_NESTING {
-            let message = format!("this is nested deeper than {} levels", limits::CEDAR_NESTING);
-            return Err(NotCedar {
-                code: "nesting",
-                message,
-                hint: "no policy needs that; look for a missing bracket",
-            });
-        }
-    }
-    let links = text.matches("else").count();
-    if links > limits::CEDAR_NESTING {
-        let message = "this has too many branches".to_owned();
-        return Err(NotCedar { code: "nesting", message, hint: "say it in several" });
+    if depth(text) > limits::CEDAR_DEPTH {
+        let message = "this is nested too deep, or a chain of too many operators".to_owned();
+        let hint = "say it in several, or compare with a set: [\"a\", \"b\"].contains(...)";
+        return Err(NotCedar { code: "nesting", message, hint });
     }
     Ok(())
+}
+
+/// How deep a text can make Cedar's reader go, at the most: it takes a step down for every bracket, every link of a
+/// chain, and every operator between two links. Its stack is the caller's.
+fn depth(text: &str) -> usize {
+    let (mut in_text, mut escaped) = (false, false);
+    let mut levels = vec![Level::default()];
+    for (at, c) in text.char_indices() {
+        let Some(level) = levels.last_mut() else { break };
+        match c {
+            _ if escaped => escaped = false,
+            '\\' if in_text => escaped = true,
+            '"' => in_text = !in_text,
+            _ if in_text => {}
+            '.' | '+' | '-' | '*' | '!' | '<' | '>' => level.steps += 1,
+            '&' | '|' => level.link(),
+            'e' if text[at..].starts_with("else") => level.link(),
+            ',' | ';' => level.next(),
+            '(' | '[' | '{' => levels.push(Level::default()),
+            ')' | ']' | '}' if levels.len() > 1 => {
+                let inner = levels.pop().map_or(0, |mut inner| inner.close());
+                if let Some(level) = levels.last_mut() {
+                    level.inside = level.inside.max(inner + 1);
+                }
+            }
+            _ => {}
+        }
+    }
+    levels.iter_mut().map(|level| level.close() + 1).sum()
+}
+
+/// What stands between two brackets.
+#[derive(Default)]
+struct Level {
+    /// Half links: `&&` is two characters.
+    links: usize,
+    steps: usize,
+    /// The deepest bracket since the last link.
+    inside: usize,
+    /// The deepest stretch between links, and between commas.
+    stretch: usize,
+    deepest: usize,
+}
+
+impl Level {
+    fn link(&mut self) {
+        self.links += 1;
+        self.stretch = self.stretch.max(self.steps + self.inside);
+        (self.steps, self.inside) = (0, 0);
+    }
+
+    fn next(&mut self) {
+        self.link();
+        self.deepest = self.deepest.max(self.links + self.stretch);
+        (self.links, self.stretch) = (0, 0);
+    }
+
+    fn close(&mut self) -> usize {
+        self.next();
+        self.deepest
+    }
 }
 
 fn syntax(errors: &ParseErrors) -> NotCedar {
@@ -334,11 +379,27 @@ mod tests {
         assert_eq!(parsed(&"(".repeat(100)).err(), Some("nesting"));
         assert_eq!(parsed(&"x".repeat(10_000)).err(), Some("text-length"));
         assert!(parsed("true // a comment").is_ok());
+        let clause = "resource.labels.env == \"prod\" && ";
+        assert!(parsed(&(clause.repeat(25) + "true")).is_ok());
+    }
+
+    #[test]
+    fn whatever_is_let_through_does_not_exhaust_a_stack_of_a_thread() {
+        let around = |open: &str, inner: &str, close: &str| [&open.repeat(38), inner, &close.repeat(38)].concat();
+        let chains = ["1 + ", "true && ", "if true then true else ", "context.a == 1 || ", "!", "-"];
+        for chain in chains {
+            for length in [5, 20, 40, 80, 400] {
+                let long = chain.repeat(length) + "true";
+                for text in [around("(", &long, ")"), around("[", &long, "]"), around("{a: ", &long, "}"), long] {
+                    let _ = parsed(&text);
+                }
+            }
+        }
         for long in [
-            "1 + ".repeat(2_000) + "1 == 1",
-            "true && ".repeat(1_000) + "true",
-            "a.".repeat(4_000) + "a",
-            "!".repeat(8_000) + "true",
+            "a".to_owned() + &".a".repeat(400),
+            "(".repeat(1_000),
+            ")".repeat(1_000),
+            "[1]".to_owned() + &".contains(1)".repeat(100),
         ] {
             let _ = parsed(&long);
         }

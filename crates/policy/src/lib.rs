@@ -51,13 +51,13 @@ mod meaning;
 mod scene;
 mod scope;
 mod stages;
+mod trials;
 
 // What is said of whole sets.
 mod crowd;
 mod diff;
 mod overlay;
 mod reach;
-mod trial;
 
 // For editors.
 mod format;
@@ -87,10 +87,13 @@ pub use model::{
 };
 pub use problem::{Problem, Severity};
 pub use reach::{Needed, Reach, ReachStage, ReachTrigger};
-pub use schema::schema;
 pub use select::{IGNORE_FILE, Selection, select_files};
 pub use set::{DefineError, PolicySet};
 pub use source::{Place, SourceFile, Span};
-pub use trial::{Coverage, Tried, Untouched};
+pub use schema::{cedar_schema, schema};
+pub use select::{IGNORE_FILE, Selection, select_files};
+pub use set::{DefineError, PolicySet};
+pub use source::{Place, SourceFile, Span};
+pub use trials::{Spot, TrialResult, TrialRun, Untouched};
 pub use window::{Days, Window};
 pub use workload::{Claims, Provider, Token, Workload};

@@ -40,6 +40,12 @@ pub fn schema() -> Value {
     schema
 }
 
+/// The Cedar schema of what expressions and guardrails may speak of. In a set, `labels`, `inputs` and `claims` have the
+/// keys that its resources, its roles' inputs and its expressions have.
+pub fn cedar_schema() -> String {
+    crate::cedar::schema_text([], [], [])
+}
+
 /// The mappings that others hold, under the names the schema gives them.
 static RECORDS: [(&str, &Record); 33] = [
     ("policy_approvers", &POLICY_APPROVERS),

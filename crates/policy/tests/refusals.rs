@@ -117,12 +117,14 @@ fn keys_of_a_file() {
             ("rolse: []\n", &[("unknown-key", 1, 1)]),
             ("Roles: []\n", &[("unknown-key", 1, 1)]),
             ("zebra: 1\n", &[("unknown-key", 1, 1)]),
-            ("defaults: {}\n", &[("not-yet", 1, 1)]),
-            ("bundles: []\n", &[("not-yet", 1, 1)]),
-            ("tests: []\n", &[("not-yet", 1, 1)]),
-            ("people: []\n", &[("not-yet", 1, 1)]),
-            ("policy_approvers: []\n", &[("not-yet", 1, 1)]),
-            ("approvals: []\n", &[("not-yet", 1, 1)]),
+            ("defaults: {}\n", &[]),
+            ("defaults: {approval: automatic}\n", &[("automatic-default", 1, 22)]),
+            ("defaults: {name: x}\n", &[("unknown-key", 1, 12)]),
+            ("bundles: []\n", &[]),
+            ("tests: []\n", &[]),
+            ("people: []\n", &[]),
+            ("policy_approvers: []\n", &[]),
+            ("approvals: []\n", &[]),
             ("roles: {}\n", &[("wrong-kind", 1, 8)]),
             ("roles: [a]\n", &[("wrong-kind", 1, 9)]),
             ("roles: []\n", &[]),
@@ -144,7 +146,7 @@ fn groups_and_principals() {
             ("groups: {a: [ann@]}\n", &[("principal", 1, 14)]),
             ("groups: {a: [ånn@example.com]}\n", &[("principal", 1, 14)]),
             ("groups: {a: [\"group:a b\"]}\n", &[("principal", 1, 14)]),
-            ("groups: {a: [\"oncall:db\"]}\n", &[("not-yet", 1, 14)]),
+            ("groups: {a: [\"oncall:db\"]}\n", &[("principal", 1, 14)]),
             ("groups: {a: [{github: {}}]}\n", &[("wrong-kind", 1, 14)]),
             (
                 "groups: {b: [\"grüße\"], a: [\"日本\", x]}\n",
@@ -224,7 +226,7 @@ fn what_a_role_has_to_have() {
             ),
             (
                 "    duration: 1h\n    conditions: [{resource: {labels: {a: b}}, actions: [read]}]\n    approval: automatic\n",
-                &[("not-yet", 5, 29)],
+                &[],
             ),
         ],
         role_with,
@@ -260,13 +262,13 @@ fn approval_is_said_once_and_aloud() {
             ("    approval: automatic\n    approvers: [l@example.com]\n", &[("approval-twice", 6, 5)]),
             ("    approval: automtic\n", &[("approval", 6, 15)]),
             ("    approval: none\n", &[("approval", 6, 15)]),
-            ("    approval: prod-change\n", &[("not-yet", 6, 15)]),
-            ("    approval:\n      stages: []\n", &[("not-yet", 7, 7)]),
+            ("    approval: prod-change\n", &[("approval", 6, 15)]),
+            ("    approval:\n      stages: []\n", &[("empty-list", 7, 15)]),
             ("    approval: []\n", &[("wrong-kind", 6, 15)]),
             ("    approvers:\n", &[("null", 6, 5)]),
             ("    approvers: anyone\n", &[("wrong-kind", 6, 16)]),
             ("    approvers: [group:nobody]\n", &[("unknown-group", 6, 17)]),
-            ("    approvers: [\"oncall:db\"]\n", &[("not-yet", 6, 17)]),
+            ("    approvers: [\"oncall:db\"]\n", &[]),
         ],
         wrap,
     );
@@ -324,7 +326,7 @@ fn who_may_ask() {
             ),
             (
                 "    requesters: [{github: {}}]\n    conditions: [{resource: x, actions: [read]}]\n    approvers: [l@example.com]\n",
-                &[("not-yet", 7, 18)],
+                &[("workload", 7, 27), ("workload", 7, 27)],
             ),
             (
                 "    requesters: [group:gone]\n    deny: [group:gone]\n    conditions: [{resource: x, actions: [read]}]\n    approvers: [l@example.com]\n",
@@ -393,24 +395,36 @@ fn constraints() {
             ("    constraints: {justification: {required: True}}\n", &[("not-a-boolean", 4, 45)]),
             ("    constraints: {justification: true}\n", &[("wrong-kind", 4, 34)]),
             ("    constraints: {justification: {min_lenght: 10}}\n", &[("unknown-key", 4, 35)]),
-            ("    constraints: {ticket: {}}\n", &[("not-yet", 4, 19)]),
+            ("    constraints: {ticket: {}}\n", &[]),
             (
                 "    constraints: {windows: [], source_ip: [], mfa: {}}\n",
-                &[("not-yet", 4, 19), ("not-yet", 4, 32), ("not-yet", 4, 47)],
+                &[("empty-list", 4, 28), ("empty-list", 4, 43)],
             ),
             (
                 "    constraints: {concurrency: {}, inputs: [], when: [], budget: {}, cooldown: 1h}\n",
-                &[("not-yet", 4, 19), ("not-yet", 4, 36), ("not-yet", 4, 48), ("not-yet", 4, 58), ("not-yet", 4, 70)],
+                &[
+                    ("missing-key", 4, 32),
+                    ("empty-list", 4, 44),
+                    ("empty-list", 4, 54),
+                    ("missing-key", 4, 66),
+                    ("missing-key", 4, 66),
+                ],
             ),
             (
                 "    owner: group:x\n    triggers: []\n    extension: {}\n",
-                &[("not-yet", 4, 5), ("not-yet", 5, 5), ("not-yet", 6, 5)],
+                &[("unknown-group", 4, 12), ("empty-list", 5, 15), ("missing-key", 6, 16)],
             ),
             (
                 "    auto_approve_when: x\n    activation: {}\n    break_glass: {}\n",
-                &[("not-yet", 4, 5), ("not-yet", 5, 5), ("not-yet", 6, 5)],
+                &[
+                    ("cedar", 4, 24),
+                    ("missing-key", 5, 17),
+                    ("missing-key", 6, 18),
+                    ("missing-key", 6, 18),
+                    ("missing-key", 6, 18),
+                ],
             ),
-            ("    notify: []\n    on_policy_change: keep\n", &[("not-yet", 4, 5), ("not-yet", 5, 5)]),
+            ("    notify: []\n    on_policy_change: keep\n", &[]),
             ("    aprovers: []\n", &[("unknown-key", 4, 5)]),
         ],
         |line| role_with(&format!("{line}{REST}")),
@@ -459,7 +473,7 @@ fn resources_and_their_settings() {
                 "  - {name: a, connector: postgres}\n  - {name: A, connector: postgres}\n",
                 &[("duplicate-name", 3, 12), ("shared-admin", 3, 12)],
             ),
-            ("  - {name: a, connector: postgres, defined_by: []}\n", &[("not-yet", 2, 36)]),
+            ("  - {name: a, connector: postgres, defined_by: []}\n", &[("empty-list", 2, 48)]),
             ("  - {name: a, connector: postgres, setings: {}}\n", &[("unknown-key", 2, 36)]),
             ("  - {name: a, connector: postgres, settings: []}\n", &[("wrong-kind", 2, 46)]),
             ("  - {name: a, connector: postgres, settings: {schema: [x]}}\n", &[("unknown-key", 2, 47)]),
@@ -624,9 +638,9 @@ fn what_stands_in_several_files_is_one_set() {
         [
             ("a.yaml", "unknown-key"),
             ("b.yaml", "syntax"),
-            ("c.test.yaml", "not-yet"),
-            ("environments/p.yaml", "not-yet"),
-            ("g.cedar", "not-yet")
+            ("c.test.yaml", "empty-file"),
+            ("environments/p.yaml", "empty-file"),
+            ("g.cedar", "empty-file")
         ]
     );
 }
@@ -652,11 +666,6 @@ fn hints_name_what_was_meant() {
     assert_eq!(hint("groups: {a: [group:dab], dba: []}\n"), "did you mean group:dba?");
     assert_eq!(hint("resources: [{name: x, connector: postgers}]\n"), "did you mean `postgres`?");
     assert_eq!(hint("groups: {no: []}\n"), "quote it: \"no\"");
-    let later = check_text("bundles: []\n").problems.remove(0);
-    assert_eq!(
-        later.message,
-        "`bundles` is part of the policy language, but this version of Curfew does not have it yet"
-    );
 }
 
 #[test]

@@ -10,7 +10,7 @@ use crate::whole_file::{Readers, replace};
 use clap::Args;
 use curfew_domain::text::visible;
 use curfew_domain::{Outcome, Reason};
-use curfew_policy::{Coverage, Tried};
+use curfew_policy::{Spot, TrialResult, TrialRun, Untouched};
 use serde_json::json;
 use std::path::PathBuf;
 
@@ -33,35 +33,30 @@ pub(crate) struct TestArgs {
 
 pub(crate) fn run(context: &mut Context, args: &TestArgs) -> Result<Exit, Failure> {
     let set = load_in(context, &args.path, args.env.as_deref())?.usable(&mut context.output)?;
-    let tried = set.run_tests();
+    let run = set.run_tests();
     if let Some(path) = &args.junit {
         let path = context.machine.path(path);
-        replace(&context.machine, &path, junit(&tried).as_bytes(), &Readers::Everybody)?;
+        replace(&context.machine, &path, junit(&run).as_bytes(), &Readers::Everybody)?;
     }
-    let coverage = args.coverage.then(|| set.coverage(&tried));
+    let untouched = args.coverage.then(|| set.untouched(&run));
     match context.output.voice() {
-        Voice::Json => document(&mut context.output, &tried, coverage.as_ref())?,
-        Voice::Human | Voice::Quiet => print(&mut context.output, &tried, coverage.as_ref())?,
+        Voice::Json => document(&mut context.output, &run, untouched.as_ref())?,
+        Voice::Human | Voice::Quiet => print(&mut context.output, &run, untouched.as_ref())?,
     }
-    Ok(if tried.iter().all(|test| test.ok) { Exit::Done } else { Exit::No })
+    Ok(if run.failed == 0 { Exit::Done } else { Exit::No })
 }
 
-fn failed(tried: &[Tried]) -> usize {
-    tried.iter().filter(|test| !test.ok).count()
-}
-
-fn document(output: &mut Output, tried: &[Tried], coverage: Option<&Coverage>) -> Result<(), Failure> {
-    let failed = failed(tried);
-    let mut document = json!({"passed": tried.len() - failed, "failed": failed, "results": tried});
-    if let Some(coverage) = coverage {
-        document["coverage"] = json!(coverage);
+fn document(output: &mut Output, run: &TrialRun, untouched: Option<&Untouched>) -> Result<(), Failure> {
+    let mut document = json!(run);
+    if let Some(untouched) = untouched {
+        document["untouched"] = json!(untouched);
     }
     output.document(&document)
 }
 
-fn print(output: &mut Output, tried: &[Tried], coverage: Option<&Coverage>) -> Result<(), Failure> {
+fn print(output: &mut Output, run: &TrialRun, untouched: Option<&Untouched>) -> Result<(), Failure> {
     let all = output.voice() == Voice::Human;
-    for test in tried.iter().filter(|test| all || !test.ok) {
+    for test in run.results.iter().filter(|test| all || !test.ok) {
         let mark = if test.ok { output.paint(Colour::Green, "ok  ") } else { output.paint(Colour::Red, "FAIL") };
         let place = visible(&format!("{}:{}", test.file, test.line)).into_owned();
         output.raw(format!("{mark}  {place}  {}\n", visible(&test.name)).as_bytes())?;
@@ -72,23 +67,19 @@ fn print(output: &mut Output, tried: &[Tried], coverage: Option<&Coverage>) -> R
     if output.voice() == Voice::Quiet {
         return Ok(());
     }
-    if let Some(coverage) = coverage {
-        print_coverage(output, coverage)?;
+    if let Some(untouched) = untouched {
+        print_untouched(output, untouched)?;
     }
-    if tried.is_empty() {
+    if run.results.is_empty() {
         return output.line("no tests: write some under `tests`, beside the roles or in a file *.test.yaml");
     }
-    let failed = failed(tried);
-    output.line(&format!("passed: {}, failed: {failed}", tried.len() - failed))
+    output.line(&format!("passed: {}, failed: {}", run.passed, run.failed))
 }
 
-/// Why a test failed: what differs, and what the decision rests on.
-fn explain(output: &mut Output, test: &Tried) -> Result<(), Failure> {
-    if test.expected != test.got {
-        output.line(&format!("      expected {}, got {}", word(test.expected), word(test.got)))?;
-    }
-    for difference in &test.differences {
-        output.line(&format!("      {difference}"))?;
+/// Why a test failed: what differs, and where the rules stand that the decision rests on.
+fn explain(output: &mut Output, test: &TrialResult) -> Result<(), Failure> {
+    for mismatch in &test.mismatches {
+        output.line(&format!("      {mismatch}"))?;
     }
     let not = test.decision.unsatisfied.iter().map(|reason| ("not satisfied", reason));
     for (what, reason) in not.chain(test.decision.failed.iter().map(|reason| ("failed", reason))) {
@@ -101,12 +92,22 @@ fn place(reason: &Reason) -> String {
     if reason.file.is_empty() { "no file says it".to_owned() } else { format!("{}:{}", reason.file, reason.line) }
 }
 
-fn print_coverage(output: &mut Output, coverage: &Coverage) -> Result<(), Failure> {
-    for untouched in &coverage.untouched {
-        let (file, line) = (&untouched.file, untouched.line);
-        output.line(&format!("untouched  {file}:{line}  {} {}", untouched.kind, untouched.name))?;
+fn print_untouched(output: &mut Output, untouched: &Untouched) -> Result<(), Failure> {
+    for role in &untouched.roles {
+        output.line(&format!("untouched  role {role}"))?;
     }
-    output.line(&format!("coverage: {} of {}", coverage.touched, coverage.total))
+    let spots: [(&str, &[Spot]); 3] = [
+        ("stage", &untouched.stages),
+        ("constraint", &untouched.constraints),
+        ("guardrail", &untouched.guardrails),
+    ];
+    for (kind, spots) in spots {
+        for spot in spots {
+            output.line(&format!("untouched  {kind} {} ({}:{})", spot.name, spot.file, spot.line))?;
+        }
+    }
+    let all = untouched.roles.len() + spots.iter().map(|(_, spots)| spots.len()).sum::<usize>();
+    if all == 0 { output.line("every role, stage, constraint and guardrail is touched") } else { Ok(()) }
 }
 
 /// The outcome as policy writes it.
@@ -150,7 +151,7 @@ mod tests {
         assert_eq!((&result["expected"], &result["got"]), (&"needs_approval".into(), &"needs_approval".into()));
         assert_eq!((&result["file"], &result["ok"]), (&"roles.test.yaml".into(), &true.into()));
         assert_eq!(result["decision"]["outcome"], "needs_approval");
-        assert!(document["coverage"]["untouched"].as_array().is_some_and(|u| u.iter().any(|u| u["name"] == "unused")));
+        assert_eq!(document["untouched"]["roles"], serde_json::json!(["unused"]));
     }
 
     #[test]
@@ -159,7 +160,7 @@ mod tests {
         let folder = folder(&wrong);
         let (exit, out, _) = run_in(folder.path(), &["policy", "test", "--junit", "report.xml"]);
         assert_eq!(exit, Exit::No);
-        assert!(out.contains("max: expected 1h, got 30m") && out.contains("expected needs_approval, got denied"), "{out}");
+        assert!(out.contains("expected it to last 1h at most, got 30m") && out.contains("expected needs_approval, got denied"), "{out}");
         assert!(out.contains("not satisfied: ") && out.contains("passed: 0, failed: 2"), "{out}");
         let report = std::fs::read_to_string(folder.path().join("report.xml")).expect("the report");
         assert!(report.contains("tests=\"2\" failures=\"2\"") && report.contains("<failure message="), "{report}");

@@ -2,21 +2,20 @@
 
 use crate::commands::policy::test::word;
 use curfew_domain::text::visible;
-use curfew_policy::Tried;
+use curfew_policy::{TrialResult, TrialRun};
 use std::collections::BTreeMap;
 
 /// The whole document.
-pub(crate) fn junit(tried: &[Tried]) -> String {
-    let mut files: BTreeMap<&str, Vec<&Tried>> = BTreeMap::new();
-    for test in tried {
+pub(crate) fn junit(run: &TrialRun) -> String {
+    let mut files: BTreeMap<&str, Vec<&TrialResult>> = BTreeMap::new();
+    for test in &run.results {
         files.entry(&test.file).or_default().push(test);
     }
-    let failed = |tests: &mut dyn Iterator<Item = &Tried>| tests.filter(|test| !test.ok).count();
-    let (tests, failures) = (tried.len(), failed(&mut tried.iter()));
+    let (tests, failures) = (run.results.len(), run.failed);
     let mut xml = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n".to_owned();
     xml.push_str(&format!("<testsuites name=\"curfew policy test\" tests=\"{tests}\" failures=\"{failures}\">\n"));
     for (file, tests) in files {
-        let failures = failed(&mut tests.iter().copied());
+        let failures = tests.iter().filter(|test| !test.ok).count();
         let (name, count) = (escaped(file), tests.len());
         xml.push_str(&format!("  <testsuite name=\"{name}\" tests=\"{count}\" failures=\"{failures}\">\n"));
         for test in tests {
@@ -28,7 +27,7 @@ pub(crate) fn junit(tried: &[Tried]) -> String {
     xml
 }
 
-fn case(test: &Tried, xml: &mut String) {
+fn case(test: &TrialResult, xml: &mut String) {
     let (name, file) = (escaped(&test.name), escaped(&test.file));
     let start = format!("    <testcase classname=\"{file}\" name=\"{name}\" file=\"{file}\" line=\"{}\"", test.line);
     xml.push_str(&start);
@@ -39,7 +38,7 @@ fn case(test: &Tried, xml: &mut String) {
     let said = format!("expected {}, got {}", word(test.expected), word(test.got));
     let reasons = test.decision.unsatisfied.iter().chain(&test.decision.failed);
     let reasons = reasons.map(|reason| format!("{} ({}:{})", reason.message, reason.file, reason.line));
-    let lines: Vec<String> = test.differences.iter().cloned().chain(reasons).map(|line| escaped(&line)).collect();
+    let lines: Vec<String> = test.mismatches.iter().cloned().chain(reasons).map(|line| escaped(&line)).collect();
     let body = lines.join("\n");
     xml.push_str(&format!(">\n      <failure message=\"{}\">{body}</failure>\n    </testcase>\n", escaped(&said)));
 }

@@ -1,0 +1,78 @@
+//! What would change an answer.
+
+mod nearby;
+
+use crate::ask::{Ask, Explanation};
+use crate::decide::abridged;
+use crate::model::{Requesters, Role};
+use crate::set::PolicySet;
+use crate::window;
+use curfew_domain::{Outcome, Reason, ReasonCode};
+
+impl PolicySet {
+    /// The decision, and the nearest things that would change it.
+    pub fn explain(&self, ask: &Ask) -> Explanation {
+        let decision = self.decide(ask).decision;
+        let Some(role) = self.role(&ask.role) else { return Explanation { decision, would_change: Vec::new() } };
+        let mut would_change: Vec<String> = match decision.outcome {
+            Outcome::Denied => {
+                let reasons = decision.unsatisfied.iter().filter_map(|r| self.remedy(role, ask, r));
+                reasons.chain(decision.failed.iter().map(unknown)).collect()
+            }
+            Outcome::NeedsApproval => {
+                let stages = decision.stages.iter();
+                stages.map(|s| format!("granted once {} of {} approves", s.require, abridged(&s.approvers))).collect()
+            }
+            Outcome::Automatic => Vec::new(),
+        };
+        would_change.extend(self.nearby(role, ask, &decision));
+        would_change.dedup();
+        Explanation { decision, would_change }
+    }
+
+    fn remedy(&self, role: &Role, ask: &Ask, reason: &Reason) -> Option<String> {
+        let place = format!("{}:{}", reason.file, reason.line);
+        match reason.code {
+            ReasonCode::Deny => Some(format!("the deny entry at {place} would have to go; it wins over everything")),
+            ReasonCode::Eligibility => match &role.requesters {
+                Requesters::Anyone(_) => None,
+                Requesters::TriggersOnly => {
+                    let triggers: Vec<String> = role.triggers.iter().map(|t| t.workload.to_string()).collect();
+                    Some(format!("a run of {} is given it", abridged(&triggers)))
+                }
+                Requesters::Listed(list) => {
+                    let names: Vec<String> = list.iter().map(|l| l.principal.to_string()).collect();
+                    Some(format!("somebody of {} could ask", abridged(&names)))
+                }
+            },
+            ReasonCode::Scope => {
+                let pairs = self.pairs(&role.name);
+                let pairs: Vec<String> = pairs.iter().map(|p| format!("{} on {}", p.action, p.resource)).collect();
+                (!pairs.is_empty()).then(|| format!("ask for what the role gives: {}", abridged(&pairs)))
+            }
+            ReasonCode::Duration => Some(format!("ask for {} to {}", role.duration.min, role.duration.max)),
+            ReasonCode::Justification => Some(format!("give another reason: {}", reason.message)),
+            ReasonCode::Ticket => Some(format!("give another ticket: {}", reason.message)),
+            ReasonCode::Window => {
+                let windows = role.constraints.windows.as_ref()?;
+                let next = window::opens_next(&windows.any_of, ask.now)?;
+                Some(format!("ask again when the hours of the role begin, at {next}"))
+            }
+            ReasonCode::SourceIp => {
+                let rule = role.constraints.source_ip.as_ref()?;
+                let ranges: Vec<String> = rule.any_of.iter().map(ToString::to_string).collect();
+                Some(format!("ask from {}", abridged(&ranges)))
+            }
+            ReasonCode::Mfa => Some("sign in again with a second factor".to_owned()),
+            ReasonCode::Concurrency => Some(format!("wait: {}", reason.message)),
+            ReasonCode::Inputs => Some(format!("give the input that is missing or wrong: {}", reason.message)),
+            ReasonCode::When => Some(format!("the role says: {}", reason.message)),
+            ReasonCode::Guardrail => Some(format!("the guardrail at {place} says: {}", reason.message)),
+            ReasonCode::Approvable => Some(format!("another approver at {place} could decide it")),
+        }
+    }
+}
+
+fn unknown(reason: &Reason) -> String {
+    format!("it would have to be known: {}", reason.message)
+}
