@@ -87,9 +87,6 @@ pub use model::{
 };
 pub use problem::{Problem, Severity};
 pub use reach::{Needed, Reach, ReachStage, ReachTrigger};
-pub use select::{IGNORE_FILE, Selection, select_files};
-pub use set::{DefineError, PolicySet};
-pub use source::{Place, SourceFile, Span};
 pub use schema::{cedar_schema, schema};
 pub use select::{IGNORE_FILE, Selection, select_files};
 pub use set::{DefineError, PolicySet};
