@@ -138,7 +138,6 @@ pub(crate) mod tests {
             vec!["break-glass", "x"],
             vec!["review", "x"],
             vec!["reaper"],
-            vec!["policy", "replay"],
             vec!["policy", "apply"],
         ] {
             let (exit, _, err) = run_in(folder.path(), &args);

@@ -5,6 +5,7 @@ mod diff;
 mod explain;
 mod fmt;
 mod import;
+mod replay;
 mod report;
 mod schema;
 mod test;
@@ -32,6 +33,8 @@ pub(crate) enum PolicyCommand {
     Test(test::TestArgs),
     /// Say who could get to a resource, through what role, with whose approval
     Who(who::WhoArgs),
+    /// Decide past requests again, and print those that come out otherwise
+    Replay(replay::ReplayArgs),
     /// Print the JSON Schema of the policy language, for editors
     Schema,
 }
@@ -45,6 +48,7 @@ pub(crate) fn run(context: &mut Context, command: PolicyCommand) -> Result<Exit,
         PolicyCommand::Import(args) => import::run(context, &args),
         PolicyCommand::Test(args) => test::run(context, &args),
         PolicyCommand::Who(args) => who::run(context, &args),
+        PolicyCommand::Replay(args) => replay::run(context, &args),
         PolicyCommand::Schema => schema::run(context),
     }
 }
