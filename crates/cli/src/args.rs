@@ -114,8 +114,7 @@ pub(crate) enum Command {
 }
 
 /// Commands of the promised surface that this version does not have.
-const LATER: [&str; 11] =
-    ["run", "pipeline", "break-glass", "review", "reaper", "test", "diff", "replay", "who", "apply", "import"];
+const LATER: [&str; 6] = ["run", "pipeline", "break-glass", "review", "reaper", "apply"];
 
 /// What to say of a command that is promised and not there yet.
 pub(crate) fn later_hint(error: &clap::Error, args: &[OsString]) -> Option<String> {

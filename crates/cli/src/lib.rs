@@ -18,6 +18,7 @@ mod machine;
 mod output;
 mod policy_files;
 mod program;
+mod revision;
 mod secret;
 mod session;
 mod shell;

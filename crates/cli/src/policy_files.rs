@@ -11,11 +11,11 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 /// Entries of a folder and those below it. A folder with more is not one of policies.
-const MOST_ENTRIES: usize = 100_000;
+pub(crate) const MOST_ENTRIES: usize = 100_000;
 /// Folders in folders.
 const DEEPEST: usize = 32;
 /// Bytes of all files of a set together.
-const MOST_BYTES: usize = 256 << 20;
+pub(crate) const MOST_BYTES: usize = 256 << 20;
 
 /// The files of a set as they are on disk.
 #[derive(Debug)]
@@ -47,11 +47,13 @@ pub(crate) fn read(path: &Path) -> Result<PolicyFiles, Failure> {
 
 /// What a walk found, each path relative to the folder and with `/`.
 #[derive(Default)]
-struct Found {
-    regular: Vec<String>,
-    irregular: Vec<(String, &'static str)>,
-    badly_named: Vec<String>,
-    entries: usize,
+pub(crate) struct Found {
+    pub(crate) regular: Vec<String>,
+    /// With what each is.
+    pub(crate) irregular: Vec<(String, &'static str)>,
+    pub(crate) badly_named: Vec<String>,
+    /// How many there are.
+    pub(crate) entries: usize,
 }
 
 fn read_folder(path: &Path) -> Result<PolicyFiles, Failure> {
@@ -168,7 +170,7 @@ fn bounded(file: File) -> std::io::Result<Vec<u8>> {
 }
 
 /// What is no regular file is an error, unless the ignore file lists it.
-fn irregular(found: &Found, ignore: Option<&str>) -> Vec<Problem> {
+pub(crate) fn irregular(found: &Found, ignore: Option<&str>) -> Vec<Problem> {
     let belongs = |path: &str| {
         let as_folder = format!("{path}/any.yaml");
         let has_policy_name = select_files(&[path.to_owned()], None).files.len() == 1;

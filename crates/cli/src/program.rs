@@ -200,12 +200,7 @@ pub(crate) mod tests {
             vec!["break-glass", "x"],
             vec!["review", "x"],
             vec!["reaper"],
-            vec!["policy", "test"],
-            vec!["policy", "diff", "a..b"],
-            vec!["policy", "replay"],
-            vec!["policy", "who", "x"],
             vec!["policy", "apply"],
-            vec!["policy", "import"],
         ] {
             let (exit, _, err) = run_in(folder.path(), &args);
             assert_eq!(exit, Exit::WrongUse, "{args:?}");

@@ -9,6 +9,7 @@ use crate::inventory::Inventory;
 use crate::language::{DOCUMENT, OVERLAY_DOCUMENT, Shape, TEST_DOCUMENT};
 use crate::link::link;
 use crate::lint::lint;
+use crate::overlay;
 use crate::parse::parse;
 use crate::problem::{At, Problem, Problems};
 use crate::select::{self, Kind};
@@ -62,14 +63,18 @@ pub fn check_in(
     let version = version(&files, environment);
     // What only a server that loads it would mind is said of what it loads.
     let base_purpose = if wanted.is_none() { purpose } else { Purpose::Check };
-    let set = read.set(None, kinds, base_purpose, version.clone(), &mut out);
-    let mut chosen = if wanted.is_none() { set } else { None };
+    let base = read.set(None, kinds, base_purpose, version.clone(), &mut out);
+    let mut chosen = None;
     for overlay in read.overlays.values() {
         let is_wanted = wanted.is_some_and(|wanted| std::ptr::eq(wanted, overlay));
         let purpose = if is_wanted { purpose } else { Purpose::Check };
         let set = read.set(Some(overlay), kinds, purpose, version.clone(), &mut out);
+        if let (Some(base), Some(set)) = (&base, &set) {
+            overlay::hold(base, set, overlay, &mut out);
+        }
         chosen = if is_wanted { set } else { chosen };
     }
+    let chosen = if wanted.is_none() { base } else { chosen };
     let set = chosen.filter(|_| !out.has_errors());
     Some(Checked { problems: out.sorted(), set })
 }

@@ -53,18 +53,29 @@ mod scope;
 mod stages;
 mod trials;
 
+// What is said of whole sets.
+mod crowd;
+mod diff;
+mod overlay;
+mod reach;
+
 // For editors.
 mod format;
 mod schema;
+
+// From other systems.
+mod import;
 
 pub use address::Network;
 pub use approve::Approver;
 pub use ask::{Ask, Expect, Explanation, Judgement, NotAnApprover, Occasion, Terms, Trial};
 pub use check::{Checked, Purpose, check, check_in, environments};
+pub use diff::{AccessDiff, Change, Direction, Kind, diff};
 pub use expression::{Expression, Guardrail};
 pub use facts::{Facts, Grants, Mfa as MfaFact, OnCall, TicketState};
 pub use format::format;
 pub use glob::PathGlob;
+pub use import::{Effect, Imported, Origin, Remark, import};
 pub use model::{
     Account, Activation, Approval, BreakGlass, Budget, Bundle, Chain, Concurrency, Condition, Constraints, Cooldown,
     Counting, DurationRule, Expressed, Extension, ExtensionApproval, Input, InputKind, Justification, Listed, Mfa,
@@ -72,6 +83,7 @@ pub use model::{
     Risk, Role, Selector, SourceIp, StageRule, TextPattern, Ticket, Trigger, Verify, Windows,
 };
 pub use problem::{Problem, Severity};
+pub use reach::{Needed, Reach, ReachStage, ReachTrigger};
 pub use schema::{cedar_schema, schema};
 pub use select::{IGNORE_FILE, Selection, select_files};
 pub use set::{DefineError, PolicySet};

@@ -26,7 +26,7 @@ impl Days {
         Days(self.0 | other.0)
     }
 
-    fn contains(self, day: i64) -> bool {
+    pub(crate) fn contains(self, day: i64) -> bool {
         self.0 & (1 << day) != 0
     }
 }

@@ -29,7 +29,12 @@ pub(crate) async fn run(context: &mut Context, args: &GrantsArgs) -> Result<Exit
     Ok(Exit::Done)
 }
 
-async fn all(context: &mut Context, session: &Session, which: WhichGrants) -> Result<Vec<GrantView>, Failure> {
+/// Every page of them.
+pub(super) async fn all(
+    context: &mut Context,
+    session: &Session,
+    which: WhichGrants,
+) -> Result<Vec<GrantView>, Failure> {
     let mut query = GrantsQuery { which, cursor: None, limit: Some(PAGE_MOST) };
     let mut grants = Vec::new();
     loop {

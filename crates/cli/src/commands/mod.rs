@@ -89,7 +89,7 @@ pub(crate) fn dispatch(program: &Program, context: &mut Context, command: Comman
 }
 
 /// Drives a command that talks to a server, on this thread alone.
-fn wait_for(command: impl Future<Output = Result<Exit, Failure>>) -> Result<Exit, Failure> {
+pub(crate) fn wait_for<T>(command: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::unavailable(format!("cannot wait for the network: {error}")))?;
     runtime.block_on(command)

@@ -194,6 +194,11 @@ impl Output {
         }
     }
 
+    /// What belongs beside a result that is a file, on stderr, whoever reads it.
+    pub(crate) fn aside(&mut self, text: &str) {
+        self.tell(text);
+    }
+
     /// Something that must not be missed, on stderr.
     pub fn warn(&mut self, text: &str) {
         self.tell(&format!("warning: {text}"));

@@ -1,14 +1,19 @@
 //! `curfew policy check`: every problem of a policy set at once.
 
 use super::Context;
+use super::report::{Located, annotations, sarif, sarif_of_failure};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::{Output, Voice, render_problem};
 use crate::policy_files::{self, PolicyFiles};
 use clap::{Args, ValueEnum};
-use curfew_policy::{PolicySet, Problem, Purpose, Severity};
+use curfew_policy::{PolicySet, Problem, Purpose, Severity, SourceFile};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// How often a watched folder is looked at.
+const WATCH_EVERY: Duration = Duration::from_millis(400);
 
 /// What `curfew policy check` takes.
 #[derive(Debug, Args)]
@@ -19,12 +24,21 @@ pub(crate) struct CheckArgs {
     /// How to print it; `json` is what --json prints
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
+    /// Check again whenever a file changes, until interrupted
+    #[arg(long, conflicts_with = "format")]
+    watch: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Format {
+    /// Sentences, with the text underlined
     Human,
+    /// One document
     Json,
+    /// SARIF 2.1.0, for code hosts that annotate lines
+    Sarif,
+    /// Workflow commands of GitHub Actions
+    Github,
 }
 
 /// A policy set that was read and checked.
@@ -44,6 +58,15 @@ pub(super) fn load_in(context: &Context, path: &Path, environment: Option<&str>)
     let mut read = policy_files::read(&context.machine.path(path))?;
     // Places are shown as the person wrote them.
     read.folder = if read.folder == context.machine.path(path) { path.to_owned() } else { parent(path) };
+    checked(context, read, environment)
+}
+
+/// Checks files that were read.
+pub(super) fn checked(
+    context: &Context,
+    mut read: PolicyFiles,
+    environment: Option<&str>,
+) -> Result<CheckedFiles, Failure> {
     let checked = curfew_policy::check_in(&read.files, &context.kinds, Purpose::Check, environment);
     let Some(checked) = checked else {
         let names = curfew_policy::environments(&read.files);
@@ -104,41 +127,103 @@ impl CheckedFiles {
 
     fn print_problems(&self, output: &mut Output) -> Result<(), Failure> {
         for problem in &self.problems {
-            let source = self.read.files.iter().find(|file| file.path == problem.file);
-            let path = self.read.folder.join(&problem.file);
-            let path = path.strip_prefix(".").unwrap_or(&path).display().to_string();
-            let text = render_problem(output, problem, &path, source);
+            let text = render_problem(output, problem, &self.shown(problem), self.source(problem));
             output.raw(format!("{text}\n").as_bytes())?;
         }
         Ok(())
     }
+
+    fn source(&self, problem: &Problem) -> Option<&SourceFile> {
+        self.read.files.iter().find(|file| file.path == problem.file)
+    }
+
+    /// The path of a problem's file as the person would write it.
+    fn shown(&self, problem: &Problem) -> String {
+        let path = self.read.folder.join(&problem.file);
+        path.strip_prefix(".").unwrap_or(&path).display().to_string()
+    }
+
+    fn located(&self) -> Vec<Located<'_>> {
+        self.problems.iter().map(|problem| Located::new(problem, self.shown(problem), self.source(problem))).collect()
+    }
+
+    fn print(&self, output: &mut Output, format: Format) -> Result<(), Failure> {
+        let ok = self.is_ok();
+        match format {
+            Format::Json => return output.document(&json!({"ok": ok, "problems": self.problems})),
+            Format::Sarif => return output.document(&sarif(&self.located())),
+            Format::Github => return output.raw(annotations(&self.located()).as_bytes()),
+            Format::Human => self.print_problems(output)?,
+        }
+        let roles = self.set.as_ref().map_or(0, |set| set.roles().count());
+        let (errors, warnings) = (self.count(Severity::Error), self.count(Severity::Warning));
+        let files = self.read.files.len();
+        match (ok, output.voice()) {
+            (_, Voice::Quiet) => Ok(()),
+            (true, _) => output.line(&format!("ok: roles: {roles}, files: {files}, {warnings}")),
+            (false, _) => output.line(&format!("{errors}, {warnings}")),
+        }
+    }
 }
 
 pub(crate) fn run(context: &mut Context, args: &CheckArgs) -> Result<Exit, Failure> {
-    let json = args.format == Format::Json || context.output.voice() == Voice::Json;
-    let checked = match load(context, &args.path) {
-        Ok(checked) => checked,
-        Err(failure) if json => {
+    let format = match context.output.voice() {
+        Voice::Json => Format::Json,
+        Voice::Human | Voice::Quiet => args.format,
+    };
+    if args.watch {
+        if format == Format::Json {
+            return Err(Failure::wrong_use("--watch prints for people; it goes without --json"));
+        }
+        let ticks = std::iter::repeat_with(|| std::thread::sleep(WATCH_EVERY));
+        return watch(context, &args.path, ticks);
+    }
+    once(context, &args.path, format)
+}
+
+fn once(context: &mut Context, path: &Path, format: Format) -> Result<Exit, Failure> {
+    let checked = match (load(context, path), format) {
+        (Ok(checked), _) => checked,
+        (Err(failure), Format::Json) => {
             context.output.document(&unreadable(&failure))?;
             return Ok(failure.exit);
         }
-        Err(failure) => return Err(failure),
-    };
-    let ok = checked.is_ok();
-    if json {
-        context.output.document(&json!({"ok": ok, "problems": checked.problems}))?;
-    } else {
-        checked.print_problems(&mut context.output)?;
-        let roles = checked.set.as_ref().map_or(0, |set| set.roles().count());
-        let (errors, warnings) = (checked.count(Severity::Error), checked.count(Severity::Warning));
-        let files = checked.read.files.len();
-        match (ok, context.output.voice()) {
-            (_, Voice::Quiet) => {}
-            (true, _) => context.output.line(&format!("ok: roles: {roles}, files: {files}, {warnings}"))?,
-            (false, _) => context.output.line(&format!("{errors}, {warnings}"))?,
+        (Err(failure), Format::Sarif) => {
+            context.output.document(&sarif_of_failure(&failure))?;
+            return Ok(failure.exit);
         }
+        (Err(failure), Format::Human | Format::Github) => return Err(failure),
+    };
+    checked.print(&mut context.output, format)?;
+    Ok(if checked.is_ok() { Exit::Done } else { Exit::WrongUse })
+}
+
+/// Checks now, and after each tick that finds other files. Ends with the ticks, or when nobody reads any more.
+fn watch(context: &mut Context, path: &Path, ticks: impl Iterator<Item = ()>) -> Result<Exit, Failure> {
+    let mut seen = None;
+    let mut exit = Exit::Done;
+    for () in std::iter::once(()).chain(ticks) {
+        if context.output.is_unread() {
+            break;
+        }
+        // What cannot be read just now, while an editor replaces it, is a state like any other.
+        let now = policy_files::read(&context.machine.path(path)).map(|read| (read.files, read.problems));
+        if seen.as_ref() == Some(&now) {
+            continue;
+        }
+        if seen.is_some() {
+            context.output.line("")?;
+        }
+        exit = match once(context, path, Format::Human) {
+            Ok(exit) => exit,
+            Err(failure) => {
+                context.output.failure(&failure);
+                failure.exit
+            }
+        };
+        seen = Some(now);
     }
-    Ok(if ok { Exit::Done } else { Exit::WrongUse })
+    Ok(exit)
 }
 
 /// A folder that cannot be read is an error of the check as well as of the command.
@@ -155,9 +240,15 @@ fn unreadable(failure: &Failure) -> Value {
 
 #[cfg(test)]
 mod tests {
+    use super::watch;
+    use crate::commands::Context;
     use crate::exit::Exit;
+    use crate::machine::Machine;
+    use crate::output::tests::kept;
+    use crate::output::{Output, Reader, Voice};
     use crate::program::tests::run_in;
     use serde_json::Value;
+    use std::path::Path;
 
     const SMALLEST: &str = "roles:\n  - name: temporary-developer-debug\n    duration: 2h\n    conditions:\n      - resource: \"services/db\"\n        actions: [\"read\", \"write\"]\n    approvers:\n      - team-lead@example.com\n";
 
@@ -206,5 +297,49 @@ mod tests {
         let (exit, out, err) = run_in(folder.path(), &["policy", "check", "nowhere"]);
         assert_eq!((exit, out.as_str()), (Exit::WrongUse, ""));
         assert!(err.starts_with("error: cannot read"), "{err}");
+    }
+
+    #[test]
+    fn code_hosts_get_the_path_from_where_the_check_ran() {
+        let base = tempfile::tempdir().expect("a folder");
+        std::fs::create_dir(base.path().join("policies")).expect("made");
+        let text = SMALLEST.replace("approvers", "aprovers");
+        std::fs::write(base.path().join("policies/a.yaml"), text).expect("written");
+        let (exit, out, err) = run_in(base.path(), &["policy", "check", "--format", "github", "policies"]);
+        assert_eq!((exit, err.as_str()), (Exit::WrongUse, ""));
+        assert!(out.contains("::error file=policies/a.yaml,line=7,col=5,endColumn=13,title=unknown-key::"), "{out}");
+        let (exit, out, _) = run_in(base.path(), &["policy", "check", "--format", "sarif", "policies"]);
+        let document: Value = serde_json::from_str(&out).expect("one document");
+        let results = document["runs"][0]["results"].as_array().expect("a list");
+        let place = |r: &Value| r["locations"][0]["physicalLocation"].clone();
+        let ours = results.iter().find(|r| r["ruleId"] == "unknown-key").map(place).expect("the problem");
+        assert_eq!((exit, &ours["artifactLocation"]["uri"]), (Exit::WrongUse, &"policies/a.yaml".into()));
+        assert_eq!((&ours["region"]["startLine"], &ours["region"]["endColumn"]), (&7.into(), &13.into()));
+        let (exit, out, _) = run_in(base.path(), &["policy", "check", "--format", "sarif", "nowhere"]);
+        assert!(exit == Exit::WrongUse && out.contains("\"executionSuccessful\": false"), "{out}");
+    }
+
+    #[test]
+    fn a_watched_folder_is_checked_when_it_changes_and_only_then() {
+        let folder = folder(SMALLEST);
+        let path = folder.path().join("jit-access-policy.yaml");
+        let broken = SMALLEST.replace("approvers", "aprovers");
+        let steps = [None, Some(broken.as_str()), None, Some(SMALLEST)];
+        let ticks = steps.into_iter().map(|step| {
+            if let Some(text) = step {
+                std::fs::write(&path, text).expect("written");
+            }
+        });
+        let (streams, out, _) = kept(Reader::Program);
+        let machine = Machine::with(folder.path(), []);
+        let output = Output::new(streams, Voice::Human);
+        let mut context = Context { machine, output, server: None, kinds: Vec::new() };
+        assert_eq!(watch(&mut context, Path::new("."), ticks), Ok(Exit::Done));
+        let out = out.text();
+        let states: Vec<_> = out.lines().filter(|l| l.starts_with("ok:") || l.contains(" errors, ")).collect();
+        assert_eq!(states.len(), 3, "{out}");
+        assert!(states[0].starts_with("ok:") && states[2].starts_with("ok:"), "{out}");
+        let (exit, _, err) = run_in(folder.path(), &["policy", "check", "--watch", "--json"]);
+        assert!(exit == Exit::WrongUse && err.is_empty(), "{err}");
     }
 }

@@ -1,0 +1,77 @@
+//! The two sets that are compared, from wherever they are.
+
+use super::super::Context;
+use super::super::check::{CheckedFiles, checked, load_in};
+use crate::failure::Failure;
+use crate::policy_files::PolicyFiles;
+use crate::revision::{Range, Repository};
+use curfew_policy::{PolicySet, SourceFile};
+use std::path::{Path, PathBuf};
+
+/// What was, and what is to be.
+pub(super) struct Sides {
+    pub(super) base: PolicySet,
+    pub(super) head: PolicySet,
+}
+
+/// Reads both.
+pub(super) fn load(context: &mut Context, what: &[PathBuf], environments: &[String]) -> Result<Sides, Failure> {
+    let (base, head) = match (what, environments) {
+        (_, [_, _, _, ..]) => return Err(Failure::wrong_use("--env is given at most twice")),
+        ([] | [_], [first, second]) => {
+            let folder = what.first().map_or(Path::new("."), PathBuf::as_path);
+            (load_in(context, folder, Some(first))?, load_in(context, folder, Some(second))?)
+        }
+        (_, [_, _]) => return Err(Failure::wrong_use("two environments are compared in one folder")),
+        ([], _) => return Err(how_to("say what to compare")),
+        ([range], environment) => revisions(context, range, Path::new("."), environment.first())?,
+        ([first, second, ..], environment) => match range_of(context, first) {
+            Some(_) => revisions(context, first, second, environment.first())?,
+            None => {
+                let environment = environment.first().map(String::as_str);
+                (load_in(context, first, environment)?, load_in(context, second, environment)?)
+            }
+        },
+    };
+    let base = base.usable(&mut context.output)?;
+    Ok(Sides { base, head: head.usable(&mut context.output)? })
+}
+
+fn how_to(message: &str) -> Failure {
+    Failure::wrong_use(message)
+        .hint("curfew policy diff main..HEAD [DIR], curfew policy diff DIR1 DIR2, or --env A --env B DIR")
+}
+
+/// A range, unless there is a folder of that name.
+fn range_of(context: &Context, text: &Path) -> Option<Range> {
+    if context.machine.path(text).is_dir() {
+        return None;
+    }
+    Range::parse(text.to_str()?)
+}
+
+fn revisions(
+    context: &Context,
+    range: &Path,
+    folder: &Path,
+    environment: Option<&String>,
+) -> Result<(CheckedFiles, CheckedFiles), Failure> {
+    let Some(range) = range_of(context, range) else {
+        return Err(how_to(&format!("`{}` is no range of revisions, and one folder is not enough", range.display())));
+    };
+    let repository = Repository::around(&context.machine, &context.machine.path(folder))?;
+    let (base, head) = repository.commits(&range)?;
+    let side = |commit: &str, name: &str| -> Result<CheckedFiles, Failure> {
+        let mut files = repository.read(commit)?.unwrap_or_else(|| nothing(commit));
+        // Places are shown under the name that was given, not under forty digits.
+        files.folder = PathBuf::from(format!("{name}:{}", folder.strip_prefix(".").unwrap_or(folder).display()));
+        checked(context, files, environment.map(String::as_str))
+    };
+    Ok((side(&base, &range.base)?, side(&head, &range.head)?))
+}
+
+/// A folder that a revision does not have gives nobody anything.
+fn nothing(commit: &str) -> PolicyFiles {
+    let file = SourceFile { path: "nothing.yaml".to_owned(), bytes: b"version: 1\n".to_vec() };
+    PolicyFiles { folder: PathBuf::from(commit), files: vec![file], problems: Vec::new() }
+}

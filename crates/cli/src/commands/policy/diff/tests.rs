@@ -1,0 +1,88 @@
+//! Two folders, and two revisions of one.
+
+use crate::exit::Exit;
+use crate::program::tests::run_in;
+use serde_json::Value;
+use std::path::Path;
+use std::process::Command;
+
+const BASE: &str = "idp_groups: [sre, contractors]\nroles:\n  - name: debug\n    requesters: [group:sre]\n    deny: [group:contractors]\n    duration: 2h\n    conditions: [{resource: services/db, actions: [read]}]\n    approvers: [ann@example.com]\n";
+
+fn write(folder: &Path, path: &str, text: &str) {
+    let path = folder.join(path);
+    std::fs::create_dir_all(path.parent().expect("a parent")).expect("made");
+    std::fs::write(path, text).expect("written");
+}
+
+fn json(folder: &Path, args: &[&str]) -> (Exit, Value) {
+    let (exit, out, err) = run_in(folder, &[&["--json", "policy", "diff"], args].concat());
+    (exit, serde_json::from_str(&out).unwrap_or_else(|e| panic!("{e}: {out} {err}")))
+}
+
+#[test]
+fn two_folders_are_compared_by_what_access_becomes() {
+    let base = tempfile::tempdir().expect("a folder");
+    let folder = base.path();
+    write(folder, "a/p.yaml", BASE);
+    write(folder, "b/p.yaml", &format!("# moved\n{}", BASE.replace("duration: 2h", "duration: 120m")));
+    write(folder, "c/p.yaml", &BASE.replace("duration: 2h", "duration: 3h"));
+    let (exit, same) = json(folder, &["a", "b", "--fail-on-widening"]);
+    assert_eq!((exit, &same["widened"], same["changes"].as_array().map(Vec::len)), (Exit::Done, &false.into(), Some(0)));
+    let (exit, wider) = json(folder, &["a", "c"]);
+    assert_eq!((exit, &wider["widened"], &wider["live_grants"]), (Exit::Done, &true.into(), &Value::Array(vec![])));
+    let change = &wider["changes"][0];
+    assert_eq!((&change["kind"], &change["direction"], &change["role"]), (&"duration".into(), &"wider".into(), &"debug".into()));
+    assert_eq!(json(folder, &["a", "c", "--fail-on-widening"]).0, Exit::No);
+    assert_eq!(json(folder, &["c", "a", "--fail-on-widening"]).0, Exit::Done);
+    let (exit, out, _) = run_in(folder, &["policy", "diff", "a", "c"]);
+    assert_eq!(exit, Exit::Done);
+    assert!(out.contains("wider        duration debug: at most 2h -> at most 3h"), "{out}");
+    let (_, out, _) = run_in(folder, &["policy", "diff", "a", "c", "--format", "markdown"]);
+    assert!(out.contains("**This change widens access.**"), "{out}");
+    assert!(out.contains("| wider | duration | `debug` |"), "{out}");
+}
+
+#[test]
+fn two_revisions_are_compared_without_a_checkout() {
+    let base = tempfile::tempdir().expect("a folder");
+    let folder = base.path();
+    let git = |args: &[&str]| {
+        let mut command = Command::new("git");
+        command.current_dir(folder).args(["-c", "user.name=t", "-c", "user.email=t@example.com"]);
+        let done = command.args(["-c", "commit.gpgsign=false"]).args(args).output().expect("git runs");
+        assert!(done.status.success(), "{args:?}");
+    };
+    git(&["init", "--quiet", "--initial-branch=main"]);
+    git(&["commit", "--quiet", "--allow-empty", "--message", "nothing"]);
+    write(folder, "policies/p.yaml", BASE);
+    git(&["add", "--all"]);
+    git(&["commit", "--quiet", "--message", "one"]);
+    write(folder, "policies/p.yaml", &BASE.replace("    deny: [group:contractors]\n", ""));
+    git(&["commit", "--quiet", "--all", "--message", "two"]);
+    write(folder, "policies/p.yaml", "not committed, and no policy");
+    for args in [vec!["HEAD~1..HEAD", "policies"], vec!["HEAD~1...", "policies"]] {
+        let (exit, diff) = json(folder, &args);
+        assert_eq!((exit, &diff["widened"]), (Exit::Done, &true.into()), "{diff}");
+        let change = &diff["changes"][0];
+        assert_eq!((&change["kind"], &change["subject"]), (&"can_ask".into(), &"group:sre".into()), "{diff}");
+    }
+    let (exit, diff) = json(&folder.join("policies"), &["main~1..main"]);
+    assert_eq!((exit, &diff["widened"]), (Exit::Done, &true.into()));
+    // A folder that was not there gave nobody anything.
+    let (exit, diff) = json(folder, &["HEAD~2..HEAD~1", "policies"]);
+    assert_eq!((exit, &diff["widened"], &diff["changes"][0]["kind"]), (Exit::Done, &true.into(), &"can_ask".into()));
+    let (exit, error) = json(folder, &["nowhere..HEAD", "policies"]);
+    assert_eq!((exit, &error["error"]["code"]), (Exit::NotFound, &"not_found".into()));
+}
+
+#[test]
+fn what_cannot_be_compared_says_how_to() {
+    let base = tempfile::tempdir().expect("a folder");
+    write(base.path(), "a/p.yaml", BASE);
+    write(base.path(), "bad/p.yaml", "roles: [");
+    for args in [vec![], vec!["a"], vec!["a", "nowhere"], vec!["a", "bad"], vec!["a..b"], vec!["a", "--env", "x", "--env", "y"]] {
+        let (exit, out, err) = run_in(base.path(), &[&["policy", "diff"], args.as_slice()].concat());
+        assert_eq!(exit, Exit::WrongUse, "{args:?}: {out} {err}");
+        assert!(err.starts_with("error: "), "{args:?}: {err}");
+    }
+}

@@ -1,0 +1,100 @@
+//! An export with one request, decided again under three policies.
+
+use crate::exit::Exit;
+use crate::program::tests::run_in;
+use curfew_domain::request::{Origin, RequestState};
+use curfew_domain::{
+    Identity, Pair, Request, RoleName, Scope, Seconds, Subject, SubjectId, SubjectKind, Timestamp, Version,
+};
+use curfew_policy::{Ask, Purpose, SourceFile};
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+
+const POLICY: &str = "idp_groups: [sre]\nroles:\n  - name: debug\n    requesters: [group:sre]\n    duration: 2h\n    conditions: [{resource: services/db, actions: [read]}]\n    approvers: [ann@example.com]\n";
+
+/// A request as the policy above took it.
+fn request() -> Request {
+    let file = SourceFile { path: "p.yaml".to_owned(), bytes: POLICY.as_bytes().to_vec() };
+    let set = curfew_policy::check(&[file], &[], Purpose::Check).set.expect("a set");
+    let email: curfew_domain::Email = "dev@example.com".parse().expect("an address");
+    let id = SubjectId::new("https://idp.example.com", "dev").expect("an id");
+    let subject = Subject { kind: SubjectKind::Person, id, email: Some(email), name: None };
+    let groups: BTreeSet<_> = ["sre".parse().expect("a name")].into();
+    let now = Timestamp::from_millis(1_767_225_600_000);
+    let role = RoleName::new("debug").expect("a name");
+    let who = Identity { subject: subject.clone(), groups: groups.clone() };
+    let pair = Pair { resource: "services/db".parse().expect("a name"), action: "read".parse().expect("a name") };
+    Request {
+        id: "req_01kb9n7r00e00000000000000a".parse().expect("an id"),
+        version: Version::NONE.next(),
+        subject,
+        groups,
+        scope: Scope::new([pair]).expect("a scope"),
+        duration: Seconds::new(3_600),
+        reason: "orders are stuck".to_owned(),
+        ticket: String::new(),
+        decision: set.decide(&Ask::of(who, role.clone(), now)).decision,
+        role,
+        meaning: String::new(),
+        origin: Origin::Asked,
+        created_at: now,
+        lapses_at: now.plus(Seconds::new(3_600)),
+        claim_within: Seconds::new(3_600),
+        approvals: Vec::new(),
+        state: RequestState::Pending,
+    }
+}
+
+fn export() -> String {
+    let after = serde_json::to_value(request()).expect("serializes");
+    let lines = [
+        json!({"seq": 0, "at": "2026-01-01T00:00:00.000Z", "action": "policy.applied", "details": {}}),
+        json!({"seq": 1, "at": "2026-01-01T00:00:00.000Z", "action": "request.created", "details": {"after": after}}),
+        json!({"seq": 2, "at": "2026-01-01T00:00:01.000Z", "action": "request.refused", "details": {"role": "debug"}}),
+        json!({"checkpoint": "..."}),
+    ];
+    lines.iter().map(|line| format!("{line}\n")).collect()
+}
+
+#[test]
+fn what_would_come_out_otherwise_and_why() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).expect("written");
+    write("audit.jsonl", &export());
+    write("same.yaml", POLICY);
+    write("short.yaml", &POLICY.replace("2h", "30m"));
+    write("other.yaml", &POLICY.replace("ann@", "bob@"));
+    let replay = |policy: &str| -> Value {
+        let args = ["--json", "policy", "replay", "--from", "audit.jsonl", policy];
+        let (exit, out, err) = run_in(folder.path(), &args);
+        assert_eq!((exit, err.as_str()), (Exit::Done, ""), "{out}");
+        serde_json::from_str(&out).expect("one document")
+    };
+    let same = replay("same.yaml");
+    assert_eq!(same, json!({"replayed": 1, "skipped": 1, "changes": []}));
+    let short = replay("short.yaml");
+    let change = &short["changes"][0];
+    assert_eq!((&change["before"], &change["after"]), (&"needs_approval".into(), &"denied".into()), "{short}");
+    assert_eq!((&change["role"], &change["subject"]), (&"debug".into(), &"dev@example.com".into()));
+    assert!(change["why"][0].as_str().is_some_and(|why| why.contains("short.yaml:")), "{short}");
+    let other = replay("other.yaml");
+    assert!(other["changes"][0]["why"][0].as_str().is_some_and(|why| why.contains("bob@example.com")), "{other}");
+    let args = ["policy", "replay", "--since", "1h", "--from", "audit.jsonl", "short.yaml"];
+    let (exit, out, _) = run_in(folder.path(), &args);
+    assert_eq!((exit, out.as_str()), (Exit::Done, "0 decided again, 0 otherwise\n"));
+}
+
+#[test]
+fn what_is_no_export_and_no_server_is_said() {
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::write(folder.path().join("p.yaml"), POLICY).expect("written");
+    for (args, exit) in [
+        (vec!["policy", "replay", "--from", "p.yaml", "p.yaml"], Exit::WrongUse),
+        (vec!["policy", "replay", "--from", "nowhere", "p.yaml"], Exit::WrongUse),
+        (vec!["policy", "replay", "p.yaml"], Exit::NotAllowed),
+    ] {
+        let (got, out, err) = run_in(folder.path(), &args);
+        assert_eq!((got, out.as_str()), (exit, ""), "{args:?}: {err}");
+        assert!(err.starts_with("error: "), "{err}");
+    }
+}

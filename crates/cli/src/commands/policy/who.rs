@@ -1,0 +1,115 @@
+//! `curfew policy who`: who could get to a resource, through what role, with whose approval.
+
+use super::Context;
+use super::check::load_in;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::output::{Facts, Output, Voice};
+use clap::Args;
+use curfew_domain::{ActionName, ResourceName};
+use curfew_policy::{Needed, Reach};
+use std::path::{Path, PathBuf};
+
+/// What `curfew policy who` takes.
+#[derive(Debug, Args)]
+pub(crate) struct WhoArgs {
+    /// The resource
+    resource: ResourceName,
+    /// Only this action on it; then the folder of policies, or one file [default: .]
+    #[arg(value_name = "ACTION|DIR", num_args = 0..=2)]
+    rest: Vec<String>,
+    /// The environment whose overlay applies
+    #[arg(long, value_name = "NAME")]
+    env: Option<String>,
+}
+
+pub(crate) fn run(context: &mut Context, args: &WhoArgs) -> Result<Exit, Failure> {
+    let (action, path) = action_and_path(context, &args.rest)?;
+    let set = load_in(context, &path, args.env.as_deref())?.usable(&mut context.output)?;
+    if !set.names_resource(&args.resource) && set.reach(&args.resource, None).is_empty() {
+        return Err(Failure::not_found(format!("no policy names the resource `{}`", args.resource)));
+    }
+    let ways = set.reach(&args.resource, action.as_ref());
+    context.output.show(&ways, |output, ways| print(output, ways, &args.resource))?;
+    Ok(Exit::Done)
+}
+
+/// A word with a folder of that name is a folder; an action is a word without `/`.
+fn action_and_path(context: &Context, rest: &[String]) -> Result<(Option<ActionName>, PathBuf), Failure> {
+    let action = |text: &str| ActionName::new(text).map_err(|error| Failure::wrong_use(error.to_string()));
+    let is_there = |text: &str| context.machine.path(Path::new(text)).exists();
+    match rest {
+        [] => Ok((None, PathBuf::from("."))),
+        [only] if is_there(only) || only.contains('/') => Ok((None, PathBuf::from(only))),
+        [only] => Ok((Some(action(only)?), PathBuf::from("."))),
+        [first, path, ..] => Ok((Some(action(first)?), PathBuf::from(path))),
+    }
+}
+
+fn print(output: &mut Output, ways: &[Reach], resource: &ResourceName) -> Result<(), Failure> {
+    if ways.is_empty() && output.voice() == Voice::Human {
+        return output.line(&format!("nobody: no role gives that on {resource}"));
+    }
+    for (number, way) in ways.iter().enumerate() {
+        if output.voice() == Voice::Quiet {
+            output.line(way.role.as_str())?;
+            continue;
+        }
+        if number > 0 {
+            output.line("")?;
+        }
+        let mut facts = Facts::new();
+        facts.add("role", way.role.as_str()).add("gives", actions(way)).add("for at most", way.max.to_string());
+        facts.list("who may ask", way.requesters.iter().cloned()).list("never", way.denied.iter().cloned());
+        match way.approval {
+            Needed::Automatic => facts.add("approval", "nobody has to approve"),
+            Needed::NeedsApproval => facts.list("approval", way.stages.iter().map(stage)),
+        };
+        facts.add("automatic when", way.automatic_when.clone().unwrap_or_default());
+        facts.list("emergency", way.break_glass.iter().cloned());
+        let trigger = |t: &curfew_policy::ReachTrigger| format!("{} to {}", t.run, t.grant_to.join(", "));
+        facts.list("pipelines", way.triggers.iter().map(trigger));
+        facts.print(output)?;
+    }
+    Ok(())
+}
+
+fn actions(way: &Reach) -> String {
+    let actions: Vec<&str> = way.actions.iter().map(ActionName::as_str).collect();
+    format!("{} on {}", actions.join(", "), way.resource)
+}
+
+fn stage(stage: &curfew_policy::ReachStage) -> String {
+    format!("{}: {} of {}", stage.name, stage.require, stage.approvers.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::exit::Exit;
+    use crate::program::tests::run_in;
+    use serde_json::Value;
+
+    const POLICY: &str = "idp_groups: [sre]\ngroups: {dba: [ann@example.com, bob@example.com]}\nroles:\n  - name: debug\n    requesters: [group:sre, group:dba]\n    deny: [bob@example.com]\n    duration: 2h\n    conditions: [{resource: services/db, actions: [read, write]}]\n    approvers: [group:dba, lead@example.com]\n  - name: look\n    requesters: [group:sre]\n    duration: 1h\n    conditions: [{resource: services/db, actions: [read]}]\n    approval: automatic\n";
+
+    #[test]
+    fn every_way_to_a_resource() {
+        let folder = tempfile::tempdir().expect("a folder");
+        std::fs::create_dir(folder.path().join("policies")).expect("made");
+        std::fs::write(folder.path().join("policies/a.yaml"), POLICY).expect("written");
+        let (exit, out, err) = run_in(folder.path(), &["--json", "policy", "who", "services/db", "policies"]);
+        let ways: Value = serde_json::from_str(&out).expect("one document");
+        assert_eq!((exit, err.as_str(), ways.as_array().map(Vec::len)), (Exit::Done, "", Some(2)));
+        let debug = &ways[0];
+        assert_eq!(debug["requesters"], serde_json::json!(["ann@example.com", "group:sre"]), "{debug}");
+        assert_eq!(debug["stages"][0]["approvers"], serde_json::json!(["ann@example.com", "lead@example.com"]));
+        assert_eq!((&ways[1]["role"], &ways[1]["approval"]), (&"look".into(), &"automatic".into()));
+        let (exit, out, _) = run_in(folder.path(), &["policy", "who", "services/db", "write", "policies"]);
+        assert_eq!(exit, Exit::Done);
+        assert!(out.contains("debug") && !out.contains("look"), "{out}");
+        let (exit, out, _) = run_in(folder.path(), &["policy", "who", "services/db", "ddl", "policies"]);
+        assert_eq!(exit, Exit::Done);
+        assert!(out.contains("nobody"), "{out}");
+        let (exit, _, err) = run_in(folder.path(), &["policy", "who", "services/nothing", "policies"]);
+        assert_eq!(exit, Exit::NotFound, "{err}");
+    }
+}

@@ -1,0 +1,263 @@
+//! Whose yes it takes: whether one chain of stages can be satisfied by approvals that would not satisfy another.
+
+use super::change::{Changes, Kind};
+use super::allowed::Allowed;
+use crate::crowd::Crowd;
+use super::expression::{Condition, Sense};
+use super::order::{Order, Proof};
+use curfew_domain::{RoleName, Seconds, limits};
+
+/// What approval a role needs.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Approvals {
+    /// None are needed when there is none.
+    pub(super) stages: Vec<Stage>,
+    pub(super) people: Distinct,
+    pub(super) reason: Asked,
+    /// How long a request waits for a verdict.
+    pub(super) lapses_after: Seconds,
+    /// When nobody has to say yes after all; none inside when Cedar does not read it.
+    pub(super) automatic_when: Option<Option<Condition>>,
+}
+
+impl Approvals {
+    /// Where nobody has to say yes.
+    pub(super) fn none_needed() -> Self {
+        let lapses_after = limits::LAPSES_AFTER;
+        Self { stages: Vec::new(), people: Distinct::Yes, reason: Asked::No, lapses_after, automatic_when: None }
+    }
+}
+
+/// Whether one person counts in more than one stage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Distinct {
+    Yes,
+    No,
+}
+
+/// Whether an approver has to say why.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Asked {
+    Yes,
+    No,
+}
+
+/// One stage.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Stage {
+    pub(super) name: String,
+    pub(super) needs: Needs,
+    pub(super) overdue: Overdue,
+    /// Who serves when nobody else is left.
+    pub(super) fallback: Crowd,
+}
+
+/// Who has to say yes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Needs {
+    /// So many of these.
+    AnyOf(u32, Crowd),
+    /// One of each.
+    AllOf(Vec<Crowd>),
+}
+
+/// What becomes of a stage that waits too long.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Overdue {
+    /// It waits as long as the request does.
+    Never,
+    /// It is refused.
+    Reject(Seconds),
+    /// These may decide as well.
+    Escalate(Seconds, Crowd),
+}
+
+/// What can be compared of a role: its stages, and who its deny list keeps from approving.
+#[derive(Clone, Copy)]
+pub(super) struct Chain<'a> {
+    pub(super) approvals: &'a Approvals,
+    pub(super) denied: &'a Crowd,
+}
+
+/// Says what becomes of the approvals of a role.
+pub(super) fn compare(role: &RoleName, before: Chain<'_>, after: Chain<'_>, changes: &mut Changes) {
+    let order = Order::of(implies(after, before), implies(before, after));
+    changes.ordered(Kind::Approval, order, |draft| {
+        // Where a deny list makes the difference, it is said.
+        let never = |chain: Chain<'_>| match before.denied == after.denied || chain.denied.is_empty() {
+            true => String::new(),
+            false => format!("; never {}", chain.denied),
+        };
+        let text = |chain: Chain<'_>| described(chain.approvals) + &never(chain);
+        draft.role(role).was(text(before)).becomes(text(after))
+    });
+    let (old, new) = (before.approvals, after.approvals);
+    if old.stages.is_empty() || new.stages.is_empty() {
+        return;
+    }
+    let order = Order::of_bound(&old.reason, &new.reason);
+    let reason = |asked: Asked| match asked {
+        Asked::Yes => "approvers give a reason",
+        Asked::No => "approvers need no reason",
+    };
+    changes.ordered(Kind::Approval, order, |d| d.role(role).was(reason(old.reason)).becomes(reason(new.reason)));
+    let order = Order::of_bound(&old.lapses_after, &new.lapses_after);
+    let waits = |length: Seconds| format!("an undecided request ends after {length}");
+    changes.ordered(Kind::Approval, order, |d| {
+        d.role(role).was(waits(old.lapses_after)).becomes(waits(new.lapses_after))
+    });
+    let order = match (&old.automatic_when, &new.automatic_when) {
+        (None, None) => Order::Same,
+        (None, Some(_)) => Order::Wider,
+        (Some(_), None) => Order::Narrower,
+        (Some(Some(old)), Some(Some(new))) => Condition::compare(old, new, Sense::Grants),
+        (Some(_), Some(_)) => Order::Unknown,
+    };
+    let text = |c: &Option<Condition>| c.as_ref().map_or_else(|| "...".to_owned(), ToString::to_string);
+    let when = |side: &Option<Option<Condition>>| side.as_ref().map(|c| format!("automatic when {}", text(c)));
+    changes.ordered(Kind::Approval, order, |d| {
+        d.role(role).sides(when(&old.automatic_when), when(&new.automatic_when))
+    });
+}
+
+/// Whether whatever satisfies the first chain satisfies the second.
+///
+/// Each stage of the second needs a stage of its own in the first that is at least as strict. With two or more stages
+/// the first must not let one person stand in several when the second does not.
+fn implies(strict: Chain<'_>, loose: Chain<'_>) -> Proof {
+    let (s, l) = (strict.approvals, loose.approvals);
+    if l.stages.len() > 1 && s.people == Distinct::No && l.people == Distinct::Yes {
+        return Proof::None;
+    }
+    let mut free: Vec<&Stage> = s.stages.iter().collect();
+    // Stages of the same name first, so that a reordering with additions finds its partners.
+    let mut wanted: Vec<&Stage> = l.stages.iter().collect();
+    wanted.sort_by_key(|stage| !free.iter().any(|f| f.name == stage.name));
+    for stage in wanted {
+        let fits = |f: &&Stage| stage_implies((f, strict.denied), (stage, loose.denied));
+        let named = free.iter().position(|f| f.name == stage.name && fits(f));
+        let Some(at) = named.or_else(|| free.iter().position(fits)) else { return Proof::None };
+        free.remove(at);
+    }
+    Proof::Found
+}
+
+fn stage_implies((strict, strict_denied): (&Stage, &Crowd), (loose, loose_denied): (&Stage, &Crowd)) -> bool {
+    let among = Among { strict: strict_denied, loose: loose_denied };
+    let needs = match (&strict.needs, &loose.needs) {
+        (Needs::AnyOf(n, crowd), Needs::AnyOf(least, of)) => n >= least && among.holds(crowd, of),
+        (Needs::AllOf(each), Needs::AllOf(of)) => among.each_has_its_own(of, each),
+        // Each entry brings a person of its own.
+        (Needs::AllOf(each), Needs::AnyOf(least, of)) => {
+            each.iter().filter(|e| among.holds(e, of)).count() >= *least as usize
+        }
+        // Everybody of a list that is exactly as long as the number needed.
+        (Needs::AnyOf(n, crowd), Needs::AllOf(of)) => {
+            let each: Vec<Crowd> = crowd.persons.iter().map(only).collect();
+            crowd.size() == Some(*n as usize) && among.each_has_its_own(of, &each)
+        }
+    };
+    needs && among.overdue_implies(strict, loose) && among.fallback_implies(strict, loose)
+}
+
+/// Two crowds are compared without those whom their deny lists keep from approving.
+#[derive(Clone, Copy)]
+struct Among<'a> {
+    strict: &'a Crowd,
+    loose: &'a Crowd,
+}
+
+impl Among<'_> {
+    /// Whether everybody of the first, as the strict chain has it, is of the second, as the loose chain has it.
+    fn holds(self, strict: &Crowd, loose: &Crowd) -> bool {
+        let strict = Allowed { crowd: strict, denied: self.strict };
+        strict.is_within(Allowed { crowd: loose, denied: self.loose })
+    }
+
+    /// Whether each that is wanted can be given one that is offered and within it, no two the same. What is tried in
+    /// order may miss a way, and then nothing is proved.
+    fn each_has_its_own(self, wanted: &[Crowd], offered: &[Crowd]) -> bool {
+        let mut free: Vec<&Crowd> = offered.iter().collect();
+        wanted.iter().all(|wanted| match free.iter().position(|offer| self.holds(offer, wanted)) {
+            Some(at) => {
+                free.remove(at);
+                true
+            }
+            None => false,
+        })
+    }
+
+    /// Who decides after a while, and when, is no wider.
+    fn overdue_implies(self, strict: &Stage, loose: &Stage) -> bool {
+        match (&strict.overdue, &loose.overdue) {
+            (Overdue::Never, Overdue::Never | Overdue::Escalate(..)) => true,
+            (Overdue::Reject(_), Overdue::Never | Overdue::Escalate(..)) => true,
+            (Overdue::Reject(own), Overdue::Reject(other)) => own <= other,
+            (Overdue::Never | Overdue::Escalate(..), Overdue::Reject(_)) => false,
+            (Overdue::Escalate(own, to), Overdue::Escalate(other, of)) => {
+                own >= other && self.holds(to, &of.with(&regular(loose)))
+            }
+            (Overdue::Escalate(_, to), Overdue::Never) => self.holds(to, &regular(loose)),
+        }
+    }
+
+    /// A fallback serves when nobody else is left, so with fewer approvers, or more of them needed, it serves more often.
+    fn fallback_implies(self, strict: &Stage, loose: &Stage) -> bool {
+        if strict.fallback.is_empty() || self.holds(&strict.fallback, &regular(loose)) {
+            return true;
+        }
+        self.holds(&strict.fallback, &loose.fallback) && self.are_left_alike(strict, loose)
+    }
+
+    /// Whether the same persons are left to decide both, as far as that can be listed.
+    fn are_left_alike(self, strict: &Stage, loose: &Stage) -> bool {
+        let left = |stage: &Stage, denied: &Crowd| match &stage.needs {
+            Needs::AnyOf(n, crowd) => (*n, vec![crowd.clone().without(denied)]),
+            Needs::AllOf(each) => (0, each.iter().map(|one| one.clone().without(denied)).collect()),
+        };
+        let (own, other) = (left(strict, self.strict), left(loose, self.loose));
+        let listed = own.1.iter().all(|crowd| crowd.size().is_some());
+        own == other && self.strict.groups == self.loose.groups && (listed || self.strict == self.loose)
+    }
+}
+
+fn only(person: &curfew_domain::Email) -> Crowd {
+    Crowd { persons: [person.clone()].into(), ..Crowd::default() }
+}
+
+/// Those who may decide from the beginning.
+fn regular(stage: &Stage) -> Crowd {
+    match &stage.needs {
+        Needs::AnyOf(_, crowd) => crowd.clone(),
+        Needs::AllOf(each) => match each.as_slice() {
+            [only] => only.clone(),
+            _ => Crowd::default(),
+        },
+    }
+}
+
+fn described(approvals: &Approvals) -> String {
+    if approvals.stages.is_empty() {
+        return "nobody has to approve".to_owned();
+    }
+    let stages = approvals.stages.iter().map(|stage| {
+        let who = match &stage.needs {
+            Needs::AnyOf(n, crowd) => format!("{n} of {crowd}"),
+            Needs::AllOf(each) => {
+                format!("each of {}", each.iter().map(|e| format!("({e})")).collect::<Vec<_>>().join(" "))
+            }
+        };
+        let overdue = match &stage.overdue {
+            Overdue::Never => String::new(),
+            Overdue::Reject(after) => format!(", refused after {after}"),
+            Overdue::Escalate(after, to) => format!(", after {after} also {to}"),
+        };
+        let fallback = if stage.fallback.is_empty() { String::new() } else { format!(", else {}", stage.fallback) };
+        format!("{}: {who}{overdue}{fallback}", stage.name)
+    });
+    let people = match (approvals.people, approvals.stages.len()) {
+        (Distinct::No, 2..) => "; one person may count in several",
+        (Distinct::Yes | Distinct::No, _) => "",
+    };
+    format!("{}{people}", stages.collect::<Vec<_>>().join("; then "))
+}

@@ -1,0 +1,42 @@
+//! The access diff: what becomes of access when one policy set takes the place of another.
+//!
+//! Reviewers read text, and text hides things: a group three files away, a label that a guardrail names, an approver
+//! who moved into an escalation. So both sets are brought into the form that decides ([`view`]), and that is compared.
+//!
+//! **Invariant:** what cannot be shown to be no wider counts as wider. Nothing here decides a request; it only
+//! compares what would decide it.
+
+mod allowed;
+mod approval;
+mod asking;
+mod change;
+mod constraint;
+mod expression;
+mod guardrail;
+mod order;
+mod resource;
+mod role;
+mod surroundings;
+mod terms;
+mod view;
+mod windows;
+mod workload;
+
+pub use change::{AccessDiff, Change, Direction, Kind};
+
+use crate::set::PolicySet;
+use change::Changes;
+
+/// Compares what two sets give. The first is in force, the second is to take its place.
+pub fn diff(base: &PolicySet, head: &PolicySet) -> AccessDiff {
+    let (base, head) = (view::of(base), view::of(head));
+    let mut changes = Changes::default();
+    surroundings::compare(&base, &head, &mut changes);
+    resource::compare(&base, &head, &mut changes);
+    guardrail::compare(&base.guardrails, &head.guardrails, &mut changes);
+    let names = base.roles.keys().chain(head.roles.keys()).collect::<std::collections::BTreeSet<_>>();
+    for name in names {
+        role::compare(base.roles.get(name), head.roles.get(name), &mut changes);
+    }
+    changes.finish()
+}
