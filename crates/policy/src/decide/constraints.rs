@@ -235,10 +235,22 @@ fn wrong(rule: &Input, given: Option<&InputValue>) -> Option<String> {
     }
 }
 
+/// What a reason has to be like, after "it has to"; none when any will do.
+pub(crate) fn wanted(justification: &Justification) -> Option<String> {
+    let length =
+        (justification.min_length > 1).then(|| format!("have at least {} characters", justification.min_length));
+    let pattern = justification.pattern.as_ref().map(|p| format!("match `{}` as a whole", p.as_str()));
+    let wanted: Vec<String> = length.into_iter().chain(pattern).collect();
+    (!wanted.is_empty()).then(|| wanted.join(" and "))
+}
+
 /// What a rule about the reason has to say to the requester.
 fn complaint(rule: Rule, justification: &Justification) -> Option<String> {
     match rule {
-        Rule::ReasonMissing => Some("you gave no reason".to_owned()),
+        Rule::ReasonMissing => Some(match wanted(justification) {
+            Some(wanted) => format!("you gave no reason: it has to {wanted}"),
+            None => "you gave no reason".to_owned(),
+        }),
         Rule::ReasonShort => Some(format!("the reason has to have at least {} characters", justification.min_length)),
         Rule::ReasonUnlike => {
             let pattern = justification.pattern.as_ref().map_or("", |p| p.as_str());

@@ -7,6 +7,7 @@ mod constraints;
 mod reasons;
 mod rules;
 
+pub(crate) use constraints::wanted;
 pub(crate) use reasons::abridged;
 
 use crate::ask::{Ask, Judgement, Occasion, Terms};

@@ -3,7 +3,7 @@
 mod nearby;
 
 use crate::ask::{Ask, Explanation};
-use crate::decide::abridged;
+use crate::decide::{abridged, wanted};
 use crate::model::{Requesters, Role};
 use crate::set::PolicySet;
 use crate::window;
@@ -51,7 +51,10 @@ impl PolicySet {
                 (!pairs.is_empty()).then(|| format!("ask for what the role gives: {}", abridged(&pairs)))
             }
             ReasonCode::Duration => Some(format!("ask for {} to {}", role.duration.min, role.duration.max)),
-            ReasonCode::Justification => Some(format!("give another reason: {}", reason.message)),
+            ReasonCode::Justification => Some(match role.constraints.justification.as_ref().and_then(wanted) {
+                Some(wanted) => format!("give a reason: it has to {wanted}"),
+                None => "give a reason".to_owned(),
+            }),
             ReasonCode::Ticket => Some(format!("give another ticket: {}", reason.message)),
             ReasonCode::Window => {
                 let windows = role.constraints.windows.as_ref()?;

@@ -43,6 +43,7 @@ pub(super) fn ask(request: &Request) -> Ask {
         duration: Some(request.duration),
         reason: request.reason.clone(),
         ticket: request.ticket.clone(),
+        inputs: request.inputs.clone(),
         facts: Facts::default(),
         occasion,
         ..Ask::of(who, request.role.clone(), request.created_at)

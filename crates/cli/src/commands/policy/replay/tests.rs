@@ -33,6 +33,8 @@ fn request() -> Request {
         duration: Seconds::new(3_600),
         reason: "orders are stuck".to_owned(),
         ticket: String::new(),
+        inputs: curfew_domain::Inputs::new(),
+        course: curfew_domain::Course::default(),
         decision: set.decide(&Ask::of(who, role.clone(), now)).decision,
         role,
         meaning: String::new(),
