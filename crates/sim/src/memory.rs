@@ -64,8 +64,8 @@ pub(crate) struct Memory {
     pub(crate) orphans: BTreeSet<Id<Lease>>,
     /// The oid or serial that each name of ours had, by resource.
     pub(crate) made: BTreeMap<(ResourceName, String), u64>,
-    /// When a grant was first seen to give access, by the time that really passed, and what starts had lost of it.
-    pub(crate) begun: BTreeMap<Id<Grant>, (Timestamp, i64)>,
+    /// When a grant was first seen to give access, by the time that really passed.
+    pub(crate) begun: BTreeMap<Id<Grant>, Timestamp>,
     /// The highest epoch that each target has seen.
     pub(crate) epochs: BTreeMap<ResourceName, u64>,
     /// How often the ledger was set back.

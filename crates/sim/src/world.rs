@@ -40,10 +40,6 @@ pub struct Trouble {
 pub(crate) struct Serving {
     pub(crate) started: Duration,
     pub(crate) since: Option<Duration>,
-    /// How far the last server that served was behind the time that had passed, in milliseconds.
-    behind: i64,
-    /// How much time starts have lost: with the wall clock set back, a start knows no more than the last event.
-    pub(crate) lost: i64,
 }
 
 /// Everything there is.
@@ -172,13 +168,7 @@ impl World {
         self.store.crash();
         self.executor.kill();
         self.clock.clear();
-        let behind = self.clock.truth().as_millis() - self.engine.now().as_millis();
-        {
-            let mut serving = self.serving();
-            if serving.since.take().is_some() {
-                serving.behind = behind;
-            }
-        }
+        self.serving().since = None;
         let calls = self.edge.drain();
         let chance = self.chance.clone();
         self.late.extend(calls.into_iter().filter(|_| chance.one_in(2)));
@@ -238,9 +228,7 @@ impl World {
         let verb = async move {
             match engine.start().await {
                 Ok(()) => {
-                    let behind = clock.truth().as_millis() - engine.now().as_millis();
                     let mut serving = serving.lock().unwrap_or_else(PoisonError::into_inner);
-                    serving.lost += (behind - serving.behind).max(0);
                     (serving.started, serving.since) = (started, Some(clock.monotonic()));
                     "serving".to_owned()
                 }

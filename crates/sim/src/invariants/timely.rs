@@ -33,9 +33,9 @@ pub(super) fn check(world: &mut World, ledger: &Ledger) -> Result<(), Broken> {
 }
 
 fn remember_beginnings(world: &mut World, ledger: &Ledger) {
-    let (truth, lost) = (world.clock.truth(), world.serving().lost);
+    let truth = world.clock.truth();
     for grant in ledger.grants.values().filter(|g| matches!(g.state, GrantState::Active { .. })) {
-        world.memory.begun.entry(grant.id).or_insert((truth, lost));
+        world.memory.begun.entry(grant.id).or_insert(truth);
     }
 }
 
@@ -62,9 +62,8 @@ fn ends_are_punctual(world: &World, ledger: &Ledger) -> Result<(), Broken> {
         if now > Timestamp::from_millis(until.as_millis() + late) {
             return broken(7, format!("{} was to end at {until}, and it is {now}", grant.id));
         }
-        let Some((begun, lost_before)) = world.memory.begun.get(&grant.id) else { continue };
-        let lost = world.serving().lost - lost_before;
-        let most = begun.plus(grant.duration).as_millis() + late + lost;
+        let Some(begun) = world.memory.begun.get(&grant.id) else { continue };
+        let most = begun.plus(grant.duration).as_millis() + late;
         if truth > Timestamp::from_millis(most) {
             return broken(20, format!("{} goes on at {truth}, and began at {begun} for {}", grant.id, grant.duration));
         }
