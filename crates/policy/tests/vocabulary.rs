@@ -6,10 +6,10 @@ use common::*;
 use curfew_domain::{Outcome, ReasonCode};
 use curfew_policy::{Ask, MfaFact, OnCall, PolicySet, SourceFile, TicketState};
 
-pub const WHOLE: &str = include_str!("texts/whole.yaml");
-pub const GUARDRAIL: &str = include_str!("texts/tier-1.cedar");
+const WHOLE: &str = include_str!("texts/whole.yaml");
+const GUARDRAIL: &str = include_str!("texts/tier-1.cedar");
 
-pub fn files() -> Vec<SourceFile> {
+fn files() -> Vec<SourceFile> {
     vec![file("policy.yaml", WHOLE), file("tier-1.cedar", GUARDRAIL)]
 }
 
