@@ -152,3 +152,14 @@ fn explain_looks_around() {
     let said = set.explain(&ask).would_change;
     assert_eq!(said[0], "ask again when the hours of the role begin, at 2026-03-03T08:00:00.000Z");
 }
+
+#[test]
+fn formatting_the_whole_of_it_changes_no_decision() {
+    let once = curfew_policy::format(&file("policy.yaml", WHOLE)).expect("formatted");
+    let checked = check_files(&[file("policy.yaml", &once), file("tier-1.cedar", GUARDRAIL)]);
+    let (before, after) = (whole(), checked.set.expect("a set"));
+    assert_eq!(after.run_tests().failed, 0);
+    let ask = stuck(&before);
+    let (a, b) = (before.decide(&ask), after.decide(&ask));
+    assert_eq!((a.terms, a.decision.approvers), (b.terms, b.decision.approvers));
+}

@@ -20,7 +20,7 @@ pub(crate) enum PolicyCommand {
     /// Rewrite policies in their one form, comments kept
     Fmt(fmt::FmtArgs),
     /// Print the JSON Schema of the policy language, for editors
-    Schema,
+    Schema(schema::SchemaArgs),
 }
 
 pub(crate) fn run(context: &mut Context, command: PolicyCommand) -> Result<Exit, Failure> {
@@ -28,6 +28,6 @@ pub(crate) fn run(context: &mut Context, command: PolicyCommand) -> Result<Exit,
         PolicyCommand::Check(args) => check::run(context, &args),
         PolicyCommand::Explain(args) => explain::run(context, *args),
         PolicyCommand::Fmt(args) => fmt::run(context, &args),
-        PolicyCommand::Schema => schema::run(context),
+        PolicyCommand::Schema(args) => schema::run(context, &args),
     }
 }
