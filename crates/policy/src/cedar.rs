@@ -1,6 +1,7 @@
 //! What expressions and guardrails may speak of: the schema that every one of them is validated against when the
 //! policy is checked, so that none can fail by type when a request is decided.
 
+use crate::compile::entity_uid;
 use crate::draft::Draft;
 use crate::expression::{Expression, Guardrail, Needs};
 use crate::model::{Input, InputKind, Role};
@@ -8,7 +9,10 @@ use crate::nearest::nearest;
 use crate::problem::Problems;
 use crate::shape::shown;
 use crate::source::Place;
-use cedar_policy::{Policy, PolicySet, Schema, ValidationMode, ValidationWarning, Validator};
+use cedar_policy::{
+    Authorizer, Context, Decision, Entities, Policy, PolicySet, Request, Schema, ValidationMode, ValidationWarning,
+    Validator,
+};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::str::FromStr;
 
@@ -64,6 +68,8 @@ fn kind_of(input: &Input) -> &'static str {
 }
 
 type Inputs<'d> = BTreeMap<&'d str, &'static str>;
+/// The same, as a key.
+type Signature<'d> = Vec<(&'d str, &'static str)>;
 
 struct Checker<'d> {
     labels: BTreeSet<&'d str>,
@@ -74,8 +80,8 @@ struct Checker<'d> {
     agreed: Inputs<'d>,
     disputed: BTreeSet<&'d str>,
     /// Roles tend to have the same inputs, and to share expressions.
-    validators: HashMap<Vec<(&'d str, &'static str)>, Validator>,
-    done: HashMap<(Vec<(&'d str, &'static str)>, String), Findings>,
+    validators: HashMap<Signature<'d>, Validator>,
+    done: HashMap<(Signature<'d>, String), Findings>,
 }
 
 /// What the validator said of an expression.
@@ -120,7 +126,7 @@ impl<'d> Checker<'d> {
         }
         let findings = self.validate(&inputs, &guardrail.text, || vec![guardrail.policy.clone()]);
         report(&findings, &guardrail.place, out);
-        if findings.never {
+        if findings.never && findings.errors.is_empty() {
             warn(
                 out,
                 &guardrail.place,
@@ -140,11 +146,17 @@ impl<'d> Checker<'d> {
             "permit (principal, action == Action::\"request\", resource) when {{ !(\n{}\n) }};",
             expression.text
         );
-        let findings = self.validate(&inputs, &expression.text, || {
+        let mut findings = self.validate(&inputs, &expression.text, || {
             expression.policies.policies().cloned().chain(Policy::from_str(&negated)).collect()
         });
+        if findings.errors.is_empty() && expression.needs.constant {
+            (findings.never, findings.always) = if holds(&expression.policies) { (false, true) } else { (true, false) };
+        }
         report(&findings, &expression.place, out);
         let hint = "say what it depends on, or remove it";
+        if !findings.errors.is_empty() {
+            return;
+        }
         match (findings.never, findings.always, when_true) {
             (true, _, WhenTrue::Passes) => {
                 warn(out, &expression.place, "never-true", "this is never true, so nobody is ever given the role", hint)
@@ -220,7 +232,7 @@ impl<'d> Checker<'d> {
 
     /// The first policy is the one to check; a second one is its contrary.
     fn validate(&mut self, inputs: &Inputs<'d>, text: &str, policies: impl FnOnce() -> Vec<Policy>) -> Findings {
-        let key: Vec<(&str, &str)> = inputs.iter().map(|(name, kind)| (*name, *kind)).collect();
+        let key: Signature<'d> = inputs.iter().map(|(name, kind)| (*name, *kind)).collect();
         if let Some(known) = self.done.get(&(key.clone(), text.to_owned())) {
             return known.clone();
         }
@@ -246,6 +258,19 @@ impl<'d> Checker<'d> {
         self.done.insert((key, text.to_owned()), found.clone());
         found
     }
+}
+
+/// What an expression says that speaks of nothing.
+fn holds(policies: &PolicySet) -> bool {
+    let request = Request::new(
+        entity_uid("System", ""),
+        entity_uid("Action", "request"),
+        entity_uid("Resource", ""),
+        Context::empty(),
+        None,
+    );
+    let response = request.map(|request| Authorizer::new().is_authorized(&request, policies, &Entities::empty()));
+    response.is_ok_and(|response| response.decision() == Decision::Allow)
 }
 
 /// Without the number of the policy, which is ours.

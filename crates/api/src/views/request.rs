@@ -265,8 +265,8 @@ mod tests {
         let json = serde_json::to_value(&view).expect("JSON");
         let mut fields: Vec<&str> = json.as_object().expect("an object").keys().map(String::as_str).collect();
         fields.sort_unstable();
-        let expected = "approvals created_at decision digest duration_seconds grant grant_id id lapses_at origin \
-                        policy_version reason role scope state subject ticket";
+        let expected = "approvals created_at decision digest duration_seconds grant grant_id id inputs lapses_at origin \
+                        policy_version reason role scope stages state subject ticket";
         assert_eq!(fields, expected.split_whitespace().collect::<Vec<_>>());
         assert_eq!(json["grant_id"], serde_json::Value::Null);
         assert_eq!(json["subject"]["email"], serde_json::Value::Null);

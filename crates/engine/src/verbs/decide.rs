@@ -57,7 +57,8 @@ impl Engine {
         for _ in 0..ATTEMPTS {
             let request = self.visible_request(who, id).await?;
             let said_so = |a: &Approval| a.verdict == Verdict::Approve && a.approver.id == who.subject.id;
-            if request.digest() == judging.digest && request.approvals.iter().any(said_so) {
+            let counts_again = request.stage_now().is_some_and(|now| !request.has_counted(&who.subject, &now.name));
+            if request.digest() == judging.digest && !counts_again && request.approvals.iter().any(said_so) {
                 return match request.state {
                     RequestState::Pending | RequestState::Approved { .. } => Ok(request),
                     RequestState::Denied { .. } | RequestState::Withdrawn { .. } | RequestState::Lapsed { .. } => {

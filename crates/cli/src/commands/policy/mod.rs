@@ -36,7 +36,7 @@ pub(crate) enum PolicyCommand {
     /// Decide past requests again, and print those that come out otherwise
     Replay(replay::ReplayArgs),
     /// Print the JSON Schema of the policy language, for editors
-    Schema,
+    Schema(schema::SchemaArgs),
 }
 
 pub(crate) fn run(context: &mut Context, command: PolicyCommand) -> Result<Exit, Failure> {
@@ -45,10 +45,14 @@ pub(crate) fn run(context: &mut Context, command: PolicyCommand) -> Result<Exit,
         PolicyCommand::Diff(args) => diff::run(context, &args),
         PolicyCommand::Explain(args) => explain::run(context, *args),
         PolicyCommand::Fmt(args) => fmt::run(context, &args),
+<<<<<<< HEAD
         PolicyCommand::Import(args) => import::run(context, &args),
         PolicyCommand::Test(args) => test::run(context, &args),
         PolicyCommand::Who(args) => who::run(context, &args),
         PolicyCommand::Replay(args) => replay::run(context, &args),
         PolicyCommand::Schema => schema::run(context),
+=======
+        PolicyCommand::Schema(args) => schema::run(context, &args),
+>>>>>>> w/policy
     }
 }
