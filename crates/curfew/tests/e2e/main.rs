@@ -7,6 +7,7 @@ mod arguments;
 mod canary;
 mod crash;
 mod ends;
+mod examples;
 mod harness;
 mod hostile;
 mod hosts;
