@@ -1,6 +1,7 @@
 //! What expressions and guardrails may speak of: the schema that every one of them is validated against when the
 //! policy is checked, so that none can fail by type when a request is decided.
 
+use crate::compile::entity_uid;
 use crate::draft::Draft;
 use crate::expression::{Expression, Guardrail, Needs};
 use crate::model::{Input, InputKind, Role};
@@ -8,7 +9,10 @@ use crate::nearest::nearest;
 use crate::problem::Problems;
 use crate::shape::shown;
 use crate::source::Place;
-use cedar_policy::{Policy, PolicySet, Schema, ValidationMode, ValidationWarning, Validator};
+use cedar_policy::{
+    Authorizer, Context, Decision, Entities, Policy, PolicySet, Request, Schema, ValidationMode, ValidationWarning,
+    Validator,
+};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::str::FromStr;
 
@@ -120,7 +124,7 @@ impl<'d> Checker<'d> {
         }
         let findings = self.validate(&inputs, &guardrail.text, || vec![guardrail.policy.clone()]);
         report(&findings, &guardrail.place, out);
-        if findings.never {
+        if findings.never && findings.errors.is_empty() {
             warn(
                 out,
                 &guardrail.place,
@@ -140,11 +144,17 @@ impl<'d> Checker<'d> {
             "permit (principal, action == Action::\"request\", resource) when {{ !(\n{}\n) }};",
             expression.text
         );
-        let findings = self.validate(&inputs, &expression.text, || {
+        let mut findings = self.validate(&inputs, &expression.text, || {
             expression.policies.policies().cloned().chain(Policy::from_str(&negated)).collect()
         });
+        if findings.errors.is_empty() && expression.needs.constant {
+            (findings.never, findings.always) = if holds(&expression.policies) { (false, true) } else { (true, false) };
+        }
         report(&findings, &expression.place, out);
         let hint = "say what it depends on, or remove it";
+        if !findings.errors.is_empty() {
+            return;
+        }
         match (findings.never, findings.always, when_true) {
             (true, _, WhenTrue::Passes) => {
                 warn(out, &expression.place, "never-true", "this is never true, so nobody is ever given the role", hint)
@@ -246,6 +256,19 @@ impl<'d> Checker<'d> {
         self.done.insert((key, text.to_owned()), found.clone());
         found
     }
+}
+
+/// What an expression says that speaks of nothing.
+fn holds(policies: &PolicySet) -> bool {
+    let request = Request::new(
+        entity_uid("System", ""),
+        entity_uid("Action", "request"),
+        entity_uid("Resource", ""),
+        Context::empty(),
+        None,
+    );
+    let response = request.map(|request| Authorizer::new().is_authorized(&request, policies, &Entities::empty()));
+    response.is_ok_and(|response| response.decision() == Decision::Allow)
 }
 
 /// Without the number of the policy, which is ours.

@@ -1,0 +1,74 @@
+//! Stages that nobody can decide, or that nothing comes to.
+
+use super::warn;
+use crate::directory::Directory;
+use crate::model::{Approval, Principal, Requesters, Role, StageRule};
+use crate::problem::Problems;
+use crate::stages::{Staffing, left};
+use std::collections::BTreeSet;
+
+pub(super) fn lint(role: &Role, directory: &Directory, out: &mut Problems) {
+    let Approval::Stages(chain) = &role.approval else { return };
+    let nobody = BTreeSet::new();
+    let staffing = Staffing { directory, deny: &role.deny, never: &nobody };
+    let mut stuck: Option<&StageRule> = None;
+    for (stage, staffed) in chain.stages.iter().zip(staffing.of(chain)) {
+        denied_approvers(role, stage, directory, out);
+        let left = left(directory, &stage.approvers, &role.deny);
+        if let Some(before) = stuck {
+            let message =
+                format!("nothing comes to stage `{}`: nobody can decide `{}` before it", stage.name, before.name);
+            warn(out, &stage.place, "unreachable-stage", message, "let somebody decide the stage before");
+        } else if left.is_empty() && !staffed.falls_back {
+            let message =
+                format!("nobody can approve `{}`: no approver is left after the deny list and empty groups", role.name);
+            warn(out, &stage.place, "unapprovable", message, "name an approver who is not denied");
+        } else if !staffed.completable {
+            let message = format!(
+                "nobody can approve `{}`: stage `{}` takes {} persons, and fewer are left",
+                role.name, stage.name, stage.require
+            );
+            warn(
+                out,
+                &stage.place,
+                "unapprovable",
+                message,
+                "name more approvers; one person counts in one stage only",
+            );
+        } else if stage.fallback.is_empty() && only_themselves(role, &left, directory) {
+            let message = format!(
+                "whoever may ask for `{}` is its only approver, and nobody approves their own request",
+                role.name
+            );
+            warn(out, &stage.place, "unapprovable", message, "name a second approver");
+        }
+        if !staffed.completable {
+            stuck = stuck.or(Some(stage));
+        }
+        if let Some(timeout) = stage.timeout.filter(|timeout| *timeout >= chain.lapses_after) {
+            let message = format!(
+                "the request lapses after {}, before stage `{}` has waited {timeout}",
+                chain.lapses_after, stage.name
+            );
+            warn(out, &stage.place, "unreachable-timeout", message, "shorten `timeout`, or lengthen `lapses_after`");
+        }
+    }
+}
+
+fn denied_approvers(role: &Role, stage: &StageRule, directory: &Directory, out: &mut Problems) {
+    let denied: BTreeSet<Principal> = role.deny.iter().map(|d| d.principal.clone()).collect();
+    for approver in stage.lists().flatten().filter(|a| !denied.is_empty() && directory.names(&denied, &a.principal)) {
+        let message = format!("{} is on the role's deny list and so can never approve", approver.principal);
+        warn(out, &approver.place, "approver-denied", message, "take it off one of the two lists");
+    }
+}
+
+/// One approver, and nobody else who may ask.
+fn only_themselves(role: &Role, left: &BTreeSet<Principal>, directory: &Directory) -> bool {
+    let Requesters::Listed(requesters) = &role.requesters else { return false };
+    let askers = directory.everybody(requesters);
+    let machines = requesters.iter().any(|l| matches!(l.principal, Principal::Workload(_)));
+    let one_person = left.len() == 1 && left.iter().all(|p| matches!(p, Principal::Person(_)));
+    let same = askers.persons.iter().all(|email| left.contains(&Principal::Person(email.clone())));
+    one_person && same && !machines && askers.unlisted.is_empty() && !askers.persons.is_empty()
+}

@@ -1,0 +1,104 @@
+//! What is allowed and yet probably not meant. Warnings only.
+
+mod alike;
+mod approval;
+mod loosened;
+mod resource;
+
+use crate::directory::Directory;
+use crate::draft::Draft;
+use crate::inventory::Inventory;
+use crate::model::{Approval, Pattern, Requesters, Resource, Risk, Role};
+use crate::problem::Problems;
+use crate::source::Place;
+use crate::stages::left;
+use curfew_domain::Seconds;
+
+/// Longer access than this is worth a second look.
+const LONG: Seconds = Seconds::new(12 * 3_600);
+
+/// Reports what somebody should look at.
+pub(crate) fn lint(draft: &Draft, inventory: &Inventory, directory: &Directory, out: &mut Problems) {
+    for group in draft.groups.iter().filter(|g| g.members.is_empty()) {
+        warn(
+            out,
+            &group.place,
+            "empty-group",
+            format!("nobody is in group `{}`", group.name),
+            "add its members, or remove it",
+        );
+    }
+    for defined in &draft.resources {
+        resource::lint(&defined.resource, &defined.place, out);
+    }
+    for role in &draft.roles {
+        lint_role(role, directory, out);
+        approval::lint(role, directory, out);
+        unattended(role, inventory, out);
+        if let Some(defaults) = &draft.defaults {
+            loosened::lint(role, defaults, out);
+        }
+    }
+    alike::lint(&draft.roles, out);
+}
+
+fn warn(out: &mut Problems, place: &Place, code: &'static str, message: String, hint: &str) {
+    out.warning(&place.file, place.at(), code, message, hint);
+}
+
+fn lint_role(role: &Role, directory: &Directory, out: &mut Problems) {
+    let name = &role.name;
+    match &role.requesters {
+        Requesters::Anyone(place) => {
+            let message = format!("any signed-in person may ask for `{name}`");
+            warn(out, place, "anyone-may-ask", message, "list `requesters` to say who may");
+        }
+        Requesters::Listed(list) => {
+            let machines = list.iter().any(|l| matches!(l.principal, crate::model::Principal::Workload(_)));
+            if !machines && role.triggers.is_empty() && left(directory, list, &role.deny).is_empty() {
+                let message =
+                    format!("nobody can ask for `{name}`: no requester is left after the deny list and empty groups");
+                let place = list.first().map_or(&role.place, |l| &l.place);
+                warn(out, place, "unaskable", message, "name a requester who is not denied, or remove the role");
+            }
+        }
+        Requesters::TriggersOnly => {}
+    }
+    let emergency = role.break_glass.as_ref().map(|b| (b.duration, &b.place));
+    let extended = role.extension.as_ref().map(|e| (e.max_total, &e.place));
+    for (length, place) in [Some((role.duration.max, &role.duration.place)), emergency, extended].into_iter().flatten()
+    {
+        if length > LONG {
+            let message = format!("`{name}` gives access for up to {length}");
+            warn(out, place, "long-duration", message, "more than 12h outlasts the day in which it was needed");
+        }
+    }
+}
+
+/// Nobody looks before access to something of high risk is given.
+fn unattended(role: &Role, inventory: &Inventory, out: &mut Problems) {
+    let place = match (&role.approval, &role.auto_approve_when) {
+        (Approval::Automatic(place), Some(expression)) => {
+            let message = "approval is automatic anyway, so `auto_approve_when` changes nothing".to_owned();
+            warn(out, &expression.place, "needless-expression", message, "remove it, or list approvers");
+            place
+        }
+        (Approval::Automatic(place), None) => place,
+        (Approval::Stages(_), Some(expression)) => &expression.place,
+        (Approval::Stages(_), None) => return,
+    };
+    let high = |r: &&Resource| r.risk >= Risk::High;
+    let given = role.conditions.iter().find_map(|condition| match &condition.resource {
+        Pattern::Exact(name) => inventory.resource(name).filter(high),
+        Pattern::Glob(_) | Pattern::Labels(_) => inventory.covered(&condition.resource).find(high),
+    });
+    if let Some(resource) = given {
+        let message = format!(
+            "`{}` gives `{}`, whose risk is {}, without anybody's approval",
+            role.name,
+            resource.name,
+            resource.risk.word()
+        );
+        warn(out, place, "automatic-on-high-risk", message, "let somebody approve it");
+    }
+}
