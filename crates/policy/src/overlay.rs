@@ -47,7 +47,8 @@ fn is_only_filled_in(name: &ResourceName, base: &PolicySet, with: &PolicySet) ->
     match (base.resource(name), with.resource(name)) {
         (None, _) => !base.names_resource(name),
         (Some(old), Some(new)) => {
-            old.labels.len() < new.labels.len() && old.labels.iter().all(|(key, value)| new.labels.get(key) == Some(value))
+            old.labels.len() < new.labels.len()
+                && old.labels.iter().all(|(key, value)| new.labels.get(key) == Some(value))
         }
         (Some(_), None) => false,
     }

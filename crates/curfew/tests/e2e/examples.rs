@@ -77,6 +77,10 @@ fn what_is_imported_checks() {
     for file in ["jit-groups.yaml", "teleport.yaml", "aws-team.json", "aws-team-dynamodb.json"] {
         let output = curfew(&["--json", "policy", "import"], &data.join(file));
         let document: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
-        assert_eq!((output.status.code(), &document["ok"]), (Some(0), &serde_json::Value::Bool(true)), "{file}: {document}");
+        assert_eq!(
+            (output.status.code(), &document["ok"]),
+            (Some(0), &serde_json::Value::Bool(true)),
+            "{file}: {document}"
+        );
     }
 }

@@ -32,7 +32,8 @@ impl Allowed<'_> {
         let denies_no_more =
             other.denied.groups.is_subset(&self.denied.groups) && other.denied.persons.is_subset(&self.denied.persons);
         let groups = self.crowd.groups.difference(&self.denied.groups);
-        let groups_fit = groups.into_iter().all(|g| denies_no_more && (other.crowd.anyone || other.crowd.groups.contains(g)));
+        let groups_fit =
+            groups.into_iter().all(|g| denies_no_more && (other.crowd.anyone || other.crowd.groups.contains(g)));
         let oncall_fit =
             self.crowd.oncall.iter().all(|o| denies_no_more && (other.crowd.anyone || other.crowd.oncall.contains(o)));
         let anyone_fits = !self.crowd.anyone || (other.crowd.anyone && denies_no_more);

@@ -1,10 +1,10 @@
 //! Whose yes it takes: whether one chain of stages can be satisfied by approvals that would not satisfy another.
 
-use super::change::{Changes, Kind};
 use super::allowed::Allowed;
-use crate::crowd::Crowd;
+use super::change::{Changes, Kind};
 use super::expression::{Condition, Sense};
 use super::order::{Order, Proof};
+use crate::crowd::Crowd;
 use curfew_domain::{RoleName, Seconds, limits};
 
 /// What approval a role needs.
@@ -103,9 +103,8 @@ pub(super) fn compare(role: &RoleName, before: Chain<'_>, after: Chain<'_>, chan
     changes.ordered(Kind::Approval, order, |d| d.role(role).was(reason(old.reason)).becomes(reason(new.reason)));
     let order = Order::of_bound(&old.lapses_after, &new.lapses_after);
     let waits = |length: Seconds| format!("an undecided request ends after {length}");
-    changes.ordered(Kind::Approval, order, |d| {
-        d.role(role).was(waits(old.lapses_after)).becomes(waits(new.lapses_after))
-    });
+    changes
+        .ordered(Kind::Approval, order, |d| d.role(role).was(waits(old.lapses_after)).becomes(waits(new.lapses_after)));
     let order = match (&old.automatic_when, &new.automatic_when) {
         (None, None) => Order::Same,
         (None, Some(_)) => Order::Wider,
@@ -115,9 +114,8 @@ pub(super) fn compare(role: &RoleName, before: Chain<'_>, after: Chain<'_>, chan
     };
     let text = |c: &Option<Condition>| c.as_ref().map_or_else(|| "...".to_owned(), ToString::to_string);
     let when = |side: &Option<Option<Condition>>| side.as_ref().map(|c| format!("automatic when {}", text(c)));
-    changes.ordered(Kind::Approval, order, |d| {
-        d.role(role).sides(when(&old.automatic_when), when(&new.automatic_when))
-    });
+    changes
+        .ordered(Kind::Approval, order, |d| d.role(role).sides(when(&old.automatic_when), when(&new.automatic_when)));
 }
 
 /// Whether whatever satisfies the first chain satisfies the second.

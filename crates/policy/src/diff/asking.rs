@@ -1,8 +1,8 @@
 //! Who may ask for a role: for every subject that either set names, and for symbolic members of the provider's groups.
 
 use super::change::{Changes, Direction, Draft, Kind};
-use crate::crowd::Crowd;
 use super::workload::is_within;
+use crate::crowd::Crowd;
 use curfew_domain::{Email, GroupName, RoleName};
 use std::collections::BTreeSet;
 

@@ -38,8 +38,7 @@ struct Said<'a> {
 impl Said<'_> {
     fn say(&mut self, what: &str, order: Order, before: Option<String>, after: Option<String>) {
         let named = |side: Option<String>| side.map(|text| format!("{what}: {text}"));
-        self.changes
-            .ordered(Kind::Constraint, order, |d| d.role(self.role).sides(named(before), named(after)));
+        self.changes.ordered(Kind::Constraint, order, |d| d.role(self.role).sides(named(before), named(after)));
     }
 
     fn optional<T>(
@@ -163,13 +162,17 @@ fn concurrency(a: &Concurrency, b: &Concurrency) -> Order {
 
 fn input(a: &Input, b: &Input) -> Order {
     let kind = match (&a.kind, &b.kind) {
-        (InputKind::Text { max_length: before }, InputKind::Text { max_length: after }) => Order::of_bound(before, after),
+        (InputKind::Text { max_length: before }, InputKind::Text { max_length: after }) => {
+            Order::of_bound(before, after)
+        }
         (InputKind::Integer, InputKind::Integer) | (InputKind::Boolean, InputKind::Boolean) => Order::Same,
         (InputKind::Enum { values: before }, InputKind::Enum { values: after }) => {
             let within = |inner: &[String], outer: &[String]| Proof::from(inner.iter().all(|v| outer.contains(v)));
             Order::of(within(after, before), within(before, after))
         }
-        (InputKind::Text { .. } | InputKind::Integer | InputKind::Boolean | InputKind::Enum { .. }, _) => Order::Unknown,
+        (InputKind::Text { .. } | InputKind::Integer | InputKind::Boolean | InputKind::Enum { .. }, _) => {
+            Order::Unknown
+        }
     };
     given(a.required, b.required).and(kind)
 }

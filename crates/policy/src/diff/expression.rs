@@ -146,7 +146,6 @@ fn path_of(value: &Value) -> Option<String> {
     Some(format!("{place}.{attr}"))
 }
 
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -187,7 +186,10 @@ mod tests {
     #[test]
     fn a_fact_less_to_know_is_no_narrower() {
         let before = "context.mfa && (context.oncall || !context.oncall)";
-        assert_eq!(compared(before, "context.mfa && context.duration < duration(\"1h\")", Sense::Grants), Order::Unknown);
+        assert_eq!(
+            compared(before, "context.mfa && context.duration < duration(\"1h\")", Sense::Grants),
+            Order::Unknown
+        );
         assert_eq!(compared("context.mfa", before, Sense::Grants), Order::Narrower);
     }
 
@@ -212,6 +214,9 @@ mod tests {
     #[test]
     fn facts_have_their_paths() {
         let condition = Condition::parse("resource.labels.tier == context.inputs.tier").expect("an expression");
-        assert_eq!(condition.facts.iter().map(String::as_str).collect::<Vec<_>>(), ["context.inputs.tier", "resource.labels.tier"]);
+        assert_eq!(
+            condition.facts.iter().map(String::as_str).collect::<Vec<_>>(),
+            ["context.inputs.tier", "resource.labels.tier"]
+        );
     }
 }

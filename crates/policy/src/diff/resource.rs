@@ -116,9 +116,8 @@ impl Said<'_> {
     }
 
     fn files(&mut self) {
-        let globs = |resource: &Resource| -> BTreeSet<String> {
-            resource.defined_by.iter().map(ToString::to_string).collect()
-        };
+        let globs =
+            |resource: &Resource| -> BTreeSet<String> { resource.defined_by.iter().map(ToString::to_string).collect() };
         let (old, new) = (globs(self.old), globs(self.new));
         // None means that any file may.
         let within = |inner: &BTreeSet<String>, outer: &BTreeSet<String>| {

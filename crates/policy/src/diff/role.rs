@@ -1,10 +1,10 @@
 //! One role against what it was.
 
+use super::allowed::Allowed;
 use super::approval::{self, Chain};
 use super::asking::{self, Askers};
 use super::change::{Changes, Direction, Draft, Kind};
 use super::constraint;
-use super::allowed::Allowed;
 use super::order::Order;
 use super::view::{RoleView, Trigger};
 use super::workload::is_within;

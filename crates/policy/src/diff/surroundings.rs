@@ -1,10 +1,10 @@
 //! What stands around the roles: groups, people, and who rules over the policy and over grants.
 
-use super::change::{Changes, Direction, Draft, Kind};
 use super::allowed::Allowed;
-use crate::crowd::Crowd;
+use super::change::{Changes, Direction, Draft, Kind};
 use super::order::Order;
 use super::view::{Approvers, View};
+use crate::crowd::Crowd;
 use curfew_domain::GroupName;
 use std::collections::BTreeSet;
 
@@ -106,10 +106,7 @@ fn office(name: &str, before: Option<&Crowd>, after: Option<&Crowd>, changes: &m
         (None, Some(_)) | (Some(_), None) => Order::Wider,
         (Some(old), Some(new)) => {
             let allowed = |crowd| Allowed { crowd, denied: &nobody };
-            Order::of(
-                allowed(new).is_within(allowed(old)).into(),
-                allowed(old).is_within(allowed(new)).into(),
-            )
+            Order::of(allowed(new).is_within(allowed(old)).into(), allowed(old).is_within(allowed(new)).into())
         }
     };
     let text = |crowd: Option<&Crowd>| crowd.map(|crowd| format!("{name}: {crowd}"));

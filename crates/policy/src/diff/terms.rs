@@ -171,7 +171,13 @@ impl Reader {
             Formula::Not(of) => !self.holds(of, at),
             Formula::And(a, b) => self.holds(a, at) && self.holds(b, at),
             Formula::Or(a, b) => self.holds(a, at) || self.holds(b, at),
-            Formula::If(a, b, c) => if self.holds(a, at) { self.holds(b, at) } else { self.holds(c, at) },
+            Formula::If(a, b, c) => {
+                if self.holds(a, at) {
+                    self.holds(b, at)
+                } else {
+                    self.holds(c, at)
+                }
+            }
             Formula::Plain(axis) => at[*axis] == 1,
             Formula::Number(axis, relation, constant) => {
                 let Axis::Number(constants) = &self.axes[*axis] else { return false };
@@ -197,7 +203,8 @@ fn is_independent(value: &Value) -> bool {
         return true;
     }
     let contains = value.get("contains");
-    contains.is_some_and(|of| of.get("left").is_some_and(is_access) && of.get("right").is_some_and(|r| text(r).is_some()))
+    contains
+        .is_some_and(|of| of.get("left").is_some_and(is_access) && of.get("right").is_some_and(|r| text(r).is_some()))
 }
 
 fn text(value: &Value) -> Option<&str> {

@@ -3,13 +3,12 @@
 
 use super::approval::{Approvals, Asked, Distinct, Needs, Overdue, Stage};
 use super::asking::Askers;
-use crate::crowd::Crowd;
 use super::expression::Condition;
 use super::guardrail::Bound;
+use crate::crowd::Crowd;
 use crate::expression::{Guardrail, Needs as Facts};
 use crate::model::{
-    Account, Approval, Counting, Listed, OnTimeout, Pattern, Principal, Receiver, Requesters, Resource, Role,
-    StageRule,
+    Account, Approval, Counting, Listed, OnTimeout, Pattern, Principal, Receiver, Requesters, Resource, Role, StageRule,
 };
 use crate::set::PolicySet;
 use crate::workload::Workload;

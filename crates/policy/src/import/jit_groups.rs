@@ -58,7 +58,11 @@ impl<'a> Importer<'a> {
         let conditions = self.privileges(&name);
         let (alone, asking) = (!access.join_alone.is_empty(), !access.join.is_empty() || access.everybody_joins);
         if asking && access.approve.is_empty() {
-            self.remark(&name, Effect::Narrower, "nobody may approve who joins, so that nobody could: not carried over");
+            self.remark(
+                &name,
+                Effect::Narrower,
+                "nobody may approve who joins, so that nobody could: not carried over",
+            );
         }
         let role = |name: String, requesters, approval| Role {
             name,
@@ -153,13 +157,15 @@ impl<'a> Importer<'a> {
         let group = self.levels[2];
         for binding in group.get("privileges").map(|p| items(p, "iam")).unwrap_or_default() {
             let project = text(binding, "project");
-            let place = if project.is_empty() { text(binding, "resource").to_owned() } else { format!("projects/{project}") };
+            let place =
+                if project.is_empty() { text(binding, "resource").to_owned() } else { format!("projects/{project}") };
             let place: Vec<String> = place.split('/').filter(|s| !s.is_empty()).map(names::segment).collect();
             let iam_role = text(binding, "role");
             let action = names::segment(iam_role.strip_prefix("roles/").unwrap_or(iam_role));
             conditions.entry(format!("gcp/{}", place.join("/"))).or_default().insert(action);
             if binding.get("condition").is_some() {
-                let message = format!("the IAM condition on `{iam_role}` is not carried over: put it into the resource");
+                let message =
+                    format!("the IAM condition on `{iam_role}` is not carried over: put it into the resource");
                 self.remark(role, Effect::Wider, message);
             }
         }

@@ -17,9 +17,14 @@ mod tests {
 
     #[test]
     fn what_others_write() {
-        for (text, expected) in
-            [("PT1H", 3_600), ("P7D", 604_800), ("PT90M", 5_400), ("8h0m0s", 28_800), ("30m", 1_800), ("P1DT2H", 93_600)]
-        {
+        for (text, expected) in [
+            ("PT1H", 3_600),
+            ("P7D", 604_800),
+            ("PT90M", 5_400),
+            ("8h0m0s", 28_800),
+            ("30m", 1_800),
+            ("P1DT2H", 93_600),
+        ] {
             assert_eq!(seconds(text), Some(Seconds::new(expected)), "{text}");
         }
         for text in ["", "forever", "-PT1H", "PT0S", "7", "P1M", "P300000000D"] {

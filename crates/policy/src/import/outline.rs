@@ -46,7 +46,10 @@ pub(super) enum Requesters {
 pub(super) enum Approval {
     Automatic,
     /// One stage: how many, of whom.
-    Needed { require: u32, any_of: BTreeSet<String> },
+    Needed {
+        require: u32,
+        any_of: BTreeSet<String>,
+    },
 }
 
 #[derive(Debug, PartialEq, Eq)]

@@ -93,8 +93,11 @@ pub(super) fn read(documents: &[Read], outline: &mut Outline, out: &mut Problems
         .collect();
     let settings = all.iter().map(|(_, row)| *row).find(|row| is_settings(row) && !is_eligibility(row));
     let says = |key: &str, unsaid: &str| settings.map_or(unsaid, |row| plain(row, key)) == "true";
-    let settings =
-        Settings { approval: says("approval", "true"), comments: says("comments", "true"), ticket: says("ticketNo", "true") };
+    let settings = Settings {
+        approval: says("approval", "true"),
+        comments: says("comments", "true"),
+        ticket: says("ticketNo", "true"),
+    };
     for (file, row) in eligible {
         Importer { at: (file, row), approvers: &approvers, settings: &settings, outline }.eligibility();
     }
@@ -142,7 +145,8 @@ impl Importer<'_> {
             return self.left_out(&name, "nobody approves there");
         };
         if kind == "units" {
-            let message = format!("which accounts `{readable}` holds is not known: define `aws/units/{}`", names::segment(id));
+            let message =
+                format!("which accounts `{readable}` holds is not known: define `aws/units/{}`", names::segment(id));
             self.outline.remark(&name, self.at, Effect::ToDo, message);
         }
         let max = self.outline.bounded(&name, self.at, max);

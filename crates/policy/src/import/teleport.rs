@@ -35,7 +35,8 @@ pub(super) fn read(documents: &[Read], outline: &mut Outline, out: &mut Problems
             }
         }
     }
-    let asked_for: BTreeSet<&str> = roles.values().flat_map(|(_, role)| named(role, "request", "roles", &roles)).collect();
+    let asked_for: BTreeSet<&str> =
+        roles.values().flat_map(|(_, role)| named(role, "request", "roles", &roles)).collect();
     for (name, (file, role)) in &roles {
         if asked_for.contains(name) {
             Importer { name, file, role, roles: &roles, outline }.role();
@@ -106,14 +107,18 @@ impl<'a> Importer<'a, '_> {
             return self.left_out(&name, "it gives nothing that could be named");
         }
         for holder in denied_asking.symmetric_difference(&denied_reviewing) {
-            let message = format!("holders of `{holder}` were denied one of asking and reviewing; here both are denied");
+            let message =
+                format!("holders of `{holder}` were denied one of asking and reviewing; here both are denied");
             self.remark(&name, Effect::Narrower, message);
         }
         self.say_what_is_lost(&name, &askers, &reviewers);
         let max = self.longest(&name, &askers);
         let denied: BTreeSet<&str> = denied_asking.union(&denied_reviewing).copied().collect();
         let role = Role {
-            description: at(self.role, &["metadata", "description"]).and_then(Node::text).unwrap_or_default().to_owned(),
+            description: at(self.role, &["metadata", "description"])
+                .and_then(Node::text)
+                .unwrap_or_default()
+                .to_owned(),
             requesters: Requesters::Listed(self.groups(&askers)),
             deny: self.groups(&denied),
             min: None,
@@ -155,11 +160,16 @@ impl<'a> Importer<'a, '_> {
     fn longest(&mut self, name: &str, askers: &BTreeSet<&str>) -> Seconds {
         let lengths = self.asking(askers, "max_duration");
         let asked: Vec<Seconds> = lengths.into_iter().filter_map(Node::text).filter_map(lengths::seconds).collect();
-        let own = at(self.role, &["spec", "options", "max_session_ttl"]).and_then(Node::text).and_then(lengths::seconds);
+        let own =
+            at(self.role, &["spec", "options", "max_session_ttl"]).and_then(Node::text).and_then(lengths::seconds);
         let max = match (asked.iter().min(), own) {
             (Some(least), _) => {
                 if asked.iter().any(|length| length != least) {
-                    self.remark(name, Effect::Narrower, format!("who asks had several longest times: {least} was taken"));
+                    self.remark(
+                        name,
+                        Effect::Narrower,
+                        format!("who asks had several longest times: {least} was taken"),
+                    );
                 }
                 *least
             }
@@ -178,7 +188,11 @@ impl<'a> Importer<'a, '_> {
         let count = |node: &&Node| node.get("approve").and_then(Node::text).and_then(|t| t.parse::<u32>().ok());
         let counts: BTreeSet<u32> = thresholds.iter().filter_map(count).collect();
         if counts.len() > 1 {
-            self.remark(name, Effect::Narrower, "there were several thresholds, any of which sufficed: the highest holds");
+            self.remark(
+                name,
+                Effect::Narrower,
+                "there were several thresholds, any of which sufficed: the highest holds",
+            );
         }
         counts.last().copied().unwrap_or(1).max(1)
     }
@@ -192,7 +206,11 @@ impl<'a> Importer<'a, '_> {
         let holders: BTreeSet<&str> = askers.union(reviewers).copied().collect();
         for holder in holders {
             let group = self.outline.group(holder);
-            self.remark(name, Effect::ToDo, format!("`{group}` stands for the holders of the Teleport role `{holder}`"));
+            self.remark(
+                name,
+                Effect::ToDo,
+                format!("`{group}` stands for the holders of the Teleport role `{holder}`"),
+            );
         }
         for reviewer in reviewers {
             let Some((_, role)) = self.roles.get(reviewer) else { continue };

@@ -71,7 +71,10 @@ fn what_hides_a_widening_is_found() {
         }
         let diff = compared(&base(), &head);
         if !diff.widened || !found(&diff, case) {
-            missed.push(format!("{number} {:?} wants {:?} {:?}: {:#?}", case.edits, case.kind, case.direction, diff.changes));
+            missed.push(format!(
+                "{number} {:?} wants {:?} {:?}: {:#?}",
+                case.edits, case.kind, case.direction, diff.changes
+            ));
         }
     }
     assert!(missed.is_empty(), "{} of {}:\n{}", missed.len(), wider::CASES.len(), missed.join("\n"));

@@ -60,10 +60,13 @@ fn a_guardrail_that_goes_is_wider_and_one_that_moves_is_nothing() {
 fn a_role_that_goes_leaves_nobody_asking() {
     let set = common::set;
     let role = |name: &str| {
-        format!("roles:\n  - name: {name}\n    requesters: [a@example.com]\n    duration: 1h\n    conditions: [{{resource: x, actions: [read]}}]\n    approvers: [b@example.com]\n")
+        format!(
+            "roles:\n  - name: {name}\n    requesters: [a@example.com]\n    duration: 1h\n    conditions: [{{resource: x, actions: [read]}}]\n    approvers: [b@example.com]\n"
+        )
     };
     let renamed = diff(&set(&role("one")), &set(&role("two")));
-    let said: Vec<_> = renamed.changes.iter().map(|c| (c.role.as_ref().map(|r| r.as_str()), c.kind, c.direction)).collect();
+    let said: Vec<_> =
+        renamed.changes.iter().map(|c| (c.role.as_ref().map(|r| r.as_str()), c.kind, c.direction)).collect();
     let expected = [(Some("one"), Kind::CanAsk, Direction::Narrower), (Some("two"), Kind::CanAsk, Direction::Wider)];
     assert_eq!(said, expected);
 }

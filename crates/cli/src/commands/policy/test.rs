@@ -96,11 +96,8 @@ fn print_untouched(output: &mut Output, untouched: &Untouched) -> Result<(), Fai
     for role in &untouched.roles {
         output.line(&format!("untouched  role {role}"))?;
     }
-    let spots: [(&str, &[Spot]); 3] = [
-        ("stage", &untouched.stages),
-        ("constraint", &untouched.constraints),
-        ("guardrail", &untouched.guardrails),
-    ];
+    let spots: [(&str, &[Spot]); 3] =
+        [("stage", &untouched.stages), ("constraint", &untouched.constraints), ("guardrail", &untouched.guardrails)];
     for (kind, spots) in spots {
         for spot in spots {
             output.line(&format!("untouched  {kind} {} ({}:{})", spot.name, spot.file, spot.line))?;
@@ -160,7 +157,11 @@ mod tests {
         let folder = folder(&wrong);
         let (exit, out, _) = run_in(folder.path(), &["policy", "test", "--junit", "report.xml"]);
         assert_eq!(exit, Exit::No);
-        assert!(out.contains("expected it to last 1h at most, got 30m") && out.contains("expected needs_approval, got denied"), "{out}");
+        assert!(
+            out.contains("expected it to last 1h at most, got 30m")
+                && out.contains("expected needs_approval, got denied"),
+            "{out}"
+        );
         assert!(out.contains("not satisfied: ") && out.contains("passed: 0, failed: 2"), "{out}");
         let report = std::fs::read_to_string(folder.path().join("report.xml")).expect("the report");
         assert!(report.contains("tests=\"2\" failures=\"2\"") && report.contains("<failure message="), "{report}");

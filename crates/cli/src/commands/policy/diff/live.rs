@@ -41,7 +41,8 @@ pub(super) async fn touched(
     let session = Session::signed_in(context)?;
     let grants = grants::all(context, &session, WhichGrants::All).await?;
     let mut touched = Vec::new();
-    for grant in grants.into_iter().filter(|grant| matches!(grant.state.as_str(), "approved" | "activating" | "active")) {
+    for grant in grants.into_iter().filter(|grant| matches!(grant.state.as_str(), "approved" | "activating" | "active"))
+    {
         let subject = grant.subject.email.as_ref().map_or_else(|| grant.subject.id.to_string(), ToString::to_string);
         let about = |change: &&Change| {
             let role = change.role.as_ref() == Some(&grant.role);

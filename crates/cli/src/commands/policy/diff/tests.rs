@@ -27,11 +27,17 @@ fn two_folders_are_compared_by_what_access_becomes() {
     write(folder, "b/p.yaml", &format!("# moved\n{}", BASE.replace("duration: 2h", "duration: 120m")));
     write(folder, "c/p.yaml", &BASE.replace("duration: 2h", "duration: 3h"));
     let (exit, same) = json(folder, &["a", "b", "--fail-on-widening"]);
-    assert_eq!((exit, &same["widened"], same["changes"].as_array().map(Vec::len)), (Exit::Done, &false.into(), Some(0)));
+    assert_eq!(
+        (exit, &same["widened"], same["changes"].as_array().map(Vec::len)),
+        (Exit::Done, &false.into(), Some(0))
+    );
     let (exit, wider) = json(folder, &["a", "c"]);
     assert_eq!((exit, &wider["widened"], &wider["live_grants"]), (Exit::Done, &true.into(), &Value::Array(vec![])));
     let change = &wider["changes"][0];
-    assert_eq!((&change["kind"], &change["direction"], &change["role"]), (&"duration".into(), &"wider".into(), &"debug".into()));
+    assert_eq!(
+        (&change["kind"], &change["direction"], &change["role"]),
+        (&"duration".into(), &"wider".into(), &"debug".into())
+    );
     assert_eq!(json(folder, &["a", "c", "--fail-on-widening"]).0, Exit::No);
     assert_eq!(json(folder, &["c", "a", "--fail-on-widening"]).0, Exit::Done);
     let (exit, out, _) = run_in(folder, &["policy", "diff", "a", "c"]);
@@ -80,7 +86,9 @@ fn what_cannot_be_compared_says_how_to() {
     let base = tempfile::tempdir().expect("a folder");
     write(base.path(), "a/p.yaml", BASE);
     write(base.path(), "bad/p.yaml", "roles: [");
-    for args in [vec![], vec!["a"], vec!["a", "nowhere"], vec!["a", "bad"], vec!["a..b"], vec!["a", "--env", "x", "--env", "y"]] {
+    for args in
+        [vec![], vec!["a"], vec!["a", "nowhere"], vec!["a", "bad"], vec!["a..b"], vec!["a", "--env", "x", "--env", "y"]]
+    {
         let (exit, out, err) = run_in(base.path(), &[&["policy", "diff"], args.as_slice()].concat());
         assert_eq!(exit, Exit::WrongUse, "{args:?}: {out} {err}");
         assert!(err.starts_with("error: "), "{args:?}: {err}");

@@ -171,7 +171,8 @@ fn print(output: &mut Output, replay: &Replay) -> Result<(), Failure> {
             true => word(change.after).to_owned(),
             false => format!("{} -> {}", word(change.before), word(change.after)),
         };
-        output.line(&format!("{}  {}  {} by {}: {outcome}", change.request_id, change.at, change.role, change.subject))?;
+        output
+            .line(&format!("{}  {}  {} by {}: {outcome}", change.request_id, change.at, change.role, change.subject))?;
         for why in &change.why {
             output.line(&format!("    {why}"))?;
         }
