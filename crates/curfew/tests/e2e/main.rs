@@ -8,6 +8,7 @@ mod canary;
 mod crash;
 mod dev;
 mod ends;
+mod examples;
 mod harness;
 mod hostile;
 mod hosts;

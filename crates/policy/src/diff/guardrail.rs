@@ -72,13 +72,15 @@ pub(super) fn compare(before: &[Option<Bound>], after: &[Option<Bound>], changes
     old.retain(|bound| !all_new.iter().any(|b| same(bound, b)));
     new.retain(|bound| !all_old.iter().any(|b| same(b, bound)));
     for bound in old {
-        let orders = all_new.iter().map(|b| Condition::compare(&bound.forbids, &b.forbids, Sense::Forbids));
-        let orders: Vec<Order> = orders.collect();
+        let compared = |b: &&Bound| Condition::compare(&bound.forbids, &b.forbids, Sense::Forbids);
         // Another that keeps out at least as much stands for it.
-        if orders.contains(&Order::Narrower) {
+        if all_new.iter().any(|b| compared(b) == Order::Narrower) {
             continue;
         }
-        let direction = if orders.contains(&Order::Unknown) { Direction::Unknown } else { Direction::Wider };
+        // One that came may be what became of it, in a way that cannot be told.
+        let orders: Vec<Order> = new.iter().map(compared).collect();
+        let unknown = orders.contains(&Order::Unknown) && !orders.contains(&Order::Wider);
+        let direction = if unknown { Direction::Unknown } else { Direction::Wider };
         changes.push(Draft::new(Kind::Guardrail, direction).was(bound.message.clone()));
     }
     for bound in new {

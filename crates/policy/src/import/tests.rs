@@ -167,3 +167,41 @@ fn no_text_escapes_its_quotes() {
     assert!(!imported.policy.contains("approval: automatic\n"), "{}", imported.policy);
     assert_eq!(imported.policy.matches("- name:").count(), 1, "{}", imported.policy);
 }
+
+mod damaged {
+    use super::*;
+    use proptest::prelude::*;
+
+    const SAMPLES: [(&str, &str); 4] =
+        [("a.yaml", JIT_GROUPS), ("a.yaml", TELEPORT), ("a.json", TEAM), ("a.json", TEAM_TABLES)];
+
+    /// A piece of the text taken out, and put in somewhere else.
+    fn moved(text: &str, from: usize, length: usize, to: usize) -> String {
+        let mut chars: Vec<char> = text.chars().collect();
+        let from = from % chars.len();
+        let end = (from + length).min(chars.len());
+        let piece: Vec<char> = chars.drain(from..end).collect();
+        let to = to % (chars.len() + 1);
+        chars.splice(to..to, piece);
+        chars.into_iter().collect()
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(400))]
+
+        /// Whatever was damaged: it is refused, or what comes out can be read, and is no more automatic than before.
+        #[test]
+        fn a_damaged_export_is_refused_or_becomes_a_policy(
+            which in 0_usize..4, from in any::<usize>(), length in 0_usize..60, to in any::<usize>(), word in "[\\PC\n]{0,12}",
+        ) {
+            let (path, text) = SAMPLES[which];
+            let text = moved(text, from, length, to).replacen(char::is_whitespace, &word, 1);
+            let file = SourceFile { path: path.to_owned(), bytes: text.into_bytes() };
+            if let Ok(imported) = import(&[file], None) {
+                let read = SourceFile { path: "p.yaml".to_owned(), bytes: imported.policy.clone().into_bytes() };
+                let mut out = Problems::default();
+                prop_assert!(parse(&read, &mut out).is_some() && !out.has_errors(), "{}", imported.policy);
+            }
+        }
+    }
+}

@@ -11,7 +11,8 @@ const SRE: &str = "requesters: [group:sre, group:ops, eve@example.com]";
 const WEB: &str = "    requesters: [group:sre]\n    duration: 1h\n    conditions: [{resource: hosts/web";
 const PEER: &str =
     "{name: peer, any_of: [group:dba], require: 1, timeout: 15m, on_timeout: escalate, escalate_to: [lea@example.com]}";
-const SECURITY: &str = "{name: security, any_of: [group:security], require: 2, fallback: [lea@example.com]}";
+const SECURITY: &str =
+    "        - {name: security, any_of: [group:security], require: 2, fallback: [lea@example.com]}\n";
 const WHEN: &str = "'!context.actions.contains(\"write\") || context.duration <= duration(\"1h\")'";
 const AUTO: &str = "context.oncall && context.duration <= duration(\"1h\")";
 const OFFICE: &str = "{days: mon-fri, from: \"09:00\", to: \"18:00\", tz: Europe/Berlin}";

@@ -45,14 +45,10 @@ pub(crate) fn run(context: &mut Context, command: PolicyCommand) -> Result<Exit,
         PolicyCommand::Diff(args) => diff::run(context, &args),
         PolicyCommand::Explain(args) => explain::run(context, *args),
         PolicyCommand::Fmt(args) => fmt::run(context, &args),
-<<<<<<< HEAD
         PolicyCommand::Import(args) => import::run(context, &args),
         PolicyCommand::Test(args) => test::run(context, &args),
         PolicyCommand::Who(args) => who::run(context, &args),
         PolicyCommand::Replay(args) => replay::run(context, &args),
-        PolicyCommand::Schema => schema::run(context),
-=======
         PolicyCommand::Schema(args) => schema::run(context, &args),
->>>>>>> w/policy
     }
 }

@@ -24,6 +24,10 @@ pub(super) fn load(context: &mut Context, what: &[PathBuf], environments: &[Stri
         }
         (_, [_, _]) => return Err(Failure::wrong_use("two environments are compared in one folder")),
         ([], _) => return Err(how_to("say what to compare")),
+        // What an environment makes of the set.
+        ([folder], [name]) if range_of(context, folder).is_none() => {
+            (load_in(context, folder, None)?, load_in(context, folder, Some(name))?)
+        }
         ([range], environment) => revisions(context, range, Path::new("."), environment.first())?,
         ([first, second, ..], environment) => match range_of(context, first) {
             Some(_) => revisions(context, first, second, environment.first())?,
