@@ -4,8 +4,8 @@
 mod common;
 
 use common::*;
-use curfew_domain::{Identity, Outcome, ReasonCode, SubjectKind};
-use curfew_policy::{Ask, Facts, Grants, InputValue, MfaFact, OnCall, PolicySet, TicketState};
+use curfew_domain::{Identity, InputValue, Outcome, ReasonCode, SubjectKind};
+use curfew_policy::{Ask, Facts, Grants, MfaFact, OnCall, PolicySet, TicketState};
 use std::collections::BTreeSet;
 use std::fmt::Write;
 

@@ -3,9 +3,9 @@
 mod common;
 
 use common::*;
-use curfew_domain::{GroupName, Identity, Outcome, ReasonCode};
+use curfew_domain::{GroupName, Identity, Opening, Outcome, ReasonCode};
 use curfew_policy::{
-    Approver, Ask, Claims, Facts, Grants, NotAnApprover, Occasion, OnCall, Opening, PolicySet, Provider, Token,
+    Approver, Ask, Claims, Facts, Grants, NotAnApprover, Occasion, OnCall, PolicySet, Provider, Token,
 };
 use serde_json::json;
 
@@ -89,7 +89,7 @@ fn a_chain_by_name_and_its_fallback() {
     let set = common::set(&wider);
     assert_eq!(stages(&set, &person("sue@example.com"), "chained"), [stage(1, "ann bob eve"), stage(2, "ann bob eve")]);
     let terms = set.decide(&ask(&person("sue@example.com"), "chained")).terms.expect("terms");
-    assert_eq!(terms.stages[1].opening, Opening::Fallback);
+    assert_eq!(terms.course.stages[1].opening, Opening::Fallback);
     let requester = person("sue@example.com").subject;
     let eve = person("eve@example.com");
     let may = |opening| {
