@@ -163,3 +163,10 @@ fn formatting_the_whole_of_it_changes_no_decision() {
     let (a, b) = (before.decide(&ask), after.decide(&ask));
     assert_eq!((a.terms, a.decision.approvers), (b.terms, b.decision.approvers));
 }
+
+#[test]
+fn the_pages_example_is_warned_about_only_where_it_is_bold() {
+    let checked = check_files(&files());
+    let found: Vec<&str> = warnings(&checked.problems).into_iter().map(|(code, ..)| code).collect();
+    assert_eq!(found, ["automatic-on-high-risk", "automatic-on-high-risk"]);
+}
