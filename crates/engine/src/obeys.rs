@@ -46,3 +46,42 @@ fn words(role: &Role) -> Vec<&'static str> {
     found(role.on_policy_change == OnPolicyChange::End, "`on_policy_change: end`");
     words
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use curfew_policy::{Purpose, SourceFile, check};
+
+    fn unobeyed(more: &str) -> Vec<String> {
+        let text = format!(
+            "roles:\n  - name: r\n    requesters: [d@example.com]\n    duration: 1h\n    conditions: [{{resource: x, actions: [read]}}]\n{more}"
+        );
+        let files = [SourceFile { path: "p.yaml".to_owned(), bytes: text.into_bytes() }];
+        let checked = check(&files, &[], Purpose::Check);
+        not_obeyed(&checked.set.unwrap_or_else(|| panic!("{:#?}", checked.problems)))
+    }
+
+    #[test]
+    fn what_nobody_carries_out_is_named_with_its_place() {
+        let plain = "    approvers: [l@example.com]\n";
+        assert_eq!(unobeyed(plain), Vec::<String>::new());
+        let more = format!("{plain}    constraints: {{windows: [{{from: \"09:00\", to: \"18:00\", tz: UTC}}]}}\n");
+        assert_eq!(unobeyed(&more), Vec::<String>::new(), "hours are in the decision, which is made again");
+        for (line, word) in [
+            ("extension: {max_total: 2h}", "`extension`"),
+            ("break_glass: {who: [d@example.com], duration: 1h, review_within: 1d}", "`break_glass`"),
+            ("constraints: {mfa: {approve: true}}", "`mfa: {approve: true}`"),
+            ("on_policy_change: end", "`on_policy_change: end`"),
+            ("notify: [{on: [denied], to: [\"webhook:siem\"]}]", "`notify`"),
+        ] {
+            assert_eq!(unobeyed(&format!("{plain}    {line}\n")), [format!("p.yaml:2: {word}")]);
+        }
+        let stages = |stage: &str| unobeyed(&format!("    approval: {{stages: [{{{stage}}}]}}\n"));
+        assert_eq!(stages("any_of: [l@example.com, m@example.com], require: 2"), Vec::<String>::new());
+        assert_eq!(stages("all_of: [l@example.com]"), ["p.yaml:2: `all_of`"]);
+        assert_eq!(stages("any_of: [l@example.com], timeout: 5m"), ["p.yaml:2: `timeout`"]);
+        assert_eq!(stages("any_of: [l@example.com], fallback: [m@example.com]"), ["p.yaml:2: `fallback`"]);
+        let bundle = format!("{plain}bundles: [{{name: kit, roles: [r]}}]\n");
+        assert_eq!(unobeyed(&bundle), ["p.yaml:7: `bundles`"]);
+    }
+}

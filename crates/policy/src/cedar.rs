@@ -68,6 +68,8 @@ fn kind_of(input: &Input) -> &'static str {
 }
 
 type Inputs<'d> = BTreeMap<&'d str, &'static str>;
+/// The same, as a key.
+type Signature<'d> = Vec<(&'d str, &'static str)>;
 
 struct Checker<'d> {
     labels: BTreeSet<&'d str>,
@@ -78,8 +80,8 @@ struct Checker<'d> {
     agreed: Inputs<'d>,
     disputed: BTreeSet<&'d str>,
     /// Roles tend to have the same inputs, and to share expressions.
-    validators: HashMap<Vec<(&'d str, &'static str)>, Validator>,
-    done: HashMap<(Vec<(&'d str, &'static str)>, String), Findings>,
+    validators: HashMap<Signature<'d>, Validator>,
+    done: HashMap<(Signature<'d>, String), Findings>,
 }
 
 /// What the validator said of an expression.
@@ -230,7 +232,7 @@ impl<'d> Checker<'d> {
 
     /// The first policy is the one to check; a second one is its contrary.
     fn validate(&mut self, inputs: &Inputs<'d>, text: &str, policies: impl FnOnce() -> Vec<Policy>) -> Findings {
-        let key: Vec<(&str, &str)> = inputs.iter().map(|(name, kind)| (*name, *kind)).collect();
+        let key: Signature<'d> = inputs.iter().map(|(name, kind)| (*name, *kind)).collect();
         if let Some(known) = self.done.get(&(key.clone(), text.to_owned())) {
             return known.clone();
         }

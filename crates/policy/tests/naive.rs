@@ -78,7 +78,7 @@ const RULES: [Rule; 7] = [
     },
     Rule {
         cedar: "resource.labels.tier != \"1\" || context.risk_score < 50",
-        holds: |a, _, p| Some(p.tier? != "1" || a.facts.risk_score.or_else(|| None)? < 50),
+        holds: |a, _, p| Some(p.tier? != "1" || a.facts.risk_score? < 50),
     },
     Rule {
         cedar: "principal is Person && context.ticket_state == \"open\"",
@@ -454,8 +454,12 @@ impl Naive<'_> {
 
     fn constraints(&self, duration: u32, unsatisfied: &mut BTreeSet<ReasonCode>, failed: &mut BTreeSet<ReasonCode>) {
         let (role, ask, facts) = (&self.policy.role, self.ask, &self.ask.facts);
-        let mut no = |code| drop(unsatisfied.insert(code));
-        let mut unknown = |code| drop(failed.insert(code));
+        let mut no = |code| {
+            unsatisfied.insert(code);
+        };
+        let mut unknown = |code| {
+            failed.insert(code);
+        };
         if !(role.duration.0..=role.duration.2).contains(&duration) {
             no(ReasonCode::Duration);
         }
@@ -464,11 +468,8 @@ impl Naive<'_> {
         }
         match role.ticket {
             None => {}
-            Some((required, _)) if ask.ticket.is_empty() => {
-                if required {
-                    no(ReasonCode::Ticket);
-                }
-            }
+            Some((true, _)) if ask.ticket.is_empty() => no(ReasonCode::Ticket),
+            Some((false, _)) if ask.ticket.is_empty() => {}
             Some(_) if !ask.ticket.starts_with("INC-") => no(ReasonCode::Ticket),
             Some((_, 0)) => {}
             Some((_, verify)) => match facts.ticket_state {

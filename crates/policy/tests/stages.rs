@@ -182,6 +182,9 @@ fn a_trigger_gives_to_whom_it_names() {
     let bob = given(&person("bob@example.com"), json!({"actor_id": "583231"}));
     assert_eq!(bob.1, [ReasonCode::Eligibility, ReasonCode::Approvable], "and ann, whose run it is, could not approve");
     assert_eq!(outcome(&set, &ask(&dev(), "deploy")), (Outcome::Denied, nobody), "asking is not being triggered");
+    let (_, facts) = run(json!({"actor_id": "583231"}));
+    let with_token = outcome(&set, &Ask { facts, ..ask(&dev(), "deploy") });
+    assert_eq!(with_token.1.first(), Some(&ReasonCode::Eligibility), "nor is holding somebody's token");
     let again = given(&person("ann@example.com"), json!({"actor_id": "583231", "run_attempt": "2"}));
     assert_eq!(again.1.first(), Some(&ReasonCode::Eligibility), "in a re-run the actor gets nothing");
 }

@@ -6,10 +6,10 @@ use common::*;
 use curfew_domain::{Outcome, ReasonCode};
 use curfew_policy::{Ask, MfaFact, OnCall, PolicySet, SourceFile, TicketState};
 
-pub const WHOLE: &str = include_str!("texts/whole.yaml");
-pub const GUARDRAIL: &str = include_str!("texts/tier-1.cedar");
+const WHOLE: &str = include_str!("texts/whole.yaml");
+const GUARDRAIL: &str = include_str!("texts/tier-1.cedar");
 
-pub fn files() -> Vec<SourceFile> {
+fn files() -> Vec<SourceFile> {
     vec![file("policy.yaml", WHOLE), file("tier-1.cedar", GUARDRAIL)]
 }
 
@@ -151,4 +151,22 @@ fn explain_looks_around() {
     ask.now = "2026-03-02T20:00:00+01:00".parse().expect("a time");
     let said = set.explain(&ask).would_change;
     assert_eq!(said[0], "ask again when the hours of the role begin, at 2026-03-03T08:00:00.000Z");
+}
+
+#[test]
+fn formatting_the_whole_of_it_changes_no_decision() {
+    let once = curfew_policy::format(&file("policy.yaml", WHOLE)).expect("formatted");
+    let checked = check_files(&[file("policy.yaml", &once), file("tier-1.cedar", GUARDRAIL)]);
+    let (before, after) = (whole(), checked.set.expect("a set"));
+    assert_eq!(after.run_tests().failed, 0);
+    let ask = stuck(&before);
+    let (a, b) = (before.decide(&ask), after.decide(&ask));
+    assert_eq!((a.terms, a.decision.approvers), (b.terms, b.decision.approvers));
+}
+
+#[test]
+fn the_pages_example_is_warned_about_only_where_it_is_bold() {
+    let checked = check_files(&files());
+    let found: Vec<&str> = warnings(&checked.problems).into_iter().map(|(code, ..)| code).collect();
+    assert_eq!(found, ["automatic-on-high-risk", "automatic-on-high-risk"]);
 }

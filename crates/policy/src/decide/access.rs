@@ -8,7 +8,7 @@ use crate::compile::Rule;
 use crate::model::{DurationRule, Listed, Principal, Receiver, Requesters};
 use crate::scope::{choose, exactly};
 use crate::source::Place;
-use curfew_domain::{ReasonCode, Scope, Seconds};
+use curfew_domain::{ReasonCode, Scope, Seconds, SubjectKind};
 
 /// How long was asked for, and whether the role gives that.
 pub(super) struct Length {
@@ -58,7 +58,8 @@ impl Case<'_> {
 
     /// A machine with a verified token, before a role that has triggers.
     fn is_run(&self) -> bool {
-        self.ask.facts.token.is_some() && !self.role.triggers.is_empty()
+        let machine = self.ask.who.subject.kind == SubjectKind::Workload;
+        machine && self.ask.facts.token.is_some() && !self.role.triggers.is_empty()
     }
 
     fn by_entry(&self, answer: Answer, list: &[Listed], place: &Place) -> Allowed {

@@ -9,7 +9,8 @@ use std::fmt::Write;
 pub(super) fn lint(roles: &[Role], out: &mut Problems) {
     let mut seen: HashMap<String, &Role> = HashMap::new();
     for role in roles {
-        if let Some(first) = seen.get(&meaning(role)) {
+        let meaning = meaning(role);
+        if let Some(first) = seen.get(&meaning) {
             let message = format!(
                 "`{}` is the same as `{}` ({} line {})",
                 role.name, first.name, first.place.file, first.place.line
@@ -17,7 +18,7 @@ pub(super) fn lint(roles: &[Role], out: &mut Problems) {
             warn(out, &role.place, "duplicate-role", message, "keep one of the two");
             continue;
         }
-        seen.insert(meaning(role), role);
+        seen.insert(meaning, role);
     }
 }
 
@@ -32,7 +33,7 @@ fn meaning(role: &Role) -> String {
     };
     let mut part = |name: &str, value: String| {
         // A text that cannot be written to is no text: the result is looked at by nobody.
-        let _ = write!(text, "{name}={value}\n");
+        let _ = writeln!(text, "{name}={value}");
     };
     part(
         "requesters",

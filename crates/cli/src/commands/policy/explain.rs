@@ -235,6 +235,72 @@ mod tests {
         }
     }
 
+    const STRICT: &str = r#"roles:
+  - name: strict
+    requesters: [dev@example.com]
+    duration: 2h
+    conditions: [{resource: db, actions: [read]}]
+    approvers: [lead@example.com]
+    auto_approve_when: context.oncall && context.duration <= duration("1h")
+    constraints:
+      ticket: {verify: open}
+      mfa: {max_age: 5m}
+      source_ip: [10.0.0.0/8]
+      inputs: [{name: n, type: integer}]
+      windows: [{days: mon, from: "09:00", to: "18:00", tz: Europe/Berlin}]
+  - name: piped
+    duration: 1h
+    conditions: [{resource: db, actions: [read]}]
+    approval: automatic
+    triggers: [{github: {repository_id: "1", ref: refs/heads/main}, grant_to: [pipeline]}]
+"#;
+
+    #[test]
+    fn facts_are_what_the_flags_say() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).expect("written");
+        std::fs::create_dir_all(folder.path().join("p/environments")).expect("made");
+        write("p/a.yaml", STRICT);
+        write("p/environments/prod.yaml", "roles: [{name: strict, duration: 30m}]\n");
+        write(
+            "run.json",
+            r#"{"iss": "https://x", "sub": "s", "repository_id": "1", "ref": "refs/heads/main", "event_name": "push"}"#,
+        );
+        let explain = |more: &[&str]| {
+            let args: Vec<&str> = ["--json", "policy", "explain"].iter().chain(more).copied().chain(["p"]).collect();
+            let (exit, out, _) = run_in(folder.path(), &args);
+            assert_eq!(exit, Exit::Done, "{out}");
+            let decision: Value = serde_json::from_str(&out).expect("one document");
+            let codes = |key: &str| {
+                let list = decision[key].as_array().expect("a list").iter();
+                list.map(|r| r["code"].as_str().unwrap_or_default().to_owned()).collect::<Vec<_>>().join(" ")
+            };
+            format!(
+                "{} {} / {}",
+                decision["outcome"].as_str().unwrap_or_default(),
+                codes("unsatisfied"),
+                codes("failed")
+            )
+        };
+        let base =
+            ["--as", "dev@example.com", "--role", "strict", "--ticket", "T-1", "--at", "2026-03-02T12:00:00+01:00"];
+        let with = |more: &[&str]| explain(&[&base[..], more].concat());
+        assert_eq!(with(&[]), "denied mfa inputs / ticket source_ip");
+        let good = ["--ticket-state", "open", "--mfa", "--source-ip", "10.1.2.3", "--input", "n=3"];
+        assert_eq!(with(&good), "needs_approval  / ");
+        assert_eq!(with(&[&good[..], &["--oncall", "--for", "1h"]].concat()), "automatic  / ");
+        assert_eq!(with(&[&good[..], &["--env", "prod", "--for", "1h"]].concat()), "denied duration / ");
+        assert_eq!(
+            with(&["--ticket-state", "closed", "--mfa", "--source-ip", "::1", "--input", "n=x"]),
+            "denied ticket source_ip inputs / "
+        );
+        assert_eq!(explain(&["--as-workload", "github", "--claims", "run.json", "--role", "piped"]), "automatic  / ");
+        assert_eq!(
+            explain(&["--as-workload", "gitlab", "--claims", "run.json", "--role", "piped"]),
+            "denied eligibility / "
+        );
+    }
+
     #[test]
     fn what_is_not_there_and_wrong_use() {
         for (more, exit) in [

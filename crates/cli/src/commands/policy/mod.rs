@@ -36,7 +36,7 @@ pub(crate) enum PolicyCommand {
     /// Decide past requests again, and print those that come out otherwise
     Replay(replay::ReplayArgs),
     /// Print the JSON Schema of the policy language, for editors
-    Schema,
+    Schema(schema::SchemaArgs),
 }
 
 pub(crate) fn run(context: &mut Context, command: PolicyCommand) -> Result<Exit, Failure> {
@@ -49,6 +49,6 @@ pub(crate) fn run(context: &mut Context, command: PolicyCommand) -> Result<Exit,
         PolicyCommand::Test(args) => test::run(context, &args),
         PolicyCommand::Who(args) => who::run(context, &args),
         PolicyCommand::Replay(args) => replay::run(context, &args),
-        PolicyCommand::Schema => schema::run(context),
+        PolicyCommand::Schema(args) => schema::run(context, &args),
     }
 }

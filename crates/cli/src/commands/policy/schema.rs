@@ -1,10 +1,25 @@
-//! `curfew policy schema`: what an editor completes and checks by.
+//! `curfew policy schema`: what an editor completes and checks by, and what expressions may speak of.
 
 use super::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::output::Voice;
+use clap::Args;
+use serde_json::json;
 
-pub(crate) fn run(context: &mut Context) -> Result<Exit, Failure> {
-    context.output.document(&curfew_policy::schema())?;
+/// What `curfew policy schema` takes.
+#[derive(Debug, Args)]
+pub(crate) struct SchemaArgs {
+    /// The Cedar schema of expressions and guardrails instead
+    #[arg(long)]
+    cedar: bool,
+}
+
+pub(crate) fn run(context: &mut Context, args: &SchemaArgs) -> Result<Exit, Failure> {
+    match (args.cedar, context.output.voice()) {
+        (false, _) => context.output.document(&curfew_policy::schema())?,
+        (true, Voice::Json) => context.output.document(&json!({"cedar": curfew_policy::cedar_schema()}))?,
+        (true, Voice::Human | Voice::Quiet) => context.output.raw(curfew_policy::cedar_schema().as_bytes())?,
+    }
     Ok(Exit::Done)
 }
