@@ -2,7 +2,7 @@
 
 use super::allowed::Allowed;
 use super::change::{Changes, Kind};
-use super::expression::{Condition, Sense};
+use super::expression::{Condition, Sense, one_line};
 use super::order::{Order, Proof};
 use crate::crowd::Crowd;
 use curfew_domain::{RoleName, Seconds, limits};
@@ -16,8 +16,8 @@ pub(super) struct Approvals {
     pub(super) reason: Asked,
     /// How long a request waits for a verdict.
     pub(super) lapses_after: Seconds,
-    /// When nobody has to say yes after all; none inside when Cedar does not read it.
-    pub(super) automatic_when: Option<Option<Condition>>,
+    /// The expression under which nobody has to say yes after all.
+    pub(super) automatic_when: Option<String>,
 }
 
 impl Approvals {
@@ -109,11 +109,9 @@ pub(super) fn compare(role: &RoleName, before: Chain<'_>, after: Chain<'_>, chan
         (None, None) => Order::Same,
         (None, Some(_)) => Order::Wider,
         (Some(_), None) => Order::Narrower,
-        (Some(Some(old)), Some(Some(new))) => Condition::compare(old, new, Sense::Grants),
-        (Some(_), Some(_)) => Order::Unknown,
+        (Some(old), Some(new)) => Condition::compare_texts(&[old], &[new], Sense::Grants),
     };
-    let text = |c: &Option<Condition>| c.as_ref().map_or_else(|| "...".to_owned(), ToString::to_string);
-    let when = |side: &Option<Option<Condition>>| side.as_ref().map(|c| format!("automatic when {}", text(c)));
+    let when = |side: &Option<String>| side.as_ref().map(|text| format!("automatic when {}", one_line(text)));
     changes
         .ordered(Kind::Approval, order, |d| d.role(role).sides(when(&old.automatic_when), when(&new.automatic_when)));
 }

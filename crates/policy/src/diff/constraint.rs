@@ -1,7 +1,7 @@
 //! What a request must bring, and whether more would pass than before.
 
 use super::change::{Changes, Kind};
-use super::expression::{Condition, Sense};
+use super::expression::{Condition, Sense, one_line};
 use super::order::{Order, Proof};
 use super::windows;
 use crate::address::Network;
@@ -84,21 +84,17 @@ impl Said<'_> {
 
     /// All have to be true, so what is there twice or in another order is the same.
     fn when(&mut self, before: &[Expressed], after: &[Expressed]) {
-        let all = |list: &[Expressed]| -> Option<Option<Condition>> {
-            let read = list.iter().map(|e| Condition::parse(&e.expression.text)).collect::<Option<Vec<_>>>()?;
-            Some((!read.is_empty()).then(|| Condition::all(&read)))
+        // As they stand: on one line a comment would swallow what follows it.
+        let texts = |list: &[Expressed]| list.iter().map(|e| e.expression.text.clone()).collect::<Vec<_>>();
+        let (before, after) = (texts(before), texts(after));
+        let order = match (before.is_empty(), after.is_empty()) {
+            (true, true) => Order::Same,
+            (true, false) => Order::Narrower,
+            (false, true) => Order::Wider,
+            (false, false) => Condition::compare_texts(&before, &after, Sense::Grants),
         };
-        let order = match (all(before), all(after)) {
-            (Some(before), Some(after)) => {
-                optional(before.as_ref(), after.as_ref(), |a, b| Condition::compare(a, b, Sense::Grants))
-            }
-            (None, _) | (_, None) => Order::Unknown,
-        };
-        let text = |list: &[Expressed]| {
-            let text = |e: &Expressed| e.expression.text.split_whitespace().collect::<Vec<_>>().join(" ");
-            joined(&list.iter().map(text).collect::<Vec<_>>())
-        };
-        self.say("when", order, text(before), text(after));
+        let shown = |texts: &[String]| joined(&texts.iter().map(|text| one_line(text)).collect::<Vec<_>>());
+        self.say("when", order, shown(&before), shown(&after));
     }
 }
 

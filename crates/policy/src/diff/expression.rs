@@ -33,9 +33,14 @@ pub(super) enum Sense {
     Forbids,
 }
 
+/// The text with its blanks as people read it.
+pub(super) fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
 impl fmt::Display for Condition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text.split_whitespace().collect::<Vec<_>>().join(" "))
+        f.write_str(&one_line(&self.text))
     }
 }
 
@@ -62,6 +67,21 @@ impl Condition {
         let body = conditions.iter().fold(serde_json::json!({"Value": true}), both);
         let text = conditions.iter().map(ToString::to_string).collect::<Vec<_>>().join(" && ");
         Self::of(text, body)
+    }
+
+    /// How expressions that must all be true compare with those before. The same texts are not read at all.
+    pub(super) fn compare_texts<T: AsRef<str> + PartialEq>(before: &[T], after: &[T], sense: Sense) -> Order {
+        if before == after {
+            return Order::Same;
+        }
+        let all = |texts: &[T]| -> Option<Condition> {
+            let read = texts.iter().map(|text| Condition::parse(text.as_ref())).collect::<Option<Vec<_>>>()?;
+            Some(Condition::all(&read))
+        };
+        match (all(before), all(after)) {
+            (Some(before), Some(after)) => Condition::compare(&before, &after, sense),
+            (None, _) | (_, None) => Order::Unknown,
+        }
     }
 
     /// How the second compares with the first.

@@ -29,12 +29,16 @@ pub(super) fn compare(before: Option<&RoleView<'_>>, after: Option<&RoleView<'_>
 
 fn compare_both(before: &RoleView<'_>, after: &RoleView<'_>, changes: &mut Changes) {
     let role = &after.role.name;
-    asking::compare(role, &before.askers, &after.askers, changes);
+    // Most roles of a large set stay as they are.
+    if before.askers != after.askers {
+        asking::compare(role, &before.askers, &after.askers, changes);
+    }
     scope(before, after, changes);
     durations(before, after, changes);
-    let old = Chain { approvals: &before.approvals, denied: &before.askers.denied };
-    let new = Chain { approvals: &after.approvals, denied: &after.askers.denied };
-    approval::compare(role, old, new, changes);
+    if before.approvals != after.approvals || before.askers.denied != after.askers.denied {
+        let old = Chain { approvals: &before.approvals, denied: &before.askers.denied };
+        approval::compare(role, old, Chain { approvals: &after.approvals, denied: &after.askers.denied }, changes);
+    }
     constraint::compare(role, &before.role.constraints, &after.role.constraints, changes);
     extension(role, before.role.extension.as_ref(), after.role.extension.as_ref(), changes);
     break_glass(before, after, changes);

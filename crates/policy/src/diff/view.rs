@@ -3,7 +3,6 @@
 
 use super::approval::{Approvals, Asked, Distinct, Needs, Overdue, Stage};
 use super::asking::Askers;
-use super::expression::Condition;
 use super::guardrail::Bound;
 use crate::crowd::Crowd;
 use crate::expression::{Guardrail, Needs as Facts};
@@ -221,7 +220,7 @@ impl<'a> Reader<'a> {
     }
 
     fn approvals(&self, role: &Role) -> Approvals {
-        let automatic_when = role.auto_approve_when.as_ref().map(|e| Condition::parse(&e.text));
+        let automatic_when = role.auto_approve_when.as_ref().map(|e| e.text.clone());
         match &role.approval {
             Approval::Automatic(_) => Approvals::none_needed(),
             Approval::Stages(chain) => Approvals {

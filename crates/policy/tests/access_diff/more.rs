@@ -1,7 +1,9 @@
 //! What no single edit of the base shows.
 
 use super::{base, common, compared, edited};
-use curfew_policy::{Direction, Kind, diff};
+use curfew_domain::{Identity, Outcome, RoleName, Scope, Seconds, Timestamp};
+use curfew_policy::{Ask, Direction, Facts, Grants, InputValue, Kind, MfaFact, OnCall, TicketState, diff};
+use std::collections::BTreeMap;
 
 #[test]
 fn a_set_is_the_same_as_itself_and_as_its_files_in_another_order() {
@@ -97,5 +99,91 @@ fn json_has_the_words_that_are_promised() {
         Kind::Authority,
     ] {
         assert_eq!(serde_json::to_value(kind).expect("serializes"), kind.word());
+    }
+}
+
+/// What the diff promises is what decisions keep: where it says that nothing is wider, nobody gets more by asking.
+#[test]
+fn where_nothing_is_wider_no_decision_is() {
+    let asks = asks();
+    let before: Vec<_> = asks.iter().map(|ask| super::base_set().decide(ask).decision).collect();
+    assert!(before.iter().any(|d| d.outcome == Outcome::Automatic), "some are automatic");
+    assert!(before.iter().any(|d| d.outcome == Outcome::NeedsApproval), "some need approval");
+    let edits = super::honest::NARROWER.iter().map(|case| case.edits).chain(super::honest::SAME.iter().copied());
+    for edits in edits {
+        let head = super::set(&edited(edits)).expect("a set");
+        for (ask, before) in asks.iter().zip(&before) {
+            let after = head.decide(ask).decision;
+            let say = || format!("{edits:?}: {} by {:?}: {before:#?} {after:#?}", ask.role, ask.who.subject.email);
+            assert!(gives(after.outcome) <= gives(before.outcome), "{}", say());
+            assert!(after.max_until <= before.max_until || before.outcome == Outcome::Denied, "{}", say());
+        }
+    }
+}
+
+/// How much an outcome gives.
+fn gives(outcome: Outcome) -> u8 {
+    match outcome {
+        Outcome::Denied => 0,
+        Outcome::NeedsApproval => 1,
+        Outcome::Automatic => 2,
+    }
+}
+
+fn asks() -> Vec<Ask> {
+    const PERSONS: [(&str, &[&str]); 8] = [
+        ("x@example.com", &[]),
+        ("x@example.com", &["sre"]),
+        ("x@example.com", &["platform"]),
+        ("x@example.com", &["sre", "contractors"]),
+        ("eve@example.com", &[]),
+        ("lea@example.com", &["platform"]),
+        ("ann@example.com", &["sre"]),
+        ("mal@example.com", &["sre"]),
+    ];
+    const ROLES: [&str; 6] = ["db-debug", "look", "by-label", "open-ask", "all-sign", "web-shell"];
+    // A Monday and a Friday, in the office hours of Berlin.
+    let times: [Timestamp; 2] =
+        ["2026-03-02T10:30:00+01:00", "2026-03-06T17:30:00+01:00"].map(|t| t.parse().expect("a time"));
+    let mut asks = Vec::new();
+    let at = [(times[0], 5), (times[0], 60), (times[1], 120)];
+    for (email, groups) in PERSONS {
+        for role in ROLES.map(|role| RoleName::new(role).expect("a name")) {
+            // One pair by name: "all that the role gives" would be another ask of another set.
+            for pair in super::base_set().pairs(&role) {
+                for (now, minutes) in at {
+                    let scope = Scope::new([pair.clone()]).expect("a scope");
+                    let who = common::with_groups(email, groups);
+                    asks.push(Ask { pairs: Some(scope), ..ask(who, role.clone(), (now, minutes)) });
+                }
+            }
+        }
+    }
+    asks
+}
+
+/// With everything given that any role asks for.
+fn ask(who: Identity, role: RoleName, (now, minutes): (Timestamp, u32)) -> Ask {
+    let facts = Facts {
+        mfa: Some(MfaFact::FRESH),
+        oncall: Some(OnCall::OfTheRole(minutes == 60)),
+        source_ip: Some("10.1.2.3".parse().expect("an address")),
+        ticket_state: Some(TicketState::Open),
+        grants: Some(Grants::default()),
+        ..Facts::default()
+    };
+    let inputs = match role.as_str() {
+        "db-debug" => [("table", "orders"), ("tier", "bronze")]
+            .map(|(name, text)| (name.to_owned(), InputValue::Text(text.to_owned())))
+            .into(),
+        _ => BTreeMap::new(),
+    };
+    Ask {
+        duration: Some(Seconds::new(minutes * 60)),
+        reason: "the incident of this morning".to_owned(),
+        ticket: "INC-7".to_owned(),
+        inputs,
+        facts,
+        ..Ask::of(who, role, now)
     }
 }

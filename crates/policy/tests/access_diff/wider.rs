@@ -229,6 +229,20 @@ pub const CASES: &[Case] = &[
         Wider,
     ),
     case(&[(WHEN, "'!context.actions.contains(\"ddl\") || context.duration <= duration(\"1h\")'")], Constraint, Wider),
+    // What looks narrower is a comment.
+    case(
+        &[(WHEN, "\"context.duration <= duration(\\\"2h\\\") // && context.duration <= duration(\\\"1h\\\")\"")],
+        Constraint,
+        Wider,
+    ),
+    case(
+        &[(
+            WHEN,
+            "\"context.mfa || // only\\n !context.actions.contains(\\\"write\\\") || context.duration <= duration(\\\"1h\\\")\"",
+        )],
+        Constraint,
+        Wider,
+    ),
     case(
         &[(WHEN, "'true || !context.actions.contains(\"write\") || context.duration <= duration(\"1h\")'")],
         Constraint,
