@@ -1,8 +1,9 @@
 //! What no single edit of the base shows.
 
 use super::{base, common, compared, edited};
+use curfew_domain::InputValue;
 use curfew_domain::{Identity, Outcome, RoleName, Scope, Seconds, Timestamp};
-use curfew_policy::{Ask, Direction, Facts, Grants, InputValue, Kind, MfaFact, OnCall, TicketState, diff};
+use curfew_policy::{Ask, Direction, Facts, Grants, Kind, MfaFact, OnCall, TicketState, diff};
 use std::collections::BTreeMap;
 
 #[test]
