@@ -9,18 +9,23 @@ use crate::whole_file::{Readers, replace};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use clap::{Args, Subcommand};
-use curfew_api::OfResource;
+use curfew_api::{OfResource, RotateBody};
 use curfew_domain::ResourceName;
 use serde_json::json;
 use std::path::PathBuf;
 
-/// The two things hosts need.
+/// What hosts need.
 #[derive(Debug, Subcommand)]
 pub(crate) enum SshCommand {
     /// Print the certificate authorities that hosts must trust, for TrustedUserCAKeys
     Ca {
         /// Only those of this resource
         resource: Option<ResourceName>,
+    },
+    /// Make the next authority of a resource; the one before stays trusted until its certificates have expired
+    Rotate {
+        /// The resource
+        resource: ResourceName,
     },
     /// Print the key revocation list that hosts must read, for RevokedKeys
     Krl(KrlArgs),
@@ -39,6 +44,7 @@ pub(crate) struct KrlArgs {
 pub(crate) async fn run(context: &mut Context, command: SshCommand) -> Result<Exit, Failure> {
     match command {
         SshCommand::Ca { resource } => ca(context, resource).await,
+        SshCommand::Rotate { resource } => rotate(context, resource).await,
         SshCommand::Krl(args) => krl(context, args).await,
     }
 }
@@ -46,6 +52,15 @@ pub(crate) async fn run(context: &mut Context, command: SshCommand) -> Result<Ex
 async fn ca(context: &mut Context, resource: Option<ResourceName>) -> Result<Exit, Failure> {
     let session = Session::as_nobody(context)?;
     let authorities = session.client.ssh_ca(&OfResource { resource }).await.map_err(session::failure)?;
+    context.output.show(&authorities, |output, authorities| {
+        authorities.authorities.iter().try_for_each(|authority| output.line(&authority.public_key))
+    })?;
+    Ok(Exit::Done)
+}
+
+async fn rotate(context: &mut Context, resource: ResourceName) -> Result<Exit, Failure> {
+    let session = Session::signed_in(context)?;
+    let authorities = session.client.ssh_rotate(&RotateBody { resource }).await.map_err(session::failure)?;
     context.output.show(&authorities, |output, authorities| {
         authorities.authorities.iter().try_for_each(|authority| output.line(&authority.public_key))
     })?;
