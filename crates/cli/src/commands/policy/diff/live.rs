@@ -4,7 +4,8 @@ use super::super::Context;
 use crate::commands::grants;
 use crate::failure::Failure;
 use crate::session::Session;
-use curfew_api::WhichGrants;
+use curfew_api::{SubjectView, WhichGrants};
+use curfew_domain::{Identity, Subject};
 use curfew_policy::{AccessDiff, Change, Direction, Kind, OnPolicyChange, PolicySet};
 use serde::Serialize;
 use std::collections::BTreeSet;
@@ -53,7 +54,9 @@ pub(super) async fn touched(
             continue;
         }
         let role = head.role(&grant.role);
-        let no_longer = changes.iter().any(|c| c.kind == Kind::CanAsk && c.subject.as_ref() == Some(&subject));
+        // Which groups the subject is in is not said here, so what a group lost counts as lost.
+        let loses = changes.iter().any(|change| change.kind == Kind::CanAsk);
+        let no_longer = loses && !head.is_eligible(&grant.role, &by_address(&grant.subject));
         let ends = no_longer || role.is_none_or(|role| role.on_policy_change == OnPolicyChange::End);
         touched.push(Touched {
             id: grant.id.to_string(),
@@ -65,6 +68,12 @@ pub(super) async fn touched(
         });
     }
     Ok(touched)
+}
+
+/// The subject with nothing but its address to be let in by.
+fn by_address(subject: &SubjectView) -> Identity {
+    let (kind, id, email) = (subject.kind, subject.id.clone(), subject.email.clone());
+    Identity { subject: Subject { kind, id, email, name: None }, groups: BTreeSet::new() }
 }
 
 /// Whether a change is about this subject: about everybody, about them, or about a group that may hold them.
