@@ -17,7 +17,7 @@ pub const RESOURCE_NAME_BYTES: usize = 256;
 /// Pairs a request may name.
 pub const SCOPE_PAIRS: usize = 1_024;
 /// Undecided requests of one person.
-pub const PENDING_REQUESTS: usize = 100;
+pub const PENDING_REQUESTS: usize = 1_000;
 /// Groups one identity may carry.
 pub const IDENTITY_GROUPS: usize = 1_000;
 /// The longest access there is.

@@ -69,7 +69,7 @@ pub(crate) const REFUSAL_RATE: Rate = Rate { burst: 300, per_second: 20 };
 /// Reports of SSH hosts from one address, whoever sends them: a host waits up to 15 s for each answer.
 pub(crate) const HOST_RATE: Rate = Rate { burst: 1_000, per_second: 200 };
 /// Asks of one person, dry runs included: each costs a decision, and most cost others' attention.
-pub(crate) const ASK_RATE: Rate = Rate { burst: 300, per_second: 10 };
+pub(crate) const ASK_RATE: Rate = Rate { burst: 2_000, per_second: 50 };
 
 #[derive(OpenApi)]
 #[openapi(
