@@ -89,7 +89,10 @@ mod tests {
         let body = serde_json::json!({"role": "db-debug", "reason": "one more"});
         let refused = world.post(&dev, "/api/v1/requests", body.clone()).await;
         assert_eq!((refused.status.as_u16(), refused.code().as_str()), (429, "rate_limited"));
-        assert!(refused.headers.contains_key("retry-after") && refused.text.contains(&format!("{} of your requests", limits::PENDING_REQUESTS)));
+        assert!(
+            refused.headers.contains_key("retry-after")
+                && refused.text.contains(&format!("{} of your requests", limits::PENDING_REQUESTS))
+        );
         // What nobody has to decide is in nobody's way, and others may still ask.
         let automatic = serde_json::json!({"role": "db-look", "reason": "look at orders"});
         assert_eq!(world.post(&dev, "/api/v1/requests", automatic).await.ok()["state"], "approved");
