@@ -108,6 +108,9 @@ impl Store for CrashingStore {
     fn grants<'a>(&'a self, filter: &'a GrantFilter, page: Page) -> BoxFuture<'a, Result<Vec<Grant>, ReadError>> {
         self.inner.grants(filter, page)
     }
+    fn open(&self) -> BoxFuture<'_, Result<(Vec<Lease>, Vec<Grant>), ReadError>> {
+        self.inner.open()
+    }
     fn open_grants(&self) -> BoxFuture<'_, Result<Vec<Grant>, ReadError>> {
         self.inner.open_grants()
     }

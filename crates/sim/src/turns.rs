@@ -75,6 +75,9 @@ impl Store for InTurns {
     fn grants<'a>(&'a self, filter: &'a GrantFilter, page: Page) -> BoxFuture<'a, Result<Vec<Grant>, ReadError>> {
         self.after(self.inner.grants(filter, page))
     }
+    fn open(&self) -> BoxFuture<'_, Result<(Vec<Lease>, Vec<Grant>), ReadError>> {
+        self.after(self.inner.open())
+    }
     fn open_grants(&self) -> BoxFuture<'_, Result<Vec<Grant>, ReadError>> {
         self.after(self.inner.open_grants())
     }

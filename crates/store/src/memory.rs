@@ -191,6 +191,10 @@ impl Store for MemoryStore {
         self.read(move |ledger| ledger.grants(filter, &page))
     }
 
+    fn open(&self) -> BoxFuture<'_, Result<(Vec<Lease>, Vec<Grant>), ReadError>> {
+        self.read(|ledger| (ledger.open_leases(), ledger.open_grants()))
+    }
+
     fn open_grants(&self) -> BoxFuture<'_, Result<Vec<Grant>, ReadError>> {
         self.read(Ledger::open_grants)
     }

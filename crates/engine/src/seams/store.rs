@@ -216,6 +216,8 @@ pub trait Store: Send + Sync {
     fn requests<'a>(&'a self, filter: &'a RequestFilter, page: Page) -> BoxFuture<'a, Result<Vec<Request>, ReadError>>;
     /// Grants, newest first.
     fn grants<'a>(&'a self, filter: &'a GrantFilter, page: Page) -> BoxFuture<'a, Result<Vec<Grant>, ReadError>>;
+    /// Every lease that is not `Revoked` and every grant that is not `Ended`, as they were at one moment.
+    fn open(&self) -> BoxFuture<'_, Result<(Vec<Lease>, Vec<Grant>), ReadError>>;
     /// Every grant that is not `Ended`.
     fn open_grants(&self) -> BoxFuture<'_, Result<Vec<Grant>, ReadError>>;
     /// Every lease that is not `Revoked`.

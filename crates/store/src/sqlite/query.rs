@@ -70,6 +70,12 @@ pub(super) fn grants(conn: &Connection, filter: &GrantFilter, page: &Page) -> ru
     listing.read(conn, page)
 }
 
+pub(super) fn open(conn: &Connection) -> rusqlite::Result<(Vec<Lease>, Vec<Grant>)> {
+    // One transaction: a lease that is live must not meet a grant as it was before.
+    let conn = conn.unchecked_transaction()?;
+    Ok((open_leases(&conn)?, open_grants(&conn)?))
+}
+
 pub(super) fn open_grants(conn: &Connection) -> rusqlite::Result<Vec<Grant>> {
     many(conn, "SELECT body FROM grants INDEXED BY grants_open WHERE open = 1 ORDER BY id", ())
 }

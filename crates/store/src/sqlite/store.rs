@@ -66,6 +66,10 @@ impl Store for SqliteStore {
         self.readers.ask(move |conn| query::grants(conn, &filter, &page))
     }
 
+    fn open(&self) -> BoxFuture<'_, Result<(Vec<Lease>, Vec<Grant>), ReadError>> {
+        self.readers.ask(query::open)
+    }
+
     fn open_grants(&self) -> BoxFuture<'_, Result<Vec<Grant>, ReadError>> {
         self.readers.ask(query::open_grants)
     }

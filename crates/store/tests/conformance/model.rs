@@ -159,6 +159,7 @@ fn compare(a: &dyn Store, b: &dyn Store, world: &World) {
             same!(notices(at(second), limit));
         }
     }
+    same!(open());
     same!(open_grants());
     same!(open_leases());
     let everybody: Vec<_> = (0..=world.second).map(id).collect();
