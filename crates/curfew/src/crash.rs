@@ -13,7 +13,7 @@ use curfew_engine::seams::connector::{
     CallError, Finding, Found, IssueOrder, Issued, Observation, Revocation, RevokeOrder, Target,
 };
 use curfew_engine::seams::store::{
-    Change, CommitError, Committed, Due, GrantFilter, Notice, Page, ReadError, RequestFilter, SealedKey, Session,
+    Change, CommitError, Committed, Due, GrantFilter, Notice, Open, Page, ReadError, RequestFilter, SealedKey, Session,
     TreeHead,
 };
 use curfew_engine::seams::{BoxFuture, Connector, Store};
@@ -108,7 +108,7 @@ impl Store for CrashingStore {
     fn grants<'a>(&'a self, filter: &'a GrantFilter, page: Page) -> BoxFuture<'a, Result<Vec<Grant>, ReadError>> {
         self.inner.grants(filter, page)
     }
-    fn open(&self) -> BoxFuture<'_, Result<(Vec<Lease>, Vec<Grant>), ReadError>> {
+    fn open(&self) -> BoxFuture<'_, Result<Open, ReadError>> {
         self.inner.open()
     }
     fn open_grants(&self) -> BoxFuture<'_, Result<Vec<Grant>, ReadError>> {

@@ -101,7 +101,7 @@ impl Engine {
     pub(crate) async fn open(&self) -> Result<Open, ReadError> {
         // The size first: what comes after it makes the reading an old one.
         let size = self.store.tree_head().await?.size;
-        let (leases, grants) = self.store.open().await?;
+        let crate::seams::store::Open { leases, grants } = self.store.open().await?;
         Ok(Open { leases, grants, size })
     }
 

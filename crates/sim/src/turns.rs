@@ -6,7 +6,7 @@ use curfew_domain::audit::SealedEvent;
 use curfew_domain::{Grant, Id, Identity, Lease, Request, Timestamp};
 use curfew_engine::seams::BoxFuture;
 use curfew_engine::seams::store::{
-    Change, CommitError, Committed, Due, GrantFilter, Notice, Page, ReadError, RequestFilter, SealedKey, Session,
+    Change, CommitError, Committed, Due, GrantFilter, Notice, Open, Page, ReadError, RequestFilter, SealedKey, Session,
     Store, TreeHead,
 };
 use curfew_store::memory::MemoryStore;
@@ -75,7 +75,7 @@ impl Store for InTurns {
     fn grants<'a>(&'a self, filter: &'a GrantFilter, page: Page) -> BoxFuture<'a, Result<Vec<Grant>, ReadError>> {
         self.after(self.inner.grants(filter, page))
     }
-    fn open(&self) -> BoxFuture<'_, Result<(Vec<Lease>, Vec<Grant>), ReadError>> {
+    fn open(&self) -> BoxFuture<'_, Result<Open, ReadError>> {
         self.after(self.inner.open())
     }
     fn open_grants(&self) -> BoxFuture<'_, Result<Vec<Grant>, ReadError>> {

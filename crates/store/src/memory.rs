@@ -11,7 +11,7 @@ use curfew_domain::audit::SealedEvent;
 use curfew_domain::{Grant, Id, Identity, Lease, Request, Timestamp};
 use curfew_engine::seams::BoxFuture;
 use curfew_engine::seams::store::{
-    Change, CommitError, Committed, Due, GrantFilter, Notice, Page, ReadError, RequestFilter, SealedKey, Session,
+    Change, CommitError, Committed, Due, GrantFilter, Notice, Open, Page, ReadError, RequestFilter, SealedKey, Session,
     Store, TreeHead,
 };
 use ledger::Ledger;
@@ -191,8 +191,8 @@ impl Store for MemoryStore {
         self.read(move |ledger| ledger.grants(filter, &page))
     }
 
-    fn open(&self) -> BoxFuture<'_, Result<(Vec<Lease>, Vec<Grant>), ReadError>> {
-        self.read(|ledger| (ledger.open_leases(), ledger.open_grants()))
+    fn open(&self) -> BoxFuture<'_, Result<Open, ReadError>> {
+        self.read(|ledger| Open { leases: ledger.open_leases(), grants: ledger.open_grants() })
     }
 
     fn open_grants(&self) -> BoxFuture<'_, Result<Vec<Grant>, ReadError>> {

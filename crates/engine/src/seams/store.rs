@@ -193,6 +193,15 @@ pub struct Due {
     pub next_at: Option<Timestamp>,
 }
 
+/// What is not over, as it was at one moment.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Open {
+    /// Every lease that is not `Revoked`.
+    pub leases: Vec<Lease>,
+    /// Every grant that is not `Ended`.
+    pub grants: Vec<Grant>,
+}
+
 /// The ledger. [`Store::commit`] is the only writer.
 pub trait Store: Send + Sync {
     /// Writes all changes in one durable transaction with their audit leaves, in order, each transition only
@@ -217,7 +226,7 @@ pub trait Store: Send + Sync {
     /// Grants, newest first.
     fn grants<'a>(&'a self, filter: &'a GrantFilter, page: Page) -> BoxFuture<'a, Result<Vec<Grant>, ReadError>>;
     /// Every lease that is not `Revoked` and every grant that is not `Ended`, as they were at one moment.
-    fn open(&self) -> BoxFuture<'_, Result<(Vec<Lease>, Vec<Grant>), ReadError>>;
+    fn open(&self) -> BoxFuture<'_, Result<Open, ReadError>>;
     /// Every grant that is not `Ended`.
     fn open_grants(&self) -> BoxFuture<'_, Result<Vec<Grant>, ReadError>>;
     /// Every lease that is not `Revoked`.

@@ -3,7 +3,7 @@
 use super::apply::key_of;
 use curfew_domain::audit::SealedEvent;
 use curfew_domain::{Grant, Id, Identity, Lease, Request, Timestamp};
-use curfew_engine::seams::store::{Due, Ended, GrantFilter, Notice, Page, RequestFilter, SealedKey, Session};
+use curfew_engine::seams::store::{Due, Ended, GrantFilter, Notice, Open, Page, RequestFilter, SealedKey, Session};
 use rusqlite::types::{Type, Value};
 use rusqlite::{Connection, OptionalExtension, Params, Row, params, params_from_iter};
 use serde::de::DeserializeOwned;
@@ -70,10 +70,10 @@ pub(super) fn grants(conn: &Connection, filter: &GrantFilter, page: &Page) -> ru
     listing.read(conn, page)
 }
 
-pub(super) fn open(conn: &Connection) -> rusqlite::Result<(Vec<Lease>, Vec<Grant>)> {
+pub(super) fn open(conn: &Connection) -> rusqlite::Result<Open> {
     // One transaction: a lease that is live must not meet a grant as it was before.
     let conn = conn.unchecked_transaction()?;
-    Ok((open_leases(&conn)?, open_grants(&conn)?))
+    Ok(Open { leases: open_leases(&conn)?, grants: open_grants(&conn)? })
 }
 
 pub(super) fn open_grants(conn: &Connection) -> rusqlite::Result<Vec<Grant>> {

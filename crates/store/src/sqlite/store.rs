@@ -9,7 +9,7 @@ use curfew_domain::audit::{Growth, SealedEvent};
 use curfew_domain::{Grant, Id, Identity, Lease, Request, Timestamp};
 use curfew_engine::seams::BoxFuture;
 use curfew_engine::seams::store::{
-    Change, CommitError, Committed, Due, GrantFilter, Notice, Page, ReadError, RequestFilter, SealedKey, Session,
+    Change, CommitError, Committed, Due, GrantFilter, Notice, Open, Page, ReadError, RequestFilter, SealedKey, Session,
     Store, TreeHead,
 };
 use futures::channel::oneshot;
@@ -66,7 +66,7 @@ impl Store for SqliteStore {
         self.readers.ask(move |conn| query::grants(conn, &filter, &page))
     }
 
-    fn open(&self) -> BoxFuture<'_, Result<(Vec<Lease>, Vec<Grant>), ReadError>> {
+    fn open(&self) -> BoxFuture<'_, Result<Open, ReadError>> {
         self.readers.ask(query::open)
     }
 
