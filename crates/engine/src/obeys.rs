@@ -1,8 +1,8 @@
 //! What a policy can say and the engine does not carry out yet.
 //!
 //! A server refuses a set that says such a thing: a rule that nobody obeys would be worse than none. What the engine
-//! cannot know - a second factor, a ticket's state, how many grants there are - needs no entry here, because policy
-//! denies what is unknown.
+//! cannot know - a second factor, a ticket's state, who is on call - needs no entry here, because policy denies what is
+//! unknown.
 
 use curfew_policy::{PolicySet, Role};
 

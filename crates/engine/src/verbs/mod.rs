@@ -1,6 +1,7 @@
 //! What people do, one file a verb.
 
 pub(crate) mod activate;
+mod again;
 pub(crate) mod decide;
 mod doctor;
 pub(crate) mod end;

@@ -5,9 +5,10 @@ use crate::ending::{EndOrder, OrderError};
 use crate::engine::Changes;
 use crate::seams::Change;
 use crate::seams::store::{CommitError, ReadError};
+use crate::verbs::again::Approved;
 use curfew_domain::audit::{AuditAction, AuditEvent};
 use curfew_domain::{EndCause, Grant, GrantState, Identity, Reason, ReasonCode, RoleName, Subject};
-use curfew_policy::{Ask, OnPolicyChange, PolicySet, Role};
+use curfew_policy::{Facts, OnPolicyChange, PolicySet, Role};
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError};
 
@@ -98,15 +99,8 @@ impl Engine {
             return Ok(false);
         }
         let Some(request) = self.store.request(grant.request_id).await? else { return Ok(false) };
-        let who = Identity { subject: request.subject.clone(), groups: request.groups.clone() };
-        let judgement = policy.decide(&Ask {
-            pairs: Some(grant.scope.clone()),
-            duration: Some(grant.duration),
-            reason: request.reason.clone(),
-            ticket: request.ticket.clone(),
-            inputs: request.inputs.clone(),
-            ..Ask::of(who, grant.role.clone(), grant.approved_at)
-        });
+        let approved = Approved { grant, request: &request };
+        let judgement = policy.decide(&approved.asked(request.asker(), Facts::default(), grant.approved_at));
         let lasts = |reason: &Reason| match reason.code {
             ReasonCode::Deny
             | ReasonCode::Eligibility

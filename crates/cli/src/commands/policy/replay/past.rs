@@ -1,6 +1,6 @@
 //! Past requests, as the audit log holds them.
 
-use curfew_domain::{Identity, Request, Timestamp};
+use curfew_domain::{Request, Timestamp};
 use curfew_policy::{Ask, Facts, Occasion};
 use serde_json::Value;
 
@@ -37,7 +37,7 @@ pub(super) fn ask(request: &Request) -> Ask {
         curfew_domain::request::Origin::Trigger => Occasion::Trigger,
         curfew_domain::request::Origin::BreakGlass => Occasion::BreakGlass,
     };
-    let who = Identity { subject: request.subject.clone(), groups: request.groups.clone() };
+    let who = request.asker();
     Ask {
         pairs: Some(request.scope.clone()),
         duration: Some(request.duration),
