@@ -184,7 +184,8 @@ pub struct ExtendBody {
 
 impl Bounded for ExtendBody {
     fn check(&self) -> Result<(), OutOfBounds> {
-        Ok(())
+        let most = limits::LONGEST_GRANT.as_secs() as usize;
+        at_most("duration_seconds", self.duration_seconds.as_secs() as usize, most, "seconds")
     }
 }
 

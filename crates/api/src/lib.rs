@@ -28,9 +28,9 @@ pub use queries::{
 };
 pub use views::{
     ActionView, ActivationView, ApprovalView, AuditEventView, AuditKeyView, AuthoritiesView, AuthorityView,
-    CheckpointView, ConnectionView, ConnectorView, ConsistencyView, DecisionView, DoctorView, EndOrderedView,
+    CheckpointView, ConnectionView, ConnectorView, ConsistencyView, DecisionView, DoctorView, EndOrderedView, ExtendsView,
     FindingView, GrantView, HeldUpView, HostDutiesView, HostTokenView, JustificationView, LeaseView, LeftoverView,
-    Listing, NarrowedView, Powers, PrivilegeView, ProofView, ReasonView, RequestGrantView, RequestStageView,
+    Listing, MoreTimeView, NarrowedView, Powers, PrivilegeView, ProofView, ReasonView, RequestGrantView, RequestStageView,
     RequestView, ResourceActionsView, RoleInputView, RoleScopeView, RoleView, RunView, SettingView, SignedInView,
     StageView, StandingView, SubjectView, WantedHalfView, WhoAmIView,
 };

@@ -45,6 +45,7 @@ impl Engine {
                 | Action::Revoke { .. }
                 | Action::Take(_)
                 | Action::SettleActivation(_)
+                | Action::Extend(_)
                 | Action::EndWithout(_)
                 | Action::SettleEnd(_) => None,
             })

@@ -33,7 +33,7 @@ impl Engine {
         let data = json!({ "grant": grant, "request": request });
         let to: Vec<String> = grant.subject.email.iter().map(ToString::to_string).collect();
         let mut notices = self.notices_of_role(about, (&grant.role, to.clone()), &data, now);
-        if let (true, Some(until)) = (about == "activated", grant.until()) {
+        if let (true, Some(until)) = (matches!(about, "activated" | "extended"), grant.until()) {
             let at = until.as_millis() - i64::from(BEFORE_THE_END.as_secs()) * 1_000;
             if at > now.as_millis() {
                 let warnings = self.notices("ending_soon", &to, &data, now);

@@ -30,7 +30,6 @@ fn words(role: &Role) -> Vec<&'static str> {
         }
     };
     found(!role.triggers.is_empty(), "`triggers`");
-    found(role.extension.is_some(), "`extension`");
     found(role.break_glass.is_some(), "`break_glass`");
     let elsewhere = |to: &String| !to.starts_with("email:") && !to.starts_with("webhook:");
     found(
@@ -64,7 +63,6 @@ mod tests {
             assert_eq!(unobeyed(&format!("{plain}    {line}\n")), Vec::<String>::new(), "{line}");
         }
         for (line, word) in [
-            ("extension: {max_total: 2h}", "`extension`"),
             ("break_glass: {who: [d@example.com], duration: 1h, review_within: 1d}", "`break_glass`"),
             ("notify: [{on: [denied], to: [\"slack:#sec\"]}]", "`notify` by other means than mail and webhooks"),
         ] {

@@ -193,6 +193,7 @@ impl Engine {
                 self.take(leases.get(&id).filter(|_| !waits).map(|lease| (*lease).clone()));
             }
             Action::SettleActivation(grant) => self.settle_activation(grant).await,
+            Action::Extend(grant) => self.begin_extension(grant),
             Action::SettleEnd(grant) => self.settle_end(grant).await,
             Action::EndWithout(grant) => self.end_without(grant, crate::plan::MISSING).await,
             Action::LockUnknown { resource, found } => self.lock_unknown(&resource, &found).await,

@@ -55,10 +55,10 @@ impl Client {
         self.post(&["grants", id, "revoke"], body).await
     }
 
-    /// Asks for more time.
+    /// Asks for more time. `more_time` in the answer says whether people have to approve it.
     ///
     /// # Errors
-    /// `not_extensible` in this version.
+    /// `not_extensible` when the role does not give it, with the decision.
     pub async fn extend(&self, id: &str, body: &ExtendBody) -> Result<GrantView, ClientError> {
         self.post(&["grants", id, "extend"], body).await
     }

@@ -140,6 +140,7 @@ pub(crate) fn print_grant(context: &mut Context, grant: &GrantView) -> Result<()
         .add("claim until", grant.claim_until.map_or_else(String::new, |at| when(at, now)))
         .add("activated", grant.activated_at.map_or_else(String::new, |at| when(at, now)))
         .add("expires", expires_line(grant, now))
+        .add("being given", grant.extends_to.map_or_else(String::new, |at| when(at, now)))
         .add("cause", end_words(grant.end_cause, grant.end_ordered.as_ref()).unwrap_or_default())
         .add("ended", grant.ended_at.map_or_else(String::new, |at| when(at, now)));
     if grant.state == "ended" {

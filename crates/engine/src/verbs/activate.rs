@@ -228,6 +228,7 @@ impl Engine {
                 actions,
                 definition,
                 expires_at: until,
+                extends_to: None,
                 public_half: half_hash(half),
                 residual_exposure: resource.connector.residual_exposure.iter().map(|s| (*s).to_owned()).collect(),
                 state: LeaseState::Wanted,
@@ -301,7 +302,15 @@ fn check_again(
     Ok(judgement.decision.max_until.map_or(until, |most| until.min(most)))
 }
 
-fn check_authority(policy: &PolicySet, request: &Request, decision: &Decision) -> Result<(), ActivateError> {
+/// Whether the approvals that a request has are enough by the policy in force.
+///
+/// # Errors
+/// Names a stage that lacks some.
+pub(crate) fn check_authority(
+    policy: &PolicySet,
+    request: &Request,
+    decision: &Decision,
+) -> Result<(), ActivateError> {
     for stage in &decision.stages {
         let course = request.course.stages.iter().find(|course| course.name == stage.name);
         let opening = course.map_or(Opening::Own, |course| course.opening);

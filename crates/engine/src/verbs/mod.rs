@@ -4,6 +4,7 @@ pub(crate) mod activate;
 pub(crate) mod decide;
 mod doctor;
 pub(crate) mod end;
+pub(crate) mod extend;
 pub(crate) mod look;
 mod policy;
 pub(crate) mod request;

@@ -128,6 +128,7 @@ impl Engine {
             decision: judgement.decision,
             meaning: terms.meaning,
             origin: Origin::Asked,
+            extends: None,
             created_at: now,
             lapses_at: now.plus(terms.lapses_after),
             claim_within: terms.claim_within,
@@ -240,20 +241,25 @@ impl Engine {
         }
     }
 
-    async fn record_refusal(&self, who: &Identity, ask: &AskFor, decision: &Decision) -> Result<(), RequestError> {
+    /// The evidence that policy refused an ask.
+    pub(crate) fn refusal(&self, who: &Identity, role: &RoleName, decision: &Decision) -> AuditEvent {
         let reasons = decision.unsatisfied.iter().chain(&decision.failed);
         let because = reasons.map(|r| r.message.as_str()).collect::<Vec<_>>().join("; ");
         let mut event = AuditEvent::new(self.clock.now(), who.subject.clone(), AuditAction::RequestRefused)
             .because(because)
-            .with("role", ask.role.to_string())
-            .with("reason", ask.reason.clone())
-            .with("ticket", ask.ticket.clone());
+            .with("role", role.to_string());
         event.subject = Some(who.subject.clone());
         event.policy_version = Some(decision.policy_version.clone());
         let shown = serde_json::to_value(decision).expect("INVARIANT: decisions serialize");
-        if let Ok(shown) = Detail::try_from(shown) {
-            event = event.with("decision", shown);
+        match Detail::try_from(shown) {
+            Ok(shown) => event.with("decision", shown),
+            Err(_) => event,
         }
+    }
+
+    async fn record_refusal(&self, who: &Identity, ask: &AskFor, decision: &Decision) -> Result<(), RequestError> {
+        let event = self.refusal(who, &ask.role, decision);
+        let event = event.with("reason", ask.reason.clone()).with("ticket", ask.ticket.clone());
         match self.commit(Changes(vec![Change::Event(Box::new(event))])).await {
             Ok(_) => Ok(()),
             Err(error) => Err(RequestError::Commit(error)),
@@ -261,7 +267,7 @@ impl Engine {
     }
 }
 
-fn key_hash(who: &Identity, key: &str) -> String {
+pub(crate) fn key_hash(who: &Identity, key: &str) -> String {
     let mut hash = Sha256::new();
     hash.update(who.subject.id.to_string().as_bytes());
     hash.update([0]);

@@ -8,7 +8,7 @@ use curfew_domain::Decision;
 use curfew_domain::request::VerdictError;
 use curfew_engine::seams::connector::CallError;
 use curfew_engine::seams::store::{CommitError, ReadError};
-use curfew_engine::{ActivateError, DecideError, EndError, RequestError};
+use curfew_engine::{ActivateError, DecideError, EndError, ExtendError, RequestError};
 use http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
 use std::collections::BTreeMap;
@@ -151,6 +151,7 @@ impl From<DecideError> for ApiError {
                 Self::new(ErrorCode::Forbidden, why).hint("Those who may decide it can deny it instead.")
             }
             DecideError::Verdict(error) => error.into(),
+            DecideError::Extension(why) => Self::new(ErrorCode::NoLongerAllowed, why),
             DecideError::Reason(why) => Self::new(ErrorCode::OutOfBounds, why).hint(SAY_WHY),
             DecideError::Read(error) => error.into(),
             DecideError::Commit(error) => error.into(),
@@ -190,6 +191,36 @@ impl From<ActivateError> for ApiError {
             ActivateError::Failed(_) => Self::new(ErrorCode::TargetUnavailable, error.to_string()),
             ActivateError::Read(error) => error.into(),
             ActivateError::Commit(error) => error.into(),
+        }
+    }
+}
+
+impl From<ExtendError> for ApiError {
+    fn from(error: ExtendError) -> Self {
+        let message = error.to_string();
+        match error {
+            ExtendError::NotFound => Self::not_found("grant"),
+            ExtendError::NotApproved(state) => not_approved(state, message),
+            ExtendError::Forbidden => Self::new(ErrorCode::Forbidden, message),
+            ExtendError::NotActive(_) => Self::new(ErrorCode::WrongState, message)
+                .hint("Activate it first: its clock starts then."),
+            ExtendError::AlreadyFinal(_) => Self::new(ErrorCode::AlreadyFinal, message),
+            ExtendError::Denied(decision) => {
+                let mut denied = Self::denied(&message, &decision);
+                denied.code = ErrorCode::NotExtensible;
+                denied.body.error.code = ErrorCode::NotExtensible.word().to_owned();
+                denied.hint(ErrorCode::NotExtensible.hint())
+            }
+            ExtendError::NotExtensible(_) => Self::new(ErrorCode::NotExtensible, message),
+            ExtendError::UnderWay(_) => Self::new(ErrorCode::NotExtensible, message)
+                .hint("`curfew requests --mine` lists what waits; withdraw it to ask otherwise."),
+            ExtendError::TooManyPending(many) => RequestError::TooManyPending(many).into(),
+            ExtendError::ClockInDoubt(_) => Self::new(ErrorCode::ClockInDoubt, message),
+            ExtendError::Stopping => Self::new(ErrorCode::Unavailable, message).retry_after(5),
+            ExtendError::Failed(_) => Self::new(ErrorCode::TargetUnavailable, message)
+                .hint("`curfew show` tells when it has the later end."),
+            ExtendError::Read(error) => error.into(),
+            ExtendError::Commit(error) => error.into(),
         }
     }
 }

@@ -222,6 +222,8 @@ pub(crate) fn administrators_only(app: &App, caller: &Caller) -> Result<(), ApiE
 }
 
 #[cfg(test)]
+mod more_time_tests;
+#[cfg(test)]
 mod rules_tests;
 #[cfg(test)]
 pub(crate) mod testing;

@@ -69,6 +69,7 @@ pub(super) fn compose(told: &Told, envelope: &Envelope<'_>) -> Option<Letter> {
         About::Withdrawn => requested::withdrawn(told.request.as_ref()?, envelope),
         About::Lapsed => requested::lapsed(told.request.as_ref()?, envelope),
         About::Activated => granted::activated(told, told.grant.as_ref()?, envelope),
+        About::Extended => granted::extended(told.grant.as_ref()?, envelope),
         About::EndingSoon => granted::ending_soon(told.grant.as_ref()?, envelope),
         About::Ended => ended::ended(told, told.grant.as_ref()?, envelope),
         About::Overdue => ended::overdue(told, told.lease.as_ref()?, envelope),

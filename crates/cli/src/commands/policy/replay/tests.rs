@@ -39,6 +39,7 @@ fn request() -> Request {
         role,
         meaning: String::new(),
         origin: Origin::Asked,
+        extends: None,
         created_at: now,
         lapses_at: now.plus(Seconds::new(3_600)),
         claim_within: Seconds::new(3_600),
