@@ -197,8 +197,6 @@ pub(crate) mod tests {
         for args in [
             vec!["run", "x", "--", "y"],
             vec!["pipeline", "start"],
-            vec!["break-glass", "x"],
-            vec!["review", "x"],
             vec!["reaper"],
             vec!["policy", "apply"],
         ] {

@@ -29,11 +29,13 @@ mod verbs;
 
 pub use activation::Failure;
 pub use engine::{Audience, Engine, EngineParts, GrantRef, Unnamed};
-pub use obeys::not_obeyed;
+pub use obeys::{idle, not_obeyed};
 pub use reconcile::Report;
 pub use start::StartError;
 pub use steady::SteadyClock;
 pub use verbs::activate::{ActivateError, Activation, Claim};
+pub use verbs::break_glass::{ReviewError, Reviewing};
+pub use verbs::bundle::{BundleAsk, BundlePart};
 pub use verbs::decide::{DecideError, Judging};
 pub use verbs::end::{EndError, RevokeWhat};
 pub use verbs::extend::{ExtendBy, ExtendError, Extension};

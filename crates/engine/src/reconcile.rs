@@ -48,6 +48,7 @@ impl Engine {
     /// One pass over everything, beginning with what was open a moment ago.
     pub(crate) async fn reconcile_from(&self, before: Open) -> Result<Report, ReadError> {
         self.end_what_is_denied(&before.grants).await?;
+        self.raise_unreviewed(self.clock.now()).await?;
         let lanes = self.lanes_in_use(&before.leases);
         let mut report = Report::default();
         let mut observed: BTreeMap<ResourceName, Observation> = BTreeMap::new();

@@ -4,6 +4,7 @@ use super::request::scope_view;
 use super::{LeaseView, ResourceActionsView, SubjectView};
 use curfew_domain::lease::Evidence;
 use curfew_domain::request::Origin;
+use curfew_domain::review::{Review, ReviewVerdict};
 use curfew_domain::{
     EndCause, Grant, GrantState, Id, Lease, LeaseState, Request, ResourceName, RoleName, Seconds, Timestamp,
 };
@@ -53,6 +54,8 @@ pub struct GrantView {
     pub extends_to: Option<Timestamp>,
     /// The request for more time that was just made; null in every other answer.
     pub more_time: Option<MoreTimeView>,
+    /// Where its review stands; null unless it is emergency access.
+    pub review: Option<ReviewView>,
     /// When access had ended.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub ended_at: Option<Timestamp>,
@@ -67,6 +70,39 @@ pub struct GrantView {
     pub unverified_because: Option<String>,
     /// What was made in targets, oldest first.
     pub leases: Vec<LeaseView>,
+}
+
+/// Where the review of emergency access stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ReviewView {
+    /// `ok` or `misuse`; null while nobody has looked.
+    #[schema(value_type = Option<String>)]
+    pub verdict: Option<ReviewVerdict>,
+    /// By when somebody should look; null once somebody has.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub due_at: Option<Timestamp>,
+    /// Who looked.
+    pub by: Option<SubjectView>,
+    /// When.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub at: Option<Timestamp>,
+    /// What they had to say, as typed.
+    pub note: Option<String>,
+}
+
+impl From<&Review> for ReviewView {
+    fn from(review: &Review) -> Self {
+        match review {
+            Review::Due { by } => Self { verdict: None, due_at: Some(*by), by: None, at: None, note: None },
+            Review::Done(done) => Self {
+                verdict: Some(done.verdict),
+                due_at: None,
+                by: Some(SubjectView::from(&done.by)),
+                at: Some(done.at),
+                note: Some(done.note.clone()),
+            },
+        }
+    }
 }
 
 /// A request for more time.
@@ -200,6 +236,7 @@ impl GrantView {
             extensions: grant.extensions,
             extends_to: facts.extends_to,
             more_time: None,
+            review: None,
             ended_at: facts.evidence.as_ref().map(Evidence::at),
             end_cause: facts.end_cause,
             end_ordered: None,

@@ -7,12 +7,12 @@ use crate::lanes::{Give, Lane};
 use crate::seams::connector::{CallError, PublicHalf};
 use crate::seams::store::{CommitError, ReadError};
 use curfew_domain::lease::Definition;
-use curfew_domain::request::Verdict;
+use curfew_domain::request::{Origin, Verdict};
 use curfew_domain::{
     Decision, Grant, GrantState, Identity, Lease, LeaseState, Opening, Outcome, Request, ResourceName, Timestamp,
     Version, limits,
 };
-use curfew_policy::{Approver, Ask, Facts, PolicySet};
+use curfew_policy::{Approver, Ask, Facts, Occasion, PolicySet};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -288,6 +288,7 @@ fn check_again(
         ticket: request.ticket.clone(),
         inputs: request.inputs.clone(),
         facts,
+        occasion: occasion_of(request.origin),
         ..Ask::of(who.clone(), grant.role.clone(), now)
     });
     let Some(terms) = judgement.terms else { return Err(ActivateError::Denied(Box::new(judgement.decision))) };
@@ -300,6 +301,15 @@ fn check_again(
     }
     let until = now.plus(grant.duration.min(terms.duration));
     Ok(judgement.decision.max_until.map_or(until, |most| until.min(most)))
+}
+
+/// On what occasion a grant that came to be so is judged again.
+pub(crate) fn occasion_of(origin: Origin) -> Occasion {
+    match origin {
+        Origin::BreakGlass => Occasion::BreakGlass,
+        Origin::Trigger => Occasion::Trigger,
+        Origin::Asked | Origin::Bundle => Occasion::Request,
+    }
 }
 
 /// Whether the approvals that a request has are enough by the policy in force.

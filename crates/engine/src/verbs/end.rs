@@ -128,7 +128,7 @@ impl Engine {
         }
     }
 
-    async fn endable(&self, who: &Identity, which: GrantRef) -> Result<Grant, EndError> {
+    pub(crate) async fn endable(&self, who: &Identity, which: GrantRef) -> Result<Grant, EndError> {
         if let Some(grant) = self.find_grant(who, which).await? {
             return Ok(grant);
         }

@@ -1,6 +1,8 @@
 //! What people do, one file a verb.
 
 pub(crate) mod activate;
+pub(crate) mod break_glass;
+pub(crate) mod bundle;
 pub(crate) mod decide;
 mod doctor;
 pub(crate) mod end;

@@ -5,7 +5,9 @@ use crate::ending::{EndOrder, OrderError};
 use crate::engine::Changes;
 use crate::seams::Change;
 use crate::seams::store::{CommitError, ReadError};
+use crate::verbs::activate::occasion_of;
 use curfew_domain::audit::{AuditAction, AuditEvent};
+use curfew_domain::request::Origin;
 use curfew_domain::{EndCause, Grant, GrantState, Identity, Reason, ReasonCode, RoleName, Subject};
 use curfew_policy::{Ask, OnPolicyChange, PolicySet, Role};
 use std::collections::BTreeMap;
@@ -22,6 +24,7 @@ impl Engine {
             return Ok(Vec::new());
         }
         self.commit(Changes(self.policy_changes(set.version(), actor))).await?;
+        self.say_what_is_idle(&set);
         *self.policy.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(set);
         // New resources are prepared, and drift is judged by the new words.
         self.look.give();
@@ -33,6 +36,13 @@ impl Engine {
             tracing::error!(%error, "grants could not be compared with the new policy");
             Vec::new()
         }))
+    }
+
+    /// Says once, in the log, what the set has that this server cannot do.
+    pub(crate) fn say_what_is_idle(&self, set: &PolicySet) {
+        for line in crate::obeys::idle(set, &self.audience) {
+            tracing::warn!("{line}");
+        }
     }
 
     /// Records that a policy was refused; the one in force stays.
@@ -74,10 +84,14 @@ impl Engine {
         let requests: Vec<_> = grants.iter().map(|grant| grant.request_id).collect();
         let askers = self.store.askers(&requests).await?;
         // Many grants are of few people, and one person may ask for a role, or not, whichever grant it is.
-        let mut judged: BTreeMap<(&RoleName, &Identity), bool> = BTreeMap::new();
+        let mut judged: BTreeMap<(&RoleName, &Identity, bool), bool> = BTreeMap::new();
         let mut is_denied = |grant: &'a Grant| {
             let Some(who) = askers.get(&grant.request_id) else { return false };
-            let may = judged.entry((&grant.role, who)).or_insert_with(|| policy.is_eligible(&grant.role, who));
+            let emergency = grant.origin == Origin::BreakGlass;
+            let may = judged.entry((&grant.role, who, emergency)).or_insert_with(|| match emergency {
+                true => policy.may_break_glass(&grant.role, who),
+                false => policy.is_eligible(&grant.role, who),
+            });
             !*may
         };
         let open = grants.iter().filter(|grant| !matches!(grant.state, GrantState::Ending { .. }));
@@ -99,9 +113,11 @@ impl Engine {
         }
         let Some(request) = self.store.request(grant.request_id).await? else { return Ok(false) };
         let who = Identity { subject: request.subject.clone(), groups: request.groups.clone() };
+        let occasion = occasion_of(grant.origin);
         let judgement = policy.decide(&Ask {
             pairs: Some(grant.scope.clone()),
             duration: Some(grant.duration),
+            occasion,
             reason: request.reason.clone(),
             ticket: request.ticket.clone(),
             inputs: request.inputs.clone(),

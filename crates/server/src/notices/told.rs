@@ -20,11 +20,14 @@ pub(super) enum About {
     EndingSoon,
     Ended,
     Overdue,
+    BreakGlass,
+    Reviewed,
+    ReviewOverdue,
     Alarm,
 }
 
 impl About {
-    const ALL: [(&'static str, About); 11] = [
+    const ALL: [(&'static str, About); 14] = [
         ("requested", About::Requested),
         ("approved", About::Approved),
         ("denied", About::Denied),
@@ -35,6 +38,9 @@ impl About {
         ("ending_soon", About::EndingSoon),
         ("ended", About::Ended),
         ("overdue", About::Overdue),
+        ("break_glass", About::BreakGlass),
+        ("reviewed", About::Reviewed),
+        ("review_overdue", About::ReviewOverdue),
         ("alarm", About::Alarm),
     ];
 
