@@ -16,8 +16,9 @@ mod input;
 mod serde_seconds;
 
 pub use bodies::{
-    ActivateBody, ApproveBody, AskBody, Bounded, BundleBody, DenyBody, ExtendBody, HostBody, HostReportBody, HostSessionBody,
-    NarrowBody, OutOfBounds, PublicHalfBody, ReviewBody, RevocationBody, RevokeBody, RotateBody, SignInBody,
+    ActivateBody, ApproveBody, AskBody, Bounded, BundleBody, DenyBody, ExtendBody, HostBody, HostReportBody,
+    HostSessionBody, NarrowBody, OutOfBounds, PublicHalfBody, ReviewBody, RevocationBody, RevokeBody, RotateBody,
+    SignInBody,
 };
 pub use client::{Client, ClientError, Download, EventStream, IdempotencyKey};
 pub use error::{ErrorBody, ErrorCode, ErrorView};
@@ -27,12 +28,13 @@ pub use queries::{
     WhichRequests,
 };
 pub use views::{
-    ActionView, ActivationView, ApprovalView, AuditEventView, AuditKeyView, AuthoritiesView, BundlePartView, BundleView, DeniedPartView, AuthorityView,
-    CheckpointView, ConnectionView, ConnectorView, ConsistencyView, DecisionView, DoctorView, EndOrderedView, ExtendsView,
-    FindingView, GrantView, HeldUpView, HostDutiesView, HostTokenView, JustificationView, LeaseView, LeftoverView,
-    Listing, MoreTimeView, NarrowedView, Powers, PrivilegeView, ProofView, ReasonView, RequestGrantView, RequestStageView,
-    RequestView, ResourceActionsView, ReviewView, RoleInputView, RoleScopeView, RoleView, RunView, SettingView, SignedInView,
-    StageView, StandingView, SubjectView, WantedHalfView, WhoAmIView,
+    ActionView, ActivationView, ApprovalView, AuditEventView, AuditKeyView, AuthoritiesView, AuthorityView,
+    BundlePartView, BundleView, CheckpointView, ConnectionView, ConnectorView, ConsistencyView, DecisionView,
+    DeniedPartView, DoctorView, EndOrderedView, ExtendsView, FindingView, GrantView, HeldUpView, HostDutiesView,
+    HostTokenView, JustificationView, LeaseView, LeftoverView, Listing, MoreTimeView, NarrowedView, Powers,
+    PrivilegeView, ProofView, ReasonView, RequestGrantView, RequestStageView, RequestView, ResourceActionsView,
+    ReviewView, RoleInputView, RoleScopeView, RoleView, RunView, SettingView, SignedInView, StageView, StandingView,
+    SubjectView, WantedHalfView, WhoAmIView,
 };
 
 /// The path under which everything here is served.

@@ -1,8 +1,8 @@
 //! The command line, as it is typed.
 
 use crate::commands::{
-    activate, approve, audit, break_glass, completions, connect, connectors, deny, dev, env, exec, extend, give_back, grants, login,
-    policy, request, requests, review, revoke, serve, show, ssh, who_has, withdraw,
+    activate, approve, audit, break_glass, completions, connect, connectors, deny, dev, env, exec, extend, give_back,
+    grants, login, policy, request, requests, review, revoke, serve, show, ssh, who_has, withdraw,
 };
 use crate::host::HostCommand;
 use crate::output::Voice;

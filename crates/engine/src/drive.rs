@@ -2,17 +2,17 @@
 
 use crate::Engine;
 use crate::ending::{EndOrder, OrderError};
+use crate::lanes::Lane;
 use crate::seams::BoxFuture;
 use crate::seams::store::Due;
-use crate::lanes::Lane;
 use curfew_domain::{EndCause, Grant, GrantState, Id, Subject, Timestamp};
 use futures::FutureExt;
 use futures::StreamExt;
 use futures::future::{Either, join_all, select};
 use futures::stream::FuturesUnordered;
 use std::pin::pin;
-use std::sync::{Arc, PoisonError};
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 /// The longest the loop of hours sleeps, so that a step of the wall clock is noticed.

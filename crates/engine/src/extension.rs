@@ -15,9 +15,7 @@ use crate::verbs::activate::check_authority;
 use crate::verbs::decide::DecideError;
 use crate::verbs::extend::ExtendError;
 use curfew_domain::request::{Extends, Narrowed, Origin, VerdictError};
-use curfew_domain::{
-    Grant, GrantState, Id, Identity, Lease, LeaseState, Outcome, Request, Seconds, Timestamp, text,
-};
+use curfew_domain::{Grant, GrantState, Id, Identity, Lease, LeaseState, Outcome, Request, Seconds, Timestamp, text};
 use curfew_policy::{Ask, Judgement, Occasion};
 use futures::future::join_all;
 use std::net::IpAddr;

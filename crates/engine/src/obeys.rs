@@ -26,7 +26,10 @@ fn triggers(role: &Role) -> Option<String> {
         Requesters::Anyone(_) | Requesters::Listed(_) => "",
     };
     let place = &first.place;
-    Some(format!("{}:{}: the triggers of role `{}` never fire on this server{nobody}", place.file, place.line, role.name))
+    Some(format!(
+        "{}:{}: the triggers of role `{}` never fire on this server{nobody}",
+        place.file, place.line, role.name
+    ))
 }
 
 /// Who is to be told by means that this server does not have.
@@ -80,7 +83,8 @@ mod tests {
         ] {
             assert_eq!(not_obeyed(&set(&format!("{plain}{line}"))), Vec::<String>::new(), "{line}");
         }
-        let approved = format!("{plain}policy_approvers: [{{paths: [\"p.yaml\"], any_of: [l@example.com], require: 1}}]\n");
+        let approved =
+            format!("{plain}policy_approvers: [{{paths: [\"p.yaml\"], any_of: [l@example.com], require: 1}}]\n");
         assert_eq!(not_obeyed(&set(&approved)), ["p.yaml:7: `policy_approvers`"]);
     }
 
@@ -89,19 +93,23 @@ mod tests {
         let plain = "    requesters: [d@example.com]\n    approvers: [l@example.com]\n";
         let told = "    notify: [{on: [denied], to: [\"slack:#sec\", \"email:a@example.com\", \"webhook:siem\", \"webhook:pager\"]}]\n";
         let set = set(&format!("{plain}{told}"));
-        assert_eq!(idle(&set, &audience()), [
-            "p.yaml:7: role `r` tells `slack:#sec`, and this server cannot: it has no such channel",
-            "p.yaml:7: role `r` tells `webhook:pager`, and this server cannot: no [[webhooks]] of that name is configured",
-        ]);
+        assert_eq!(
+            idle(&set, &audience()),
+            [
+                "p.yaml:7: role `r` tells `slack:#sec`, and this server cannot: it has no such channel",
+                "p.yaml:7: role `r` tells `webhook:pager`, and this server cannot: no [[webhooks]] of that name is configured",
+            ]
+        );
         assert_eq!(idle(&set, &Audience::default()).len(), 4);
     }
 
     #[test]
     fn triggers_are_said_to_be_idle() {
         let trigger = "    triggers: [{github: {repository_id: \"1\", ref: refs/heads/main}, grant_to: [pipeline], until: pipeline-end}]\n    approval: automatic\n";
-        assert_eq!(idle(&set(trigger), &audience()), [
-            "p.yaml:5: the triggers of role `r` never fire on this server, so nobody gets it",
-        ]);
+        assert_eq!(
+            idle(&set(trigger), &audience()),
+            ["p.yaml:5: the triggers of role `r` never fire on this server, so nobody gets it",]
+        );
         let both = format!("    requesters: [d@example.com]\n{trigger}");
         assert!(idle(&set(&both), &audience())[0].ends_with("never fire on this server"));
     }

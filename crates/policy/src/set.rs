@@ -191,7 +191,8 @@ impl PolicySet {
         if self.roles[number].break_glass.is_none() {
             return false;
         }
-        let (asker, perfect) = (Asker::new(who, &self.directory, []), ReasonFacts { length: usize::MAX, matches: true });
+        let (asker, perfect) =
+            (Asker::new(who, &self.directory, []), ReasonFacts { length: usize::MAX, matches: true });
         let compiled = self.compile(number);
         let may = asker.may_have(compiled, &compiled.may_break_glass, perfect).is_clear_yes();
         may && asker.is_free_to_ask(compiled, perfect).is_clear_yes()

@@ -18,10 +18,14 @@ pub use bundle::{BundlePartView, BundleView, DeniedPartView};
 pub use connector::{ActionView, ConnectorView, PrivilegeView, SettingView};
 pub use decision::{DecisionView, ReasonView, StageView};
 pub use doctor::{DoctorView, FindingView, StandingView};
-pub use grant::{ActivationView, ConnectionView, EndOrderedView, GrantView, MoreTimeView, ReviewView, RunView, WantedHalfView};
+pub use grant::{
+    ActivationView, ConnectionView, EndOrderedView, GrantView, MoreTimeView, ReviewView, RunView, WantedHalfView,
+};
 pub use lease::{HeldUpView, LeaseView, LeftoverView};
 pub use listing::Listing;
-pub use request::{ApprovalView, ExtendsView, NarrowedView, RequestGrantView, RequestStageView, RequestView, ResourceActionsView};
+pub use request::{
+    ApprovalView, ExtendsView, NarrowedView, RequestGrantView, RequestStageView, RequestView, ResourceActionsView,
+};
 pub use role::{JustificationView, RoleInputView, RoleScopeView, RoleView};
 pub use ssh::{AuthoritiesView, AuthorityView, HostDutiesView, HostTokenView};
 pub use subject::{Powers, SignedInView, SubjectView, WhoAmIView};

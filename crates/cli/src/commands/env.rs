@@ -27,8 +27,11 @@ pub(crate) fn run(context: &mut Context, args: &EnvArgs) -> Result<Exit, Failure
     let (id, record) = kept(context, referent)?.ok_or_else(not_here)?;
     let now = context.machine.now();
     if record.expires_at.is_some_and(|end| end <= now) && !record.is_over(now) {
-        return Err(Failure::no("not_renewed", format!("{id} was to last longer, and this machine does not know of it"))
-            .hint(format!("curfew activate {id}")));
+        return Err(Failure::no(
+            "not_renewed",
+            format!("{id} was to last longer, and this machine does not know of it"),
+        )
+        .hint(format!("curfew activate {id}")));
     }
     if record.expires_at.is_some_and(|end| end <= now) {
         return Err(Failure::no("already_final", format!("{id} is over")).hint("ask again with `curfew request`"));

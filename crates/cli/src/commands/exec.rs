@@ -3,9 +3,9 @@
 
 use super::Context;
 use super::activate::{Activated, activate};
+use super::bundle::is_several;
 use super::credentials::merged;
 use super::give_back::{forget, give_back};
-use super::bundle::is_several;
 use super::inputs;
 use super::request::{AskArgs, ask, dry_run, say_who_approves, several, wait};
 use super::views::end_words;

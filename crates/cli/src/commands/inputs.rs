@@ -52,7 +52,10 @@ fn ask_for(
 }
 
 fn ask(context: &mut Context, input: &RoleInputView) -> Result<String, Failure> {
-    let missing = || Failure::wrong_use(format!("the role wants to be told `{}`", input.name)).hint(format!("--input {}=VALUE", input.name));
+    let missing = || {
+        Failure::wrong_use(format!("the role wants to be told `{}`", input.name))
+            .hint(format!("--input {}=VALUE", input.name))
+    };
     for _ in 0..TRIES {
         let Some(answer) = context.output.ask(&question(input))? else { return Err(missing()) };
         match answered(input, answer.trim()) {

@@ -1,8 +1,8 @@
 //! `curfew request`: asks for a role, and may wait for the answer.
 
 use super::bundle::{self, Waits};
-use super::{Context, inputs};
 use super::views::{print_decision, print_request, reason_line};
+use super::{Context, inputs};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::Voice;

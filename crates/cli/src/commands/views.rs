@@ -4,8 +4,7 @@ use super::Context;
 use crate::failure::Failure;
 use crate::output::{Colour, Facts, Output, Table, Voice, ago_or_in, left};
 use curfew_api::{
-    DecisionView, EndOrderedView, GrantView, ReasonView, RequestGrantView, RequestView, ResourceActionsView,
-    ReviewView,
+    DecisionView, EndOrderedView, GrantView, ReasonView, RequestGrantView, RequestView, ResourceActionsView, ReviewView,
 };
 use curfew_domain::request::Origin;
 use curfew_domain::{EndCause, Outcome, SubjectKind, Timestamp};

@@ -51,7 +51,9 @@ async fn one(postgres: &Postgres, target: &Target, order: &ExtendOrder) -> Resul
     let stands = read(&mut link, &site, order).await?;
     check(&site, order, &stands)?;
     let late = stands.valid_until.is_none_or(|there| there.abs_diff(until.as_millis()) > EXPIRY_JITTER_MILLIS);
-    if late || stands.marker.as_ref().map(|m| m.expires_at.as_unix_seconds()) != Some(order.expires_at.as_unix_seconds()) {
+    if late
+        || stands.marker.as_ref().map(|m| m.expires_at.as_unix_seconds()) != Some(order.expires_at.as_unix_seconds())
+    {
         return Err(site.refused(format!("{} cannot be read back with its new end", handle(order.lease))));
     }
     link.ask("COMMIT").await.map_err(|e| e.at_commit(site.resource()))?;
@@ -86,10 +88,8 @@ async fn read(link: &mut Link, site: &Site<'_>, order: &ExtendOrder) -> Result<S
 /// Only what is this lease's and still lets its subject in is extended.
 fn check(site: &Site<'_>, order: &ExtendOrder, stands: &Stands) -> Result<(), CallError> {
     let name = handle(order.lease);
-    let ours = stands
-        .marker
-        .as_ref()
-        .is_some_and(|m| m.installation == site.target.installation && m.lease == order.lease);
+    let ours =
+        stands.marker.as_ref().is_some_and(|m| m.installation == site.target.installation && m.lease == order.lease);
     if !ours || stands.oid.to_string() != order.locator {
         return Err(site.not_ours(format!("the role {name} is not this lease's")));
     }

@@ -16,7 +16,8 @@ pub use crate::postgres::fake::{Call, Fault, Power};
 use curfew_domain::connector::ConnectorKind;
 use curfew_domain::{Id, Lease, ResourceName, Timestamp};
 use curfew_engine::seams::connector::{
-    CallError, ExtendOrder, Finding, Found, IssueOrder, Issued, Marker, Observation, Revocation, RevokeOrder, Standing, Target,
+    CallError, ExtendOrder, Finding, Found, IssueOrder, Issued, Marker, Observation, Revocation, RevokeOrder, Standing,
+    Target,
 };
 use curfew_engine::seams::{BoxFuture, Clock, Connector};
 use host::World;

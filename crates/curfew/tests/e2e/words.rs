@@ -160,7 +160,8 @@ fn the_whole_vocabulary_is_served() {
     }
     let person = Person::sign_in("dev@example.com", &server.url(), folder.path());
     person.curfew(&["login", "--as", "dev@example.com", "--group", "sre"]).ok();
-    let ask = ["request", "db-debug", "--reason", "orders stuck since 9:40", "--ticket", "INC-7", "--input", "table=orders"];
+    let ask =
+        ["request", "db-debug", "--reason", "orders stuck since 9:40", "--ticket", "INC-7", "--input", "table=orders"];
     let denied = person.curfew(&[&ask[..], &["--json"]].concat()).exits(1).json();
     assert_eq!(denied["outcome"], "denied", "nothing here knows the ticket or a second factor: {denied}");
     person.curfew(&["request", "hotfix-debug", "--reason", "x"]).exits(1);

@@ -316,11 +316,7 @@ pub(crate) fn occasion_of(origin: Origin) -> Occasion {
 ///
 /// # Errors
 /// Names a stage that lacks some.
-pub(crate) fn check_authority(
-    policy: &PolicySet,
-    request: &Request,
-    decision: &Decision,
-) -> Result<(), ActivateError> {
+pub(crate) fn check_authority(policy: &PolicySet, request: &Request, decision: &Decision) -> Result<(), ActivateError> {
     for stage in &decision.stages {
         let course = request.course.stages.iter().find(|course| course.name == stage.name);
         let opening = course.map_or(Opening::Own, |course| course.opening);

@@ -161,7 +161,9 @@ impl From<DecideError> for EndError {
         match error {
             DecideError::NotFound => Self::NotFound,
             DecideError::NotTheirs(why) => Self::NotTheirs(why),
-            DecideError::Forbidden(_) | DecideError::Verdict(_) | DecideError::Extension(_) => Self::Forbidden("you may not"),
+            DecideError::Forbidden(_) | DecideError::Verdict(_) | DecideError::Extension(_) => {
+                Self::Forbidden("you may not")
+            }
             DecideError::Reason(text) => Self::Reason(text),
             DecideError::Read(error) => Self::Read(error),
             DecideError::Commit(error) => Self::Commit(error),

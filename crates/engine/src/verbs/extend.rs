@@ -6,8 +6,8 @@
 use super::decide::DecideError;
 use crate::Engine;
 use crate::activation::{ATTEMPTS, Failure};
-use crate::extension::Running;
 use crate::engine::{Changes, GrantRef};
+use crate::extension::Running;
 use crate::seams::Change;
 use crate::seams::store::{CommitError, Page, ReadError, RequestFilter};
 use curfew_domain::request::{Extends, VerdictError};
@@ -252,9 +252,7 @@ impl From<ExtendError> for DecideError {
     fn from(error: ExtendError) -> Self {
         match error {
             ExtendError::NotFound => Self::NotFound,
-            ExtendError::AlreadyFinal(_) => {
-                Self::Verdict(VerdictError::AlreadyFinal("about a grant that is over"))
-            }
+            ExtendError::AlreadyFinal(_) => Self::Verdict(VerdictError::AlreadyFinal("about a grant that is over")),
             ExtendError::Denied(decision) => {
                 let mut reasons = decision.unsatisfied.iter().chain(&decision.failed);
                 let why = reasons.next().map_or_else(String::new, |reason| format!(": {}", reason.message));

@@ -8,8 +8,8 @@ use crate::seams::store::{CommitError, ReadError};
 use crate::verbs::activate::occasion_of;
 use curfew_domain::audit::{AuditAction, AuditEvent};
 use curfew_domain::request::Origin;
-use curfew_domain::{EndCause, Grant, GrantState, Identity, Reason, ReasonCode, RoleName, Subject};
-use curfew_policy::{Ask, OnPolicyChange, PolicySet, Role};
+use curfew_domain::{EndCause, Grant, GrantState, Identity, Reason, ReasonCode, RoleName, Seconds, Subject};
+use curfew_policy::{Ask, Occasion, OnPolicyChange, PolicySet, Role};
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError};
 
@@ -113,16 +113,25 @@ impl Engine {
         }
         let Some(request) = self.store.request(grant.request_id).await? else { return Ok(false) };
         let who = Identity { subject: request.subject.clone(), groups: request.groups.clone() };
-        let occasion = occasion_of(grant.origin);
-        let judgement = policy.decide(&Ask {
-            pairs: Some(grant.scope.clone()),
-            duration: Some(grant.duration),
-            occasion,
-            reason: request.reason.clone(),
-            ticket: request.ticket.clone(),
-            inputs: request.inputs.clone(),
-            ..Ask::of(who, grant.role.clone(), grant.approved_at)
-        });
+        let judged = |occasion: Occasion, duration: Seconds| {
+            policy.decide(&Ask {
+                pairs: Some(grant.scope.clone()),
+                duration: Some(duration),
+                occasion,
+                reason: request.reason.clone(),
+                ticket: request.ticket.clone(),
+                inputs: request.inputs.clone(),
+                ..Ask::of(who.clone(), grant.role.clone(), grant.approved_at)
+            })
+        };
+        let mut judgements = vec![judged(occasion_of(grant.origin), grant.duration)];
+        // What it was given beyond that has a rule of its own.
+        if let (GrantState::Active { activated_at, until, .. }, Some(earlier)) =
+            (&grant.state, grant.extensions.checked_sub(1))
+        {
+            let total = u32::try_from(until.millis_since(*activated_at) / 1_000).unwrap_or(u32::MAX);
+            judgements.push(judged(Occasion::Extension { earlier }, Seconds::new(total)));
+        }
         let lasts = |reason: &Reason| match reason.code {
             ReasonCode::Deny
             | ReasonCode::Eligibility
@@ -139,6 +148,7 @@ impl Engine {
             | ReasonCode::Concurrency
             | ReasonCode::Approvable => false,
         };
-        Ok(policy.meaning(&request.scope) != request.meaning || judgement.decision.unsatisfied.iter().any(lasts))
+        let mut unsatisfied = judgements.iter().flat_map(|judgement| &judgement.decision.unsatisfied);
+        Ok(policy.meaning(&request.scope) != request.meaning || unsatisfied.any(lasts))
     }
 }

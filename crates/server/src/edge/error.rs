@@ -206,8 +206,9 @@ impl From<ExtendError> for ApiError {
             ExtendError::NotFound => Self::not_found("grant"),
             ExtendError::NotApproved(state) => not_approved(state, message),
             ExtendError::Forbidden => Self::new(ErrorCode::Forbidden, message),
-            ExtendError::NotActive(_) => Self::new(ErrorCode::WrongState, message)
-                .hint("Activate it first: its clock starts then."),
+            ExtendError::NotActive(_) => {
+                Self::new(ErrorCode::WrongState, message).hint("Activate it first: its clock starts then.")
+            }
             ExtendError::AlreadyFinal(_) => Self::new(ErrorCode::AlreadyFinal, message),
             ExtendError::Denied(decision) => {
                 let mut denied = Self::denied(&message, &decision);
@@ -221,8 +222,9 @@ impl From<ExtendError> for ApiError {
             ExtendError::TooManyPending(many) => RequestError::TooManyPending(many).into(),
             ExtendError::ClockInDoubt(_) => Self::new(ErrorCode::ClockInDoubt, message),
             ExtendError::Stopping => Self::new(ErrorCode::Unavailable, message).retry_after(5),
-            ExtendError::Failed(_) => Self::new(ErrorCode::TargetUnavailable, message)
-                .hint("`curfew show` tells when it has the later end."),
+            ExtendError::Failed(_) => {
+                Self::new(ErrorCode::TargetUnavailable, message).hint("`curfew show` tells when it has the later end.")
+            }
             ExtendError::Read(error) => error.into(),
             ExtendError::Commit(error) => error.into(),
         }

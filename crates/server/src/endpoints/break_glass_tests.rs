@@ -71,7 +71,11 @@ async fn it_skips_stages_and_hours_and_is_evidence() {
     assert_eq!((&shown["origin"], &shown["review"]["verdict"]), (&json!("break_glass"), &Value::Null));
     assert_eq!(shown["review"]["due_at"], "2026-03-03T10:00:00.000Z");
     world.app.engine.reconcile().await.expect("reconciled");
-    assert_eq!(world.get(&lead, &format!("/api/v1/grants/{id}")).await.ok()["state"], "active", "they may not ask for it, and keep it");
+    assert_eq!(
+        world.get(&lead, &format!("/api/v1/grants/{id}")).await.ok()["state"],
+        "active",
+        "they may not ask for it, and keep it"
+    );
 }
 
 #[tokio::test]
@@ -111,9 +115,16 @@ async fn one_that_nobody_reviewed_blocks_the_next_of_that_person_whatever_the_ro
     let oncall = world.sign_in("oncall@example.com").await;
     world.post(&oncall, &format!("/api/v1/grants/{id}/return"), json!({})).await.ok();
     world.until(&oncall, &id, "ended").await;
-    assert_eq!(break_glass(&world, "oncall@example.com", "db").await.code(), "unreviewed", "giving it back is no review");
+    assert_eq!(
+        break_glass(&world, "oncall@example.com", "db").await.code(),
+        "unreviewed",
+        "giving it back is no review"
+    );
     let done = review(&world, "lead@example.com", &id, "ok").await.ok();
-    assert_eq!((&done["review"]["verdict"], &done["review"]["by"]["email"]), (&json!("ok"), &json!("lead@example.com")));
+    assert_eq!(
+        (&done["review"]["verdict"], &done["review"]["by"]["email"]),
+        (&json!("ok"), &json!("lead@example.com"))
+    );
     assert_eq!(done["state"], "ended");
     break_glass(&world, "oncall@example.com", "db").await.ok();
 }

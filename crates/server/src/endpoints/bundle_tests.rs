@@ -32,15 +32,22 @@ bundles:
 async fn each_role_is_decided_by_its_own_rule() {
     let world = World::with(POLICY).await;
     let dev = world.sign_in("dev@example.com").await;
-    assert_eq!(world.get(&dev, "/api/v1/bundles").await.ok()["items"], json!([{"name": "kit", "roles": ["look", "change", "pipeline"]}]));
+    assert_eq!(
+        world.get(&dev, "/api/v1/bundles").await.ok()["items"],
+        json!([{"name": "kit", "roles": ["look", "change", "pipeline"]}])
+    );
     let body = || json!({"reason": "incident", "inputs": {"rows": "7"}});
     let asked = world.post_once(&dev, "/api/v1/bundles/kit/requests", body(), "k1").await.ok();
-    let states: Vec<_> = (0..3).map(|i| (text(&asked["items"][i], "role"), text(&asked["items"][i], "state"))).collect();
+    let states: Vec<_> =
+        (0..3).map(|i| (text(&asked["items"][i], "role"), text(&asked["items"][i], "state"))).collect();
     let expected = [("look", "approved"), ("change", "pending"), ("pipeline", "denied")];
     assert_eq!(states, expected.map(|(role, state)| (role.to_owned(), state.to_owned())));
     assert!((0..3).all(|i| asked["items"][i]["origin"] == "bundle"), "{asked}");
     assert_eq!(asked["items"][0]["inputs"], json!({"rows": 7}));
-    assert_eq!((&asked["items"][2]["id"], &asked["items"][2]["decision"]["unsatisfied"][0]["code"]), (&json!(null), &json!("eligibility")));
+    assert_eq!(
+        (&asked["items"][2]["id"], &asked["items"][2]["decision"]["unsatisfied"][0]["code"]),
+        (&json!(null), &json!("eligibility"))
+    );
     let again = world.post_once(&dev, "/api/v1/bundles/kit/requests", body(), "k1").await.ok();
     assert_eq!(again["items"][1]["id"], asked["items"][1]["id"], "one click is one ask");
 }

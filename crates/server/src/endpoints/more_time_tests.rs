@@ -145,7 +145,11 @@ async fn where_people_have_to_approve_it_nothing_moves_before_they_do() {
     assert_eq!(approve(&held.world, "dev@example.com", &asked, Value::Null).await.code(), "own_request");
     let (short, part) = (json!({"duration_seconds": "20m"}), json!({"actions": ["read"]}));
     for narrowed in [short, part] {
-        assert_eq!(approve(&held.world, "lead@example.com", &asked, narrowed.clone()).await.code(), "widens", "{narrowed}");
+        assert_eq!(
+            approve(&held.world, "lead@example.com", &asked, narrowed.clone()).await.code(),
+            "widens",
+            "{narrowed}"
+        );
     }
     assert_eq!((held.grant().await["expires_at"].clone(), held.in_target()), (json!(held.until), 30));
     let cap = json!({"duration_seconds": "45m"});
@@ -221,6 +225,27 @@ async fn hours_and_budgets_bound_the_total() {
     // Until noon, when the window closes, not until the hour asked for.
     held.world.clock.turn(Duration::from_secs(30 * 60));
     assert_eq!(held.extend("60m").await.ok()["expires_at"], "2026-03-02T12:00:00.000Z");
+}
+
+#[tokio::test]
+async fn a_tightened_extension_ends_what_it_would_no_longer_give_where_the_role_says_so() {
+    let role = |total: &str| {
+        format!(
+            "resources: [{{name: services/db, connector: postgres, risk: low}}]\nroles:\n  - {{name: alone, requesters: [dev@example.com], \
+             duration: 1h, conditions: [{{resource: services/db, actions: [read]}}], approval: automatic, \
+             extension: {{times: 2, max_total: {total}, approval: none}}, on_policy_change: end}}\n"
+        )
+    };
+    let held = held("alone", Value::Null).await;
+    held.extend("30m").await.ok();
+    let apply = async |total: &str| {
+        let set = super::testing::policy(&role(total));
+        held.world.app.engine.apply_policy(set, &curfew_domain::Subject::system()).await.expect("applied");
+    };
+    apply("90m").await;
+    assert_eq!(held.grant().await["state"], "active");
+    apply("80m").await;
+    assert_eq!(held.world.until(&held.dev, &held.id, "ended").await["end_cause"], "policy_changed");
 }
 
 #[tokio::test]

@@ -31,7 +31,11 @@ fn view(role: &Role, bundles: &[Bundle]) -> RoleView {
         approval: approval.to_owned(),
         stages,
         justification: role.constraints.justification.as_ref().map(justification),
-        bundles: bundles.iter().filter(|b| b.roles.iter().any(|(name, _)| *name == role.name)).map(|b| b.name.clone()).collect(),
+        bundles: bundles
+            .iter()
+            .filter(|b| b.roles.iter().any(|(name, _)| *name == role.name))
+            .map(|b| b.name.clone())
+            .collect(),
         inputs: role.constraints.inputs.iter().map(input).collect(),
     }
 }

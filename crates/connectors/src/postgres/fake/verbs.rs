@@ -7,7 +7,8 @@ use crate::postgres::verifier::Verifier;
 use curfew_domain::lease::{Evidence, Leftover, LeftoverDone, handle};
 use curfew_domain::{Id, Lease, Timestamp};
 use curfew_engine::seams::connector::{
-    Access, CallError, ExtendOrder, Found, IssueOrder, Issued, Marker, Observation, Reach, Revocation, RevokeOrder, Target,
+    Access, CallError, ExtendOrder, Found, IssueOrder, Issued, Marker, Observation, Reach, Revocation, RevokeOrder,
+    Target,
 };
 use std::collections::BTreeMap;
 

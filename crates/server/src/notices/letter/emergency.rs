@@ -44,12 +44,7 @@ pub(super) fn reviewed(grant: &Grant, envelope: &Envelope<'_>) -> Letter {
     }
 }
 
-fn to_look_at(
-    (request, grant): (&Request, &Grant),
-    envelope: &Envelope<'_>,
-    subject: String,
-    lead: &str,
-) -> Letter {
+fn to_look_at((request, grant): (&Request, &Grant), envelope: &Envelope<'_>, subject: String, lead: &str) -> Letter {
     let own = envelope.is_for(&grant.subject);
     let mut facts = facts_of_grant(grant);
     facts.push(line("For", format!("{}, from activation", grant.duration)));

@@ -38,7 +38,9 @@ pub(super) fn extended(grant: &Grant, envelope: &Envelope<'_>) -> Letter {
     facts.push(line("Until", until.clone()));
     Letter {
         subject: format!("{} lasts longer: until {until}", grant.role),
-        lead: format!("It was given more time and ends by itself at {until}. A certificate is renewed by activating again."),
+        lead: format!(
+            "It was given more time and ends by itself at {until}. A certificate is renewed by activating again."
+        ),
         facts,
         said: Vec::new(),
         commands: vec![

@@ -108,7 +108,12 @@ fn more_time_and_emergencies_are_decided_again_as_what_they_were() {
     let grant = "grt_01kb9n7r00e00000000000000a".parse().expect("an id");
     let more = Request {
         duration: Seconds::new(10_800),
-        extends: Some(curfew_domain::request::Extends { grant, until: request().created_at, earlier: 0, source_ip: None }),
+        extends: Some(curfew_domain::request::Extends {
+            grant,
+            until: request().created_at,
+            earlier: 0,
+            source_ip: None,
+        }),
         ..request()
     };
     let mut emergency = Request { origin: Origin::BreakGlass, ..request() };
