@@ -15,6 +15,7 @@ use crate::transition::{Noun, Transition, Version};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 
 /// What one person said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -83,6 +84,20 @@ pub enum Origin {
     Bundle,
 }
 
+/// What a request for more time is about. Its `duration` is then the total since the activation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Extends {
+    /// Which grant.
+    pub grant: Id<Grant>,
+    /// The end it had when more was asked for: whoever approves sees from when to when.
+    pub until: Timestamp,
+    /// How often it had been extended before.
+    pub earlier: u32,
+    /// Where the ask came from, if that is known: a rule about it is judged again with the last approval.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source_ip: Option<IpAddr>,
+}
+
 /// A request's states. All but `Pending` are final.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
@@ -148,6 +163,9 @@ pub struct Request {
     pub meaning: String,
     /// How it came to be.
     pub origin: Origin,
+    /// The grant that it is to keep longer; none when it asks for one of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub extends: Option<Extends>,
     /// When it was asked.
     pub created_at: Timestamp,
     /// When it lapses undecided.
@@ -238,7 +256,8 @@ impl Request {
         ];
         let mut hash = Sha256::new();
         hash.update(b"curfew request digest v2\n");
-        for part in &parts {
+        let extends = self.extends.as_ref().map(|e| format!("{} {} {}", e.grant, e.until, e.earlier));
+        for part in parts.iter().chain(&extends) {
             hash.update((part.len() as u64).to_be_bytes());
             hash.update(part.as_bytes());
         }
@@ -407,6 +426,11 @@ impl Request {
             }
         }
         Ok((scope, duration))
+    }
+
+    /// The least that an approver said it may last; none when none did.
+    pub fn cap(&self) -> Option<Seconds> {
+        self.approvals.iter().filter_map(|a| a.narrowed.as_ref()?.duration_seconds).min()
     }
 
     /// The word of the state.

@@ -47,6 +47,7 @@ impl Engine {
     /// One pass over everything, beginning with what was open a moment ago.
     pub(crate) async fn reconcile_from(&self, before: Reading) -> Result<Report, ReadError> {
         self.end_what_is_denied(&before.open.grants).await?;
+        self.raise_unreviewed(self.clock.now()).await?;
         let lanes = self.lanes_in_use(&before.open.leases);
         let mut report = Report::default();
         let mut observed: BTreeMap<ResourceName, Observation> = BTreeMap::new();
@@ -192,6 +193,7 @@ impl Engine {
                 self.take(leases.get(&id).filter(|_| !waits).map(|lease| (*lease).clone()));
             }
             Action::SettleActivation(grant) => self.settle_activation(grant).await,
+            Action::Extend(grant) => self.begin_extension(grant),
             Action::SettleEnd(grant) => self.settle_end(grant).await,
             Action::EndWithout(grant) => self.end_without(grant, crate::plan::MISSING).await,
             Action::LockUnknown { resource, found } => self.lock_unknown(&resource, &found).await,

@@ -92,6 +92,7 @@ impl Engine {
 
     async fn begin_policy(&self) -> Result<(), StartError> {
         let policy = self.policy();
+        self.say_what_is_idle(&policy);
         if self.store.fact("policy").await?.as_deref() == Some(policy.version()) {
             return Ok(());
         }

@@ -9,7 +9,7 @@ use curfew_domain::lease::handle;
 use curfew_domain::request::Narrowed;
 use curfew_domain::{Identity, LeaseState, Request, RequestState, Seconds};
 use curfew_engine::seams::store::{Page, RequestFilter, Store};
-use curfew_engine::{Activation, AskFor, Claim, Engine, GrantRef, Judging, RevokeWhat};
+use curfew_engine::{Activation, AskFor, Claim, Engine, ExtendBy, GrantRef, Judging, RevokeWhat};
 use curfew_policy::{Approval, PolicySet};
 use futures::FutureExt;
 use futures::executor::block_on;
@@ -184,6 +184,39 @@ fn unbacked(engine: &Engine, before: &PolicySet, request: &Request) -> Option<St
         })
     };
     (!backed(before) && !backed(&now)).then(|| format!("the approvals of {}", request.id))
+}
+
+pub(crate) fn extend(world: &mut World) {
+    let Some(request) = some_request(world, has_grant) else { return };
+    let slow = world.trouble.target_fault_once_in > 0 && world.chance.one_in(4);
+    if slow {
+        let resources: Vec<_> = request.scope.by_resource().into_keys().collect();
+        let resource = world.chance.pick(&resources);
+        let fault = *world.chance.pick(&[Fault::Slow(Duration::from_secs(7)), Fault::LoseReply, Fault::LoseCall]);
+        world.note(&format!("{resource} is in the way of more time"));
+        world.targets.break_next(resource, Call::Extend, fault);
+    }
+    for _ in 0..1 + world.chance.below(2) {
+        let who = if world.chance.one_in(6) { somebody(world) } else { request.asker() };
+        let more = Seconds::new(*world.chance.pick(&[60, 300, 900, 90_000]));
+        let (engine, promises, id) = (world.engine.clone(), world.memory.promises.clone(), request.id);
+        let what = format!("{} asks for {more} more of {id}", who.subject.label());
+        let verb = async move {
+            let by = ExtendBy { more, source_ip: None };
+            show(engine.extend(&who, GrantRef::Request(id), by, None).await.map(|given| {
+                if let (Some(until), true) = (given.grant.until(), given.request.grant_id().is_some()) {
+                    promises.add(Promise::Extended { grant: given.grant.id, until });
+                }
+                format!("{} {}", given.request.id, given.request.state_word())
+            }))
+        };
+        world.begin(what, verb.boxed());
+    }
+    if slow && world.chance.one_in(2) {
+        // Its end is ordered while it is being given more time.
+        world.pass(Duration::from_secs(1));
+        end_of(world, &request);
+    }
 }
 
 pub(crate) fn end(world: &mut World) {

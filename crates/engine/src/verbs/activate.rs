@@ -228,6 +228,7 @@ impl Engine {
                 actions,
                 definition,
                 expires_at: until,
+                extends_to: None,
                 public_half: half_hash(half),
                 residual_exposure: resource.connector.residual_exposure.iter().map(|s| (*s).to_owned()).collect(),
                 state: LeaseState::Wanted,

@@ -2,8 +2,9 @@
 
 use super::activate::ActivateError;
 use curfew_domain::course::{ApproverReason, Counted};
+use curfew_domain::request::Origin;
 use curfew_domain::{Approval, Course, Decision, Grant, Identity, Outcome, Request, Timestamp};
-use curfew_policy::{Approver, Ask, Facts, PolicySet};
+use curfew_policy::{Approver, Ask, Facts, Occasion, PolicySet};
 
 /// A grant, and the request that it came from.
 #[derive(Debug, Clone, Copy)]
@@ -25,6 +26,7 @@ impl Approved<'_> {
             ticket: request.ticket.clone(),
             inputs: request.inputs.clone(),
             facts,
+            occasion: occasion_of(request.origin),
             ..Ask::of(who, grant.role.clone(), at)
         }
     }
@@ -51,43 +53,53 @@ impl Approved<'_> {
             return Err(ActivateError::Grown(what.to_owned()));
         }
         if judgement.decision.outcome != Outcome::Automatic {
-            self.check_authority(policy, &judgement.decision, &terms.course)?;
+            check_authority(policy, request, (&judgement.decision, &terms.course))?;
         }
         let until = now.plus(grant.duration.min(terms.duration));
         Ok(judgement.decision.max_until.map_or(until, |most| until.min(most)))
     }
+}
 
-    /// Whether those who said yes are enough for each stage of the decision as it would be made now, and said it as
-    /// its course wants it.
-    fn check_authority(&self, policy: &PolicySet, decision: &Decision, course: &Course) -> Result<(), ActivateError> {
-        let request = self.request;
-        let mut counted: Vec<&Approval> = Vec::new();
-        for stage in &decision.stages {
-            let yes: Vec<&Approval> = request.approvals_in(&stage.name).filter(|a| is_as_wanted(a, course)).collect();
-            let again = |a: &&&Approval| counted.iter().any(|before| before.approver.is_same_as(&a.approver));
-            if course.counted == Counted::Once
-                && let Some(twice) = yes.iter().find(again)
-            {
-                let why =
-                    format!("{} counts in one stage only by the policy in force: ask again", twice.approver.label());
-                return Err(ActivateError::Grown(why));
-            }
-            let persons: Vec<Identity> = yes.iter().map(|a| a.identity()).collect();
-            let opening = request.opening(&stage.name);
-            let may = |a: &Approver<'_>| {
-                policy.may_decide(&request.role, (&stage.name, opening), *a, &request.subject).is_ok()
-            };
-            let approvers = persons.iter().map(|who| Approver { who, oncall: None }).filter(may);
-            if !policy.completes(&request.role, &stage.name, opening, &approvers.collect::<Vec<_>>()) {
-                let why = format!(
-                    "the policy in force asks for approvals that it does not have (stage `{}`): ask again",
-                    stage.name
-                );
-                return Err(ActivateError::Grown(why));
-            }
-            counted.extend(yes);
+/// Whether those who said yes are enough for each stage of the decision as it would be made now, and said it as
+/// its course wants it.
+pub(crate) fn check_authority(
+    policy: &PolicySet,
+    request: &Request,
+    (decision, course): (&Decision, &Course),
+) -> Result<(), ActivateError> {
+    let mut counted: Vec<&Approval> = Vec::new();
+    for stage in &decision.stages {
+        let yes: Vec<&Approval> = request.approvals_in(&stage.name).filter(|a| is_as_wanted(a, course)).collect();
+        let again = |a: &&&Approval| counted.iter().any(|before| before.approver.is_same_as(&a.approver));
+        if course.counted == Counted::Once
+            && let Some(twice) = yes.iter().find(again)
+        {
+            let why = format!("{} counts in one stage only by the policy in force: ask again", twice.approver.label());
+            return Err(ActivateError::Grown(why));
         }
-        Ok(())
+        let persons: Vec<Identity> = yes.iter().map(|a| a.identity()).collect();
+        let opening = request.opening(&stage.name);
+        let may =
+            |a: &Approver<'_>| policy.may_decide(&request.role, (&stage.name, opening), *a, &request.subject).is_ok();
+        let approvers = persons.iter().map(|who| Approver { who, oncall: None }).filter(may);
+        if !policy.completes(&request.role, &stage.name, opening, &approvers.collect::<Vec<_>>()) {
+            let why = format!(
+                "the policy in force asks for approvals that it does not have (stage `{}`): ask again",
+                stage.name
+            );
+            return Err(ActivateError::Grown(why));
+        }
+        counted.extend(yes);
+    }
+    Ok(())
+}
+
+/// On what occasion a grant that came to be so is judged again.
+pub(crate) fn occasion_of(origin: Origin) -> Occasion {
+    match origin {
+        Origin::BreakGlass => Occasion::BreakGlass,
+        Origin::Trigger => Occasion::Trigger,
+        Origin::Asked | Origin::Bundle => Occasion::Request,
     }
 }
 

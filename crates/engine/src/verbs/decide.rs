@@ -35,6 +35,9 @@ pub enum DecideError {
     /// The request does not take it.
     #[error(transparent)]
     Verdict(#[from] VerdictError),
+    /// What it asks for can no longer be given.
+    #[error("{0}")]
+    Extension(String),
     /// A text is missing or too long.
     #[error("{0}")]
     Reason(&'static str),
@@ -75,13 +78,24 @@ impl Engine {
                 }
                 continue;
             }
+            if let Some(narrowed) = &judging.narrowed {
+                self.check_narrowing(&request, narrowed).await?;
+            }
             let mut changes = Changes::default();
             let request = changes.request(request.approve(self.verdict(who, Verdict::Approve, stage, &judging))?);
-            let request = self.become_grant(&mut changes, request, now)?;
+            let request = match &request.extends {
+                Some(_) => self.extend_if_settled(&mut changes, request, now).await?,
+                None => self.become_grant(&mut changes, request, now)?,
+            };
             let committed = self.commit(changes).await;
             self.due_with(&request, now);
             match committed {
-                Ok(_) => return Ok(request),
+                Ok(_) => {
+                    if let (Some(extends), Some(_)) = (&request.extends, request.grant_id()) {
+                        self.begin_extension(extends.grant);
+                    }
+                    return Ok(request);
+                }
                 Err(CommitError::Conflict(_)) => {}
                 Err(other) => return Err(DecideError::Commit(other)),
             }
