@@ -31,8 +31,8 @@ pub use views::{
     ActionView, ActivationView, ApprovalView, AuditEventView, AuditKeyView, AuthoritiesView, AuthorityView,
     BundlePartView, BundleView, CheckpointView, ConnectionView, ConnectorView, ConsistencyView, DecisionView,
     DeniedPartView, DoctorView, EndOrderedView, ExtendsView, FindingView, GrantView, HeldUpView, HostDutiesView,
-    HostTokenView, JustificationView, LeaseView, LeftoverView, Listing, MoreTimeView, NarrowedView, Powers,
-    PrivilegeView, ProofView, ReasonView, RequestGrantView, RequestStageView, RequestView, ResourceActionsView,
+    HostTokenView, JustificationView, LeaseView, LedgerMarkView, LeftoverView, Listing, MoreTimeView, NarrowedView,
+    Powers, PrivilegeView, ProofView, ReasonView, RequestGrantView, RequestStageView, RequestView, ResourceActionsView,
     ReviewView, RoleInputView, RoleScopeView, RoleView, RunView, SettingView, SignedInView, StageView, StandingView,
     SubjectView, WantedHalfView, WhoAmIView,
 };
