@@ -13,34 +13,46 @@ pub(super) fn lint(role: &Role, directory: &Directory, out: &mut Problems) {
     let staffing = Staffing { directory, deny: &role.deny, never: &nobody };
     let mut stuck: Option<&StageRule> = None;
     for (stage, staffed) in chain.stages.iter().zip(staffing.of(chain)) {
+        if stage.approvers.is_empty() {
+            // Refused already: a list of which nothing could be read.
+            return;
+        }
         denied_approvers(role, stage, directory, out);
         let left = left(directory, &stage.approvers, &role.deny);
         if let Some(before) = stuck {
             let message =
                 format!("nothing comes to stage `{}`: nobody can decide `{}` before it", stage.name, before.name);
-            warn(out, &stage.place, "unreachable-stage", message, "let somebody decide the stage before");
+            warn(out, &stage.place, "unreachable-stage", message, "name somebody who can decide the stage before it");
         } else if left.is_empty() && !staffed.falls_back {
             let message =
                 format!("nobody can approve `{}`: no approver is left after the deny list and empty groups", role.name);
-            warn(out, &stage.place, "unapprovable", message, "name an approver who is not denied");
+            warn(
+                out,
+                &stage.place,
+                "unapprovable",
+                message,
+                "name an approver who is neither denied nor in an empty group only",
+            );
         } else if !staffed.completable {
             let message = format!(
-                "nobody can approve `{}`: stage `{}` takes {} persons, and fewer are left",
-                role.name, stage.name, stage.require
+                "nobody can approve `{}`: stage `{}` takes {}, and fewer are left",
+                role.name,
+                stage.name,
+                if stage.require == 1 { "1 person".to_owned() } else { format!("{} persons", stage.require) }
             );
             warn(
                 out,
                 &stage.place,
                 "unapprovable",
                 message,
-                "name more approvers; one person counts in one stage only",
+                "name more approvers, or lower `require`: one person counts in one stage only",
             );
         } else if stage.fallback.is_empty() && only_themselves(role, &left, directory) {
             let message = format!(
                 "whoever may ask for `{}` is its only approver, and nobody approves their own request",
                 role.name
             );
-            warn(out, &stage.place, "unapprovable", message, "name a second approver");
+            warn(out, &stage.place, "unapprovable", message, "name a second approver, or a `fallback`");
         }
         if !staffed.completable {
             stuck = stuck.or(Some(stage));

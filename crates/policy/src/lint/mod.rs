@@ -19,7 +19,7 @@ const LONG: Seconds = Seconds::new(12 * 3_600);
 
 /// Reports what somebody should look at.
 pub(crate) fn lint(draft: &Draft, inventory: &Inventory, directory: &Directory, out: &mut Problems) {
-    for group in draft.groups.iter().filter(|g| g.members.is_empty()) {
+    for group in draft.groups.iter().filter(|g| g.is_empty) {
         warn(
             out,
             &group.place,
@@ -51,11 +51,13 @@ fn lint_role(role: &Role, directory: &Directory, out: &mut Problems) {
     match &role.requesters {
         Requesters::Anyone(place) => {
             let message = format!("any signed-in person may ask for `{name}`");
-            warn(out, place, "anyone-may-ask", message, "list `requesters` to say who may");
+            warn(out, place, "anyone-may-ask", message, "write `requesters: [group:sre]` to say who may");
         }
         Requesters::Listed(list) => {
             let machines = list.iter().any(|l| matches!(l.principal, crate::model::Principal::Workload(_)));
-            if !machines && role.triggers.is_empty() && left(directory, list, &role.deny).is_empty() {
+            // A list of which nothing could be read was refused already.
+            let read = !list.is_empty() && !machines && role.triggers.is_empty();
+            if read && left(directory, list, &role.deny).is_empty() {
                 let message =
                     format!("nobody can ask for `{name}`: no requester is left after the deny list and empty groups");
                 let place = list.first().map_or(&role.place, |l| &l.place);
@@ -64,13 +66,25 @@ fn lint_role(role: &Role, directory: &Directory, out: &mut Problems) {
         }
         Requesters::TriggersOnly => {}
     }
+    if let Some(extension) = role.extension.as_ref().filter(|e| e.max_total <= role.duration.max) {
+        let (total, max) = (extension.max_total, role.duration.max);
+        let message = format!("`{name}` gives {max} without it, so `max_total: {total}` prolongs nothing");
+        let hint = "write a `max_total` that is longer than `duration`, or remove `extension`";
+        warn(out, &extension.place, "needless-extension", message, hint);
+    }
     let emergency = role.break_glass.as_ref().map(|b| (b.duration, &b.place));
     let extended = role.extension.as_ref().map(|e| (e.max_total, &e.place));
     for (length, place) in [Some((role.duration.max, &role.duration.place)), emergency, extended].into_iter().flatten()
     {
         if length > LONG {
             let message = format!("`{name}` gives access for up to {length}");
-            warn(out, place, "long-duration", message, "more than 12h outlasts the day in which it was needed");
+            warn(
+                out,
+                place,
+                "long-duration",
+                message,
+                "write 12h or less, or leave it: more outlasts the day in which it was needed",
+            );
         }
     }
 }
@@ -99,6 +113,6 @@ fn unattended(role: &Role, inventory: &Inventory, out: &mut Problems) {
             resource.name,
             resource.risk.word()
         );
-        warn(out, place, "automatic-on-high-risk", message, "let somebody approve it");
+        warn(out, place, "automatic-on-high-risk", message, "list `approvers` in place of it");
     }
 }
