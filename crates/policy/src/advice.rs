@@ -64,7 +64,7 @@ const CEDAR_SYNTAX: &Advice = &[
 
 const CEDAR_TYPE: &Advice = &[
     ("parse as a duration", "write a length as duration(\"1h30m\")"),
-    ("parse as an IP address", "write an address as ip(\"10.1.2.3\"), a range as ip(\"10.0.0.0/8\")"),
+    ("parse as IP address", "write an address as ip(\"10.1.2.3\"), a range as ip(\"10.0.0.0/8\")"),
     ("parse as a datetime", "write a time as datetime(\"2026-03-02T10:00:00Z\")"),
     ("unrecognized action", "there is one action: Action::\"request\"; what is asked for stands in context.actions"),
     (

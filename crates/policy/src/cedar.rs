@@ -210,9 +210,14 @@ impl<'d> Checker<'d> {
                     format!("roles do not agree on what the input `{input}` holds"),
                     "give it one type, or two names".to_owned(),
                 ),
-                false => {
-                    (format!("there is no input `{}`", shown(input)), meant(input, &known, "declare it under `inputs`"))
-                }
+                false => (
+                    format!("there is no input `{}`", shown(input)),
+                    meant(
+                        input,
+                        &known,
+                        "declare it under `constraints` of the role: `inputs: [{name: NAME, type: string}]`",
+                    ),
+                ),
             };
             refuse("unknown-input", message, hint);
         }

@@ -67,7 +67,7 @@ fn check_requesters(node: &Node, site: Site<'_>, out: &mut Problems) {
             let hint = "write `requesters: anyone` if every signed-in person may";
             site.refuse(out, node.at(), "wrong-kind", message, hint);
         }
-        Value::Scalar(_) => site.wrong_kind(out, node, Due::List),
+        Value::Scalar(_) => site.wrong_kind(out, node, Due::Texts),
         Value::Map(..) | Value::Broken => {
             site.wrong_kind(out, node, Due::Words("`anyone` or a list of persons, groups and workloads"));
         }

@@ -159,6 +159,9 @@ fn check_name(node: &Node, text: &str, kind: &str, site: Site<'_>, out: &mut Pro
 fn name_to_write(text: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
     let name: String = text.trim().chars().map(|c| if plain(c) { c } else { '-' }).take(64).collect();
+    if text.contains('*') {
+        return "name each of them: only the resource of a condition can be a glob".to_owned();
+    }
     match name.chars().any(|c| c.is_ascii_alphanumeric()) {
         true => format!("write `{name}`, for example"),
         false => "write letters, digits, `.`, `_` or `-`".to_owned(),

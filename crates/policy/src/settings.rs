@@ -99,7 +99,7 @@ impl Reader<'_> {
 
     fn list(&mut self, node: &Node, item: &'static Shape, what: &str) -> Json {
         let Value::List(_, items) = &node.value else {
-            self.site.named(what).wrong_kind(self.out, node, Due::List);
+            self.site.named(what).wrong_kind(self.out, node, Due::Texts);
             return Json::Null;
         };
         if items.is_empty() {
@@ -173,7 +173,7 @@ impl Reader<'_> {
                 node.at(),
                 "out-of-range",
                 format!("`{what}` cannot be {n}"),
-                format!("it has to be between {low} and {high}"),
+                format!("write a number from {low} to {high}"),
             ),
             None => {
                 let message = format!("`{what}` has to be a whole number, not `{}`", shown(&scalar.text));

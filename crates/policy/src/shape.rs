@@ -56,21 +56,24 @@ impl<'a> Site<'a> {
         let what = match due {
             // A mapping of a kind that has a name says it: `a role has to be a mapping`.
             Due::Record(record) if !record.what.starts_with('`') => record.what.to_owned(),
-            Due::Record(_) | Due::Words(_) | Due::List => format!("`{}`", self.what),
+            Due::Record(_) | Due::Words(_) | Due::List | Due::Texts => format!("`{}`", self.what),
         };
         let message = format!("{what} has to be {}, not {}", due.words(), node.kind());
         let hint = match (due, &node.value) {
             (Due::Record(_), Value::Map(..)) => None,
             (_, Value::Map(_, entries)) => principal_with_blank(entries),
-            (Due::List, Value::Scalar(scalar)) if !scalar.text.is_empty() => {
-                Some(format!("write `{}: [{}]`: a list, also of one", self.what, shown(&scalar.text)))
+            (Due::Texts, Value::Scalar(scalar)) if !matches!(scalar.text.as_str(), "" | "anyone") => {
+                Some(format!("write `{}: [{}]`: a list, also of one", self.what, plain(&scalar.text)))
             }
-            (Due::Words(_) | Due::List | Due::Record(_), Value::Scalar(_) | Value::List(..) | Value::Broken) => None,
+            (
+                Due::Words(_) | Due::List | Due::Texts | Due::Record(_),
+                Value::Scalar(_) | Value::List(..) | Value::Broken,
+            ) => None,
         };
         let hint = hint.or_else(|| self.such_as()).unwrap_or_else(|| match due {
             Due::Record(record) => format!("it can have: {}", key_names(record)),
             Due::Words(words) => format!("write {words}"),
-            Due::List => "begin every entry with `- `, or put them into `[` and `]`".to_owned(),
+            Due::List | Due::Texts => "begin every entry with `- `, or put them into `[` and `]`".to_owned(),
         });
         self.refuse(out, node.head(), "wrong-kind", message, hint);
     }
@@ -81,8 +84,10 @@ impl<'a> Site<'a> {
 pub(crate) enum Due<'d> {
     /// In words.
     Words(&'d str),
-    /// A list.
+    /// A list of mappings.
     List,
+    /// A list of texts.
+    Texts,
     /// A mapping with these keys.
     Record(&'static Record),
 }
@@ -91,10 +96,17 @@ impl<'d> Due<'d> {
     fn words(self) -> &'d str {
         match self {
             Due::Words(words) => words,
-            Due::List => "a list",
+            Due::List | Due::Texts => "a list",
             Due::Record(_) => "a mapping",
         }
     }
+}
+
+/// A text as one can write it in a list, quoted where a sign in it would mean something.
+fn plain(text: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "._-@/:".contains(c);
+    let text = shown(text);
+    if text.chars().all(plain) { text } else { format!("\"{}\"", text.replace('"', "\\\"")) }
 }
 
 /// `group: sre`, which YAML takes for a mapping.
@@ -175,11 +187,16 @@ fn unknown_key(entry: &Entry, record: &Record, site: Site<'_>, out: &mut Problem
 
 /// What to write where a key is missing.
 pub(crate) fn to_write(key: &Key) -> String {
-    format!("write `{}: {}`: {}", key.name, key.example, key.doc)
+    let mut doc = key.doc.trim_end_matches('.').chars();
+    let doc: String = doc.next().into_iter().flat_map(char::to_lowercase).chain(doc).collect();
+    format!("write `{}: {}`: {doc}", key.name, key.example)
 }
 
 /// Where a key belongs that somebody wrote a level too high, or in another place altogether.
 fn elsewhere(name: &str, record: &Record) -> Option<String> {
+    if std::ptr::eq(record, &DOCUMENT) && ROLE.key(name).is_some() {
+        return Some(format!("`{name}` is a key of a role, under `roles`"));
+    }
     let inside = record.keys.iter().find(|k| k.shape.records().iter().any(|r| r.key(name).is_some()));
     let inside = inside.map(|k| format!("`{name}` stands inside `{}`", k.name));
     inside.or_else(|| {
@@ -190,7 +207,7 @@ fn elsewhere(name: &str, record: &Record) -> Option<String> {
 
 pub(crate) fn check_list(node: &Node, emptiness: Emptiness, item: &Shape, site: Site<'_>, out: &mut Problems) {
     let Value::List(_, items) = &node.value else {
-        return site.wrong_kind(out, node, Due::List);
+        return site.wrong_kind(out, node, if item.records().is_empty() { Due::Texts } else { Due::List });
     };
     if items.is_empty() && emptiness == Emptiness::Refused {
         let message = format!("`{}` is empty", site.what);

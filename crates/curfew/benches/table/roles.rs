@@ -73,7 +73,9 @@ fn rich(number: usize, duration: &str, text: &mut String) {
         "  - name: role-{number}\n    requesters: [dev@example.com, group:group-{asks}]\n    duration: {duration}\n    conditions: \
          [{{resource: services/db, actions: [read, write]}}]\n    approval: {{stages: [{{name: peer, any_of: \
          [group:group-{decides}]}}, {{name: lead, any_of: [lead@example.com]}}]}}\n    constraints:\n      justification: \
-         {{min_length: 10}}\n      when: [{{message: \"too long\", cedar: 'context.duration <= duration(\"{}m\")'}}]",
+         {{min_length: {}}}\n      when: [{{message: \"too long\", cedar: 'context.duration <= duration(\"{}m\")'}}]",
+        // No two roles are alike in everything: that would be warned about.
+        10 + number / 700,
         180 + number % 7
     )
     .unwrap();

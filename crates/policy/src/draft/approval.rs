@@ -24,7 +24,7 @@ impl Drafter<'_> {
             let place = named.place_of(named.value);
             if name == "automatic" {
                 let message = "`automatic` means that nobody approves, and is no name for a chain";
-                out.error(entry.file, named.value.at(), "name", message, "choose another name");
+                out.error(entry.file, named.value.at(), "name", message, "choose another name, such as prod-change");
             }
             if let Some(chain) = self.chain(entry, place.clone(), out) {
                 self.draft.chains.push(NamedChain { name: name.to_owned(), chain, place });

@@ -3,7 +3,7 @@
 use super::layers::Layer;
 use super::{Defined, Drafter, Tree};
 use crate::glob::PathGlob;
-use crate::language::RISKS;
+use crate::language::{RESOURCE, RISKS};
 use crate::model::{Resource, Risk};
 use crate::nearest::nearest;
 use crate::node::{Entry, Node, Value};
@@ -55,6 +55,7 @@ impl Drafter<'_> {
             merged(more.and_then(|m| m.field("settings")).map(|f| f.value), own.field("settings").map(|f| f.value));
         let file = if own.field("settings").is_some() { own.file } else { more.map_or(own.file, |m| m.file) };
         let site = Site::of(file, "settings");
+        let site = RESOURCE.key("settings").map_or(site, |key| site.under(key));
         let settings = match settings {
             Some(settings) => settings::read(&settings, kind, site, out),
             None => {

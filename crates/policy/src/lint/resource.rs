@@ -32,7 +32,7 @@ pub(super) fn lint(resource: &Resource, place: &Place, out: &mut Problems) {
                 place,
                 "escaping-action",
                 message,
-                "list exactly what is needed: \"SELECT ON orders\", a membership that reads only",
+                "list exactly what is needed: a membership that only reads, privileges on named tables, an account of its own",
             );
         }
     }
