@@ -3,7 +3,8 @@
 use crate::ask::Ask;
 use crate::model::Role;
 use crate::set::PolicySet;
-use curfew_domain::{Decision, Outcome, Pair, Scope};
+use curfew_domain::{Decision, Outcome, Pair, ResourceName, Scope};
+use std::collections::BTreeSet;
 
 /// How many are said.
 const SAID: usize = 3;
@@ -46,9 +47,16 @@ impl PolicySet {
             (ask.resources.is_empty() || ask.resources.contains(&pair.resource))
                 && (ask.actions.is_empty() || ask.actions.contains(&pair.action))
         });
-        let named = ask.resources.iter().flat_map(|resource| {
+        // An action that the role gives nowhere is meant on the resources that it is about.
+        let of_role = self.pairs(&role.name).into_iter().map(|pair| pair.resource);
+        let resources: BTreeSet<ResourceName> =
+            if ask.resources.is_empty() { of_role.collect() } else { ask.resources.iter().cloned().collect() };
+        let given: Vec<Pair> = given.collect();
+        let named = resources.iter().flat_map(|resource| {
             ask.actions.iter().map(move |action| Pair { resource: resource.clone(), action: action.clone() })
         });
-        Scope::new(given.chain(named)).ok()
+        let strange = |pair: &Pair| !given.iter().any(|g| g.action == pair.action);
+        let named: Vec<Pair> = named.filter(|pair| !ask.resources.is_empty() || strange(pair)).collect();
+        Scope::new(given.into_iter().chain(named)).ok()
     }
 }

@@ -2,22 +2,39 @@
 
 use super::warn;
 use crate::directory::Directory;
-use crate::model::{Approval, Principal, Requesters, Role, StageRule};
+use crate::model::{Approval, Chain, Principal, Requesters, Role, StageRule};
 use crate::problem::Problems;
-use crate::stages::{Staffing, left};
+use crate::stages::{Staffing, are_plenty, left};
 use std::collections::BTreeSet;
 
 pub(super) fn lint(role: &Role, directory: &Directory, out: &mut Problems) {
     let Approval::Stages(chain) = &role.approval else { return };
+    if chain.stages.iter().any(|stage| stage.approvers.is_empty()) {
+        // Refused already: a list of which nothing could be read.
+        return;
+    }
+    for stage in &chain.stages {
+        denied_approvers(role, stage, directory, out);
+        if let Some(timeout) = stage.timeout.filter(|timeout| *timeout >= chain.lapses_after) {
+            let message = format!(
+                "the request lapses after {}, before stage `{}` has waited {timeout}",
+                chain.lapses_after, stage.name
+            );
+            warn(out, &stage.place, "unreachable-timeout", message, "shorten `timeout`, or lengthen `lapses_after`");
+        }
+    }
+    // Whole lists are looked at only where somebody may be missing.
+    if !are_plenty(directory, chain, &role.deny) {
+        unstaffed(role, chain, directory, out);
+    }
+}
+
+/// Stages that cannot be completed, or by whoever asks only.
+fn unstaffed(role: &Role, chain: &Chain, directory: &Directory, out: &mut Problems) {
     let nobody = BTreeSet::new();
     let staffing = Staffing { directory, deny: &role.deny, never: &nobody };
     let mut stuck: Option<&StageRule> = None;
     for (stage, staffed) in chain.stages.iter().zip(staffing.of(chain)) {
-        if stage.approvers.is_empty() {
-            // Refused already: a list of which nothing could be read.
-            return;
-        }
-        denied_approvers(role, stage, directory, out);
         let left = left(directory, &stage.approvers, &role.deny);
         if let Some(before) = stuck {
             let message =
@@ -56,13 +73,6 @@ pub(super) fn lint(role: &Role, directory: &Directory, out: &mut Problems) {
         }
         if !staffed.completable {
             stuck = stuck.or(Some(stage));
-        }
-        if let Some(timeout) = stage.timeout.filter(|timeout| *timeout >= chain.lapses_after) {
-            let message = format!(
-                "the request lapses after {}, before stage `{}` has waited {timeout}",
-                chain.lapses_after, stage.name
-            );
-            warn(out, &stage.place, "unreachable-timeout", message, "shorten `timeout`, or lengthen `lapses_after`");
         }
     }
 }

@@ -11,7 +11,7 @@ use crate::inventory::Inventory;
 use crate::model::{Approval, Pattern, Requesters, Resource, Risk, Role};
 use crate::problem::Problems;
 use crate::source::Place;
-use crate::stages::left;
+use crate::stages::leaves;
 use curfew_domain::Seconds;
 
 /// Longer access than this is worth a second look.
@@ -57,7 +57,7 @@ fn lint_role(role: &Role, directory: &Directory, out: &mut Problems) {
             let machines = list.iter().any(|l| matches!(l.principal, crate::model::Principal::Workload(_)));
             // A list of which nothing could be read was refused already.
             let read = !list.is_empty() && !machines && role.triggers.is_empty();
-            if read && left(directory, list, &role.deny).is_empty() {
+            if read && !leaves(directory, list, &role.deny, 1) {
                 let message =
                     format!("nobody can ask for `{name}`: no requester is left after the deny list and empty groups");
                 let place = list.first().map_or(&role.place, |l| &l.place);
