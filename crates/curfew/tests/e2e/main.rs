@@ -17,3 +17,4 @@ mod outage;
 mod races;
 mod story;
 mod told;
+mod words;

@@ -302,7 +302,8 @@ pub(crate) const NOTICES: &[&str] = &["requested", "approved", "denied", "ended"
 pub(crate) static BUNDLE: Record = Record {
     what: "a bundle",
     keys: &[
-        required("name", Shape::Name("name of a bundle"), "What to ask for.").such_as("incident-kit"),
+        required("name", Shape::Name("name of a bundle"), "What to ask for; no role has this name.")
+            .such_as("incident-kit"),
         required(
             "roles",
             Shape::List(Emptiness::Refused, &Shape::Name("role name")),
