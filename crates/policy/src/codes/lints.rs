@@ -67,12 +67,6 @@ pub(super) static KINDS: &[ProblemKind] = &[
         ("{approval: automatic, auto_approve_when: context.oncall}", "approval: automatic"),
     ),
     warning(
-        "needless-extension",
-        Role,
-        "`extension.max_total` is not longer than the role's `duration`.",
-        ("extension: {max_total: 2h}", "extension: {max_total: 4h}"),
-    ),
-    warning(
         "always-true",
         Role,
         "An expression that is always true.",

@@ -66,12 +66,6 @@ fn lint_role(role: &Role, directory: &Directory, out: &mut Problems) {
         }
         Requesters::TriggersOnly => {}
     }
-    if let Some(extension) = role.extension.as_ref().filter(|e| e.max_total <= role.duration.max) {
-        let (total, max) = (extension.max_total, role.duration.max);
-        let message = format!("`{name}` gives {max} without it, so `max_total: {total}` prolongs nothing");
-        let hint = "write a `max_total` that is longer than `duration`, or remove `extension`";
-        warn(out, &extension.place, "needless-extension", message, hint);
-    }
     let emergency = role.break_glass.as_ref().map(|b| (b.duration, &b.place));
     let extended = role.extension.as_ref().map(|e| (e.max_total, &e.place));
     for (length, place) in [Some((role.duration.max, &role.duration.place)), emergency, extended].into_iter().flatten()
