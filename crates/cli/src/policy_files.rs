@@ -30,7 +30,9 @@ pub(crate) struct PolicyFiles {
 
 /// Reads a folder, or the one file that was named.
 pub(crate) fn read(path: &Path) -> Result<PolicyFiles, Failure> {
-    let about = std::fs::metadata(path).map_err(|error| Failure::file("read", path, &error))?;
+    let about = std::fs::metadata(path).map_err(|error| {
+        Failure::file("read", path, &error).hint("name the folder that holds the policies, or one file")
+    })?;
     if about.is_dir() {
         return read_folder(path);
     }
@@ -82,7 +84,10 @@ fn read_folder(path: &Path) -> Result<PolicyFiles, Failure> {
                 }
                 files.push(SourceFile { path: name, bytes });
             }
-            Err(error) => problems.push(problem("unreadable-file", &name, format!("cannot be read: {error}"), "")),
+            Err(error) => {
+                let hint = "let yourself read it (chmod u+r), or list it in .curfewignore";
+                problems.push(problem("unreadable-file", &name, format!("cannot be read: {error}"), hint));
+            }
         }
     }
     Ok(PolicyFiles { folder: path.to_owned(), files, problems })
@@ -185,10 +190,9 @@ pub(crate) fn irregular(found: &Found, ignore: Option<&str>) -> Vec<Problem> {
             "put the file itself here, or list it in .curfewignore",
         )
     });
-    let badly_named = found
-        .badly_named
-        .iter()
-        .map(|path| problem("file-name", path, "the name of this file is not UTF-8".to_owned(), "rename it"));
+    let badly_named = found.badly_named.iter().map(|path| {
+        problem("file-name", path, "the name of this file is not UTF-8".to_owned(), "rename it in ASCII letters")
+    });
     irregular.chain(badly_named).collect()
 }
 
