@@ -17,7 +17,7 @@ mod serde_seconds;
 
 pub use bodies::{
     ActivateBody, ApproveBody, AskBody, Bounded, DenyBody, ExtendBody, HostBody, HostReportBody, HostSessionBody,
-    NarrowBody, OutOfBounds, PublicHalfBody, RevocationBody, RevokeBody, RotateBody, SignInBody,
+    NarrowBody, OutOfBounds, PolicyApplyBody, PublicHalfBody, RevocationBody, RevokeBody, RotateBody, SignInBody,
 };
 pub use client::{Client, ClientError, Download, EventStream, IdempotencyKey};
 pub use error::{ErrorBody, ErrorCode, ErrorView};
@@ -30,9 +30,10 @@ pub use views::{
     ActionView, ActivationView, ApprovalView, AuditEventView, AuditKeyView, AuthoritiesView, AuthorityView,
     CheckpointView, ConnectionView, ConnectorView, ConsistencyView, DecisionView, DoctorView, EndOrderedView,
     FindingView, GrantView, HeldUpView, HostDutiesView, HostTokenView, JustificationView, LeaseView, LeftoverView,
-    Listing, NarrowedView, Powers, PrivilegeView, ProofView, ReasonView, RequestGrantView, RequestStageView,
-    RequestView, ResourceActionsView, RoleInputView, RoleScopeView, RoleView, RunView, SettingView, SignedInView,
-    StageView, StandingView, SubjectView, WantedHalfView, WhoAmIView,
+    Listing, NarrowedView, PolicyAppliedState, PolicyAppliedView, PolicyFileView, PolicySourceView, PolicyTouchedView,
+    PolicyView, Powers, PrivilegeView, ProofView, ReasonView, RequestGrantView, RequestStageView, RequestView,
+    ResourceActionsView, RoleInputView, RoleScopeView, RoleView, RunView, SettingView, SignedInView, StageView,
+    StandingView, SubjectView, WantedHalfView, WhoAmIView,
 };
 
 /// The path under which everything here is served.

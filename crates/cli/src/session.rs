@@ -149,6 +149,7 @@ fn exit_of(code: ErrorCode) -> Exit {
         | ErrorCode::Denied
         | ErrorCode::Widens
         | ErrorCode::PublicHalfRefused
+        | ErrorCode::PolicyRefused
         | ErrorCode::IdempotencyKeyReused
         | ErrorCode::NotSupported => Exit::No,
         ErrorCode::TooSlow
@@ -157,6 +158,7 @@ fn exit_of(code: ErrorCode) -> Exit {
         | ErrorCode::Unavailable
         | ErrorCode::TargetUnavailable
         | ErrorCode::ClockInDoubt
+        | ErrorCode::PolicyStale
         | ErrorCode::TimedOut => Exit::Unavailable,
     }
 }

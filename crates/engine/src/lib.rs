@@ -36,4 +36,5 @@ pub use verbs::activate::{ActivateError, Activation, Claim};
 pub use verbs::decide::{DecideError, Judging};
 pub use verbs::end::{EndError, RevokeWhat};
 pub use verbs::look::{EndOrdered, Found, HeldUp, Sight, Which};
+pub use verbs::policy::{Fate, InForce, PolicyStep};
 pub use verbs::request::{AskFor, RequestError};

@@ -17,8 +17,6 @@ pub fn not_obeyed(set: &PolicySet) -> Vec<String> {
     };
     let mut lines: Vec<String> = set.roles().flat_map(of_role).collect();
     lines.extend(set.bundles().iter().map(|b| format!("{}:{}: `bundles`", b.place.file, b.place.line)));
-    let approvers = set.policy_approvers().iter();
-    lines.extend(approvers.map(|a| format!("{}:{}: `policy_approvers`", a.place.file, a.place.line)));
     lines
 }
 

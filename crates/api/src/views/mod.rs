@@ -7,6 +7,7 @@ mod doctor;
 mod grant;
 mod lease;
 mod listing;
+mod policy;
 mod request;
 mod role;
 mod ssh;
@@ -19,6 +20,9 @@ pub use doctor::{DoctorView, FindingView, StandingView};
 pub use grant::{ActivationView, ConnectionView, EndOrderedView, GrantView, RunView, WantedHalfView};
 pub use lease::{HeldUpView, LeaseView, LeftoverView};
 pub use listing::Listing;
+pub use policy::{
+    PolicyAppliedState, PolicyAppliedView, PolicyFileView, PolicySourceView, PolicyTouchedView, PolicyView,
+};
 pub use request::{ApprovalView, NarrowedView, RequestGrantView, RequestStageView, RequestView, ResourceActionsView};
 pub use role::{JustificationView, RoleInputView, RoleScopeView, RoleView};
 pub use ssh::{AuthoritiesView, AuthorityView, HostDutiesView, HostTokenView};

@@ -5,5 +5,5 @@ pub(crate) mod decide;
 mod doctor;
 pub(crate) mod end;
 pub(crate) mod look;
-mod policy;
+pub(crate) mod policy;
 pub(crate) mod request;

@@ -55,6 +55,9 @@ pub enum RequestError {
     /// The clocks disagree: nothing new is given.
     #[error("nothing new is given while {0}")]
     ClockInDoubt(String),
+    /// The policy in force may be an old one: nothing new is given.
+    #[error("nothing new is given while {0}")]
+    PolicyStale(String),
     /// The server is coming up or going down.
     #[error("the server is starting or stopping")]
     Stopping,
@@ -103,6 +106,9 @@ impl Engine {
         }
         if let Some(doubt) = self.clock.doubt() {
             return Err(RequestError::ClockInDoubt(doubt));
+        }
+        if let Some(doubt) = self.policy_doubt() {
+            return Err(RequestError::PolicyStale(doubt));
         }
         let _counting = self.counting(&ask.role).await;
         let judgement = self.judge(who, &ask).await?;
