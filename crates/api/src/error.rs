@@ -88,6 +88,8 @@ codes! {
     AlreadyCounted = "already_counted", 409, "Each person counts once; somebody else has to approve as well.";
     /// The state does not allow it.
     WrongState = "wrong_state", 409, "`curfew show` tells where it stands.";
+    /// Somebody has to look at the last emergency access first.
+    Unreviewed = "unreviewed", 409, "Somebody who may approve the role runs `curfew review`.";
     /// More time cannot be given.
     NotExtensible = "not_extensible", 409, "Ask anew with `curfew request`.";
     /// What was approved is no longer what policy gives.

@@ -144,6 +144,7 @@ fn exit_of(code: ErrorCode) -> Exit {
         | ErrorCode::AlreadyCounted
         | ErrorCode::WrongState
         | ErrorCode::NotExtensible
+        | ErrorCode::Unreviewed
         | ErrorCode::NoLongerAllowed
         | ErrorCode::PreconditionFailed
         | ErrorCode::Denied

@@ -6,7 +6,7 @@
 use curfew_domain::lease::{Evidence, handle};
 use curfew_domain::{ActionName, Id, Lease, Seconds, Timestamp};
 use curfew_engine::seams::connector::{
-    Access, CallError, Found, IssueOrder, Issued, PublicHalf, Revocation, RevokeOrder, Target,
+    Access, CallError, ExtendOrder, Found, IssueOrder, Issued, PublicHalf, Revocation, RevokeOrder, Target,
 };
 use curfew_engine::seams::{BoxFuture, Connector};
 use serde::Serialize;
@@ -71,6 +71,7 @@ pub async fn run(harness: &dyn Harness) {
     harness.connector().probe(&target).await.expect("probe");
     given_and_taken(harness).await;
     twice_is_once(harness).await;
+    what_lets_in_is_extended_and_nothing_else(harness).await;
     answers_keep_their_order(harness).await;
     nonsense_is_refused(harness).await;
     ending_what_is_not_there(harness).await;
@@ -189,6 +190,53 @@ async fn twice_is_once(harness: &dyn Harness) {
     let ending = ending(harness, &order, Some(&first));
     end(harness, &ending).await;
     end(harness, &ending).await;
+}
+
+async fn extend_one(harness: &dyn Harness, target: &Target, order: &ExtendOrder) -> Result<Issued, CallError> {
+    let answers = harness.connector().extend(target, &[over_the_wire(order)]).await;
+    assert_eq!(answers.len(), 1, "one answer for each order");
+    over_the_wire(&answers[0])
+}
+
+async fn what_lets_in_is_extended_and_nothing_else(harness: &dyn Harness) {
+    let order = order(harness);
+    let issued = issue_one(harness, &order).await;
+    let longer = ExtendOrder {
+        lease: order.lease,
+        locator: issued.locator.clone(),
+        actions: order.actions.clone(),
+        connection: issued.connection.clone(),
+        expires_at: order.expires_at.plus(Seconds::new(1_800)),
+        now: harness.now(),
+        label: order.label.clone(),
+    };
+    let target = harness.target();
+    let older = Target { epoch: target.epoch - 1, ..target.clone() };
+    let answer = extend_one(harness, &older, &longer).await;
+    assert!(matches!(answer, Err(CallError::StaleEpoch { .. })), "{answer:?}");
+    let over = ExtendOrder { expires_at: longer.now, ..longer.clone() };
+    let answer = extend_one(harness, &target, &over).await;
+    assert!(matches!(answer, Err(CallError::Invalid(_))), "{answer:?}");
+    let nobodys = ExtendOrder { lease: harness.lease(), ..longer.clone() };
+    extend_one(harness, &target, &nobodys).await.expect_err("what is not there is not extended");
+    let extended = extend_one(harness, &target, &longer).await.expect("extended");
+    assert_eq!(extended.locator, issued.locator, "it is the same access");
+    extend_one(harness, &target, &longer).await.expect("twice is once");
+    assert_ne!(lets_in(harness, &order, &extended).await, Some(false), "what was extended works");
+    if let Some(expiry) = harness.expiry(&handle(order.lease), &extended).await {
+        let off = expiry.as_millis().abs_diff(longer.expires_at.as_millis());
+        assert!(off <= EXPIRY_JITTER_MILLIS, "the later end stands: {expiry} for {}", longer.expires_at);
+    }
+    let marked: Vec<_> = found(harness, order.lease).await.into_iter().filter_map(|f| f.marker).collect();
+    let ends: Vec<_> = marked.iter().map(|marker| marker.expires_at).collect();
+    assert_eq!(ends, [longer.expires_at], "its marker says so");
+    let ended = RevokeOrder { expires_at: longer.expires_at, ..ending(harness, &order, Some(&issued)) };
+    end(harness, &ended).await;
+    for each in [&issued, &extended] {
+        assert_ne!(lets_in(harness, &order, each).await, Some(true), "what was ended works no more");
+    }
+    extend_one(harness, &target, &longer).await.expect_err("what was ended is not extended");
+    assert_ne!(lets_in(harness, &order, &extended).await, Some(true), "and nobody gets in by asking");
 }
 
 async fn answers_keep_their_order(harness: &dyn Harness) {

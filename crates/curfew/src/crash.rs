@@ -10,7 +10,7 @@ use curfew_domain::audit::SealedEvent;
 use curfew_domain::connector::ConnectorKind;
 use curfew_domain::{Grant, Id, Identity, Lease, Request, Timestamp};
 use curfew_engine::seams::connector::{
-    CallError, Finding, Found, IssueOrder, Issued, Observation, Revocation, RevokeOrder, Target,
+    CallError, ExtendOrder, Finding, Found, IssueOrder, Issued, Observation, Revocation, RevokeOrder, Target,
 };
 use curfew_engine::seams::store::{
     Change, CommitError, Committed, Due, GrantFilter, Notice, Open, Page, ReadError, RequestFilter, SealedKey, Session,
@@ -177,6 +177,13 @@ impl Connector for CrashingConnector {
         orders: &'a [IssueOrder],
     ) -> BoxFuture<'a, Vec<Result<Issued, CallError>>> {
         Box::pin(self.boundaries.around("issue", self.inner.issue(target, orders)))
+    }
+    fn extend<'a>(
+        &'a self,
+        target: &'a Target,
+        orders: &'a [ExtendOrder],
+    ) -> BoxFuture<'a, Vec<Result<Issued, CallError>>> {
+        Box::pin(self.boundaries.around("extend", self.inner.extend(target, orders)))
     }
     fn revoke<'a>(
         &'a self,

@@ -189,6 +189,5 @@ pub(crate) const ATTEMPTS: usize = 16;
 
 /// The leases of the newest activation: one for each resource of the scope.
 pub(crate) fn current_leases(grant: &Grant) -> Vec<Id<Lease>> {
-    let count = grant.scope.by_resource().len();
-    grant.leases[grant.leases.len().saturating_sub(count)..].to_vec()
+    grant.current_leases().to_vec()
 }

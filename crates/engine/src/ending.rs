@@ -56,6 +56,7 @@ impl Engine {
             match self.commit(changes).await {
                 Ok(_) => {
                     self.waiters.tell(next.id, &Err(crate::Failure::Ended));
+                    self.extensions.tell(next.id, &Err(crate::Failure::Ended));
                     self.forget(&next.leases);
                     self.take(ending);
                     return Ok(next);

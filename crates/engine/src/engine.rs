@@ -2,6 +2,7 @@
 
 use crate::activation::Waiters;
 use crate::busy::Busy;
+use crate::drive::NewWork;
 use crate::lanes::{Lane, Queue};
 use crate::nudge::Nudge;
 use crate::retries::Retries;
@@ -86,10 +87,13 @@ pub struct Engine {
     pub(crate) policy_doubt: RwLock<Option<String>>,
     pub(crate) standing: OnceLock<Standing>,
     pub(crate) lanes: Mutex<BTreeMap<(ResourceName, String), Arc<Lane>>>,
-    pub(crate) new_lanes: Queue<Arc<Lane>>,
+    pub(crate) new_work: Queue<NewWork>,
     pub(crate) busy: Busy,
     pub(crate) retries: Retries,
     pub(crate) waiters: Waiters,
+    /// Callers that wait for an extension, and the grants that are being extended.
+    pub(crate) extensions: Waiters,
+    pub(crate) extending: Mutex<std::collections::BTreeSet<Id<Grant>>>,
     /// Held from a count of a role's grants to the commit that it is for.
     pub(crate) counting: futures::lock::Mutex<()>,
     /// Live access by its end, so that it ends on time even when the ledger cannot be read.
@@ -123,10 +127,12 @@ impl Engine {
             policy_doubt: RwLock::default(),
             standing: OnceLock::new(),
             lanes: Mutex::default(),
-            new_lanes: Queue::new(),
+            new_work: Queue::new(),
             busy: Busy::default(),
             retries: Retries::default(),
             waiters: Waiters::default(),
+            extensions: Waiters::default(),
+            extending: Mutex::default(),
             counting: futures::lock::Mutex::default(),
             live: Mutex::default(),
             next_due: AtomicI64::new(i64::MIN),
@@ -220,7 +226,7 @@ impl Engine {
         }
         let lane = Arc::new(Lane::new(resource.clone(), definition.clone(), connector.clone()));
         lanes.insert(key, lane.clone());
-        self.new_lanes.push([lane.clone()]);
+        self.new_work.push([NewWork::Lane(lane.clone())]);
         Ok(lane)
     }
 

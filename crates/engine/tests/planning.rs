@@ -26,7 +26,7 @@ impl Case {
     /// One active grant with a live lease that its target shows.
     fn healthy() -> Self {
         let lease = lease(1, LeaseState::Live { since: NOW, locator: "16385".into(), connection: BTreeMap::new() });
-        let active = GrantState::Active { activated_at: NOW, until: NOW.plus(Seconds::new(60)) };
+        let active = GrantState::Active { activated_at: NOW, until: NOW.plus(Seconds::new(60)), extends_to: None };
         let found = vec![shown(&lease, "16385")];
         Self {
             grants: vec![grant(active, &[lease.id])],
@@ -79,6 +79,7 @@ fn lease(n: u8, state: LeaseState) -> Lease {
         actions: vec![],
         definition: Definition { admin: None, settings: serde_json::Value::Null },
         expires_at: NOW.plus(Seconds::new(60)),
+        extends_to: None,
         public_half: String::new(),
         residual_exposure: vec![],
         state,
@@ -97,6 +98,9 @@ fn grant(state: GrantState, leases: &[Id<Lease>]) -> Grant {
         duration: Seconds::new(60),
         meaning: String::new(),
         policy_version: String::new(),
+        origin: curfew_domain::request::Origin::Asked,
+        cap: None,
+        extensions: 0,
         approved_at: NOW,
         leases: leases.to_vec(),
         state,

@@ -203,6 +203,28 @@ impl PolicySet {
         self.number(role).is_some_and(|i| self.is_eligible_for(i, &Asker::new(who, &self.directory, [])))
     }
 
+    /// Whether this subject may have the role in an emergency: named there, and on no deny list of it.
+    pub fn may_break_glass(&self, role: &RoleName, who: &Identity) -> bool {
+        let Some(number) = self.number(role) else { return false };
+        if self.roles[number].break_glass.is_none() {
+            return false;
+        }
+        let (asker, perfect) =
+            (Asker::new(who, &self.directory, []), ReasonFacts { length: usize::MAX, matches: true });
+        let compiled = self.compile(number);
+        let may = asker.may_have(compiled, &compiled.may_break_glass, perfect).is_clear_yes();
+        may && asker.is_free_to_ask(compiled, perfect).is_clear_yes()
+    }
+
+    /// E-mails of those who may approve a role, sorted; a provider's group that cannot be listed stands as
+    /// `group:NAME`. Whether one of them may decide a request is [`PolicySet::may_decide`]'s to say.
+    pub fn approvers_of(&self, role: &RoleName) -> BTreeSet<String> {
+        let Some(role) = self.role(role) else { return BTreeSet::new() };
+        let lists = role.approval.stages().iter().map(|stage| stage.approvers.as_slice());
+        let left = lists.flat_map(|list| crate::stages::left(&self.directory, list, &role.deny));
+        left.map(|principal| principal.to_string()).collect()
+    }
+
     /// The roles this subject may ask for, by name.
     pub fn roles_for(&self, who: &Identity) -> Vec<&Role> {
         let asker = Asker::new(who, &self.directory, []);

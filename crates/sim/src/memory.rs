@@ -21,6 +21,8 @@ pub(crate) enum Promise {
     Withdrawn(Id<Request>),
     /// A grant was returned or revoked.
     Ended(Id<Grant>),
+    /// A grant was given this end.
+    Extended { grant: Id<Grant>, until: Timestamp },
     /// Access was given, and this was wrong with it.
     Activated { leases: Vec<Id<Lease>>, wrong: Option<String> },
 }
@@ -60,6 +62,8 @@ pub(crate) struct Memory {
     pub(crate) promises: Promises,
     /// Leases whose targets were read when they ended, in any ledger there was.
     pub(crate) ended: BTreeMap<Id<Lease>, ResourceName>,
+    /// The latest end that was ever ordered for a lease, in any ledger there was.
+    pub(crate) ends: BTreeMap<Id<Lease>, Timestamp>,
     /// Leases that a restored ledger does not know, and things that were planted.
     pub(crate) orphans: BTreeSet<Id<Lease>>,
     /// The oid or serial that each name of ours had, by resource.
@@ -101,6 +105,8 @@ impl Memory {
     /// Takes in what the ledger says now.
     pub(crate) fn remember(&mut self, ledger: &Ledger) {
         for lease in ledger.leases.values() {
+            let latest = self.ends.entry(lease.id).or_insert_with(|| lease.latest_end());
+            *latest = lease.latest_end().max(*latest);
             if let Some(Evidence::Read { .. }) = lease.evidence() {
                 self.ended.entry(lease.id).or_insert_with(|| lease.resource.clone());
             }

@@ -13,7 +13,7 @@ use curfew_domain::connector::ConnectorKind;
 use curfew_domain::lease::Leftover;
 use curfew_domain::{ResourceName, Timestamp};
 use curfew_engine::seams::connector::{
-    CallError, Finding, Found, IssueOrder, Issued, Observation, Revocation, RevokeOrder, Standing, Target,
+    CallError, ExtendOrder, Finding, Found, IssueOrder, Issued, Observation, Revocation, RevokeOrder, Standing, Target,
 };
 use curfew_engine::seams::{BoxFuture, Clock, Connector};
 use faults::Faults;
@@ -251,6 +251,19 @@ impl Connector for FakePostgres {
             let verb =
                 |world: &mut World, wall| Ok(orders.iter().map(|o| verbs::issue(world, target, o, wall)).collect());
             let answers = self.call(target, Call::Issue, verb).await;
+            answers.unwrap_or_else(|e| vec![Err(e); orders.len()])
+        })
+    }
+
+    fn extend<'a>(
+        &'a self,
+        target: &'a Target,
+        orders: &'a [ExtendOrder],
+    ) -> BoxFuture<'a, Vec<Result<Issued, CallError>>> {
+        Box::pin(async move {
+            let verb =
+                |world: &mut World, wall| Ok(orders.iter().map(|o| verbs::extend(world, target, o, wall)).collect());
+            let answers = self.call(target, Call::Extend, verb).await;
             answers.unwrap_or_else(|e| vec![Err(e); orders.len()])
         })
     }

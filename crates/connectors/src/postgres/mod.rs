@@ -7,6 +7,7 @@
 //! verifiers, and a text that is none is refused before it reaches a statement.
 
 mod cover;
+mod extend;
 pub mod fake;
 mod grammar;
 mod groups;
@@ -31,7 +32,7 @@ pub use kind::KIND;
 use cover::Covered;
 use curfew_domain::connector::ConnectorKind;
 use curfew_engine::seams::connector::{
-    CallError, Finding, Found, IssueOrder, Issued, Observation, Revocation, RevokeOrder, Target,
+    CallError, ExtendOrder, Finding, Found, IssueOrder, Issued, Observation, Revocation, RevokeOrder, Target,
 };
 use curfew_engine::seams::{BoxFuture, Clock, Connector};
 use futures::future::{Either, select};
@@ -104,6 +105,14 @@ impl Connector for Postgres {
         orders: &'a [IssueOrder],
     ) -> BoxFuture<'a, Vec<Result<Issued, CallError>>> {
         Box::pin(issue::run(self, target, orders))
+    }
+
+    fn extend<'a>(
+        &'a self,
+        target: &'a Target,
+        orders: &'a [ExtendOrder],
+    ) -> BoxFuture<'a, Vec<Result<Issued, CallError>>> {
+        Box::pin(extend::run(self, target, orders))
     }
 
     fn revoke<'a>(

@@ -11,7 +11,7 @@ use curfew_domain::limits::LONGEST_GRANT;
 use curfew_domain::{ResourceName, Seconds};
 use curfew_engine::keyring::{Keyring, NumberedKey};
 use curfew_engine::seams::connector::{
-    CallError, Finding, Found, IssueOrder, Issued, Observation, Revocation, RevokeOrder, Target,
+    CallError, ExtendOrder, Finding, Found, IssueOrder, Issued, Observation, Revocation, RevokeOrder, Target,
 };
 use curfew_engine::seams::host_desk::Authority;
 use curfew_engine::seams::store::{Change, CommitError};
@@ -181,6 +181,14 @@ impl Connector for Ssh {
         orders: &'a [IssueOrder],
     ) -> BoxFuture<'a, Vec<Result<Issued, CallError>>> {
         Box::pin(self.issue_all(target, orders))
+    }
+
+    fn extend<'a>(
+        &'a self,
+        target: &'a Target,
+        orders: &'a [ExtendOrder],
+    ) -> BoxFuture<'a, Vec<Result<Issued, CallError>>> {
+        Box::pin(self.extend_all(target, orders))
     }
 
     fn revoke<'a>(

@@ -16,7 +16,8 @@ pub use crate::postgres::fake::{Call, Fault, Power};
 use curfew_domain::connector::ConnectorKind;
 use curfew_domain::{Id, Lease, ResourceName, Timestamp};
 use curfew_engine::seams::connector::{
-    CallError, Finding, Found, IssueOrder, Issued, Marker, Observation, Revocation, RevokeOrder, Standing, Target,
+    CallError, ExtendOrder, Finding, Found, IssueOrder, Issued, Marker, Observation, Revocation, RevokeOrder, Standing,
+    Target,
 };
 use curfew_engine::seams::{BoxFuture, Clock, Connector};
 use host::World;
@@ -270,6 +271,18 @@ impl Connector for FakeSsh {
         Box::pin(async move {
             let verb = |world: &mut World, _, _| Ok(orders.iter().map(|o| verbs::issue(world, target, o)).collect());
             let answers = self.call(target, Call::Issue, verb).await;
+            answers.unwrap_or_else(|e| vec![Err(e); orders.len()])
+        })
+    }
+
+    fn extend<'a>(
+        &'a self,
+        target: &'a Target,
+        orders: &'a [ExtendOrder],
+    ) -> BoxFuture<'a, Vec<Result<Issued, CallError>>> {
+        Box::pin(async move {
+            let verb = |world: &mut World, _, _| Ok(orders.iter().map(|o| verbs::extend(world, target, o)).collect());
+            let answers = self.call(target, Call::Extend, verb).await;
             answers.unwrap_or_else(|e| vec![Err(e); orders.len()])
         })
     }

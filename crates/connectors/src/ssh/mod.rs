@@ -9,6 +9,7 @@
 mod certificate;
 mod connector;
 mod desk;
+mod extend;
 mod facts;
 pub mod fake;
 mod host_desk;

@@ -18,3 +18,4 @@ mod outage;
 mod races;
 mod story;
 mod told;
+mod words;

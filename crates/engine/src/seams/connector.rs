@@ -97,6 +97,32 @@ pub struct Issued {
     pub connection: BTreeMap<String, String>,
 }
 
+/// Let what stands there last longer. The intent is committed, and nothing later was ever ordered for the lease.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ExtendOrder {
+    /// The lease.
+    pub lease: Id<Lease>,
+    /// The target's own identifier.
+    pub locator: String,
+    /// What it gives.
+    pub actions: Vec<ActionName>,
+    /// What its client was given to connect with.
+    pub connection: BTreeMap<String, String>,
+    /// Its new end.
+    pub expires_at: Timestamp,
+    /// Now, by the engine's clock; `expires_at` minus this is what is left.
+    pub now: Timestamp,
+    /// Who it is for, for the target's own logs: an e-mail or an id, already safe to print.
+    pub label: String,
+}
+
+impl ExtendOrder {
+    /// The marker of what it makes of it.
+    pub fn marker(&self, target: &Target) -> Marker {
+        Marker { installation: target.installation.clone(), lease: self.lease, expires_at: self.expires_at }
+    }
+}
+
 /// End this access, whatever its state: live, half made, renamed, already gone.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct RevokeOrder {
@@ -280,6 +306,14 @@ pub trait Connector: Send + Sync {
         &'a self,
         target: &'a Target,
         orders: &'a [IssueOrder],
+    ) -> BoxFuture<'a, Vec<Result<Issued, CallError>>>;
+
+    /// Gives what stands there a later end, then reads it back. Only what still lets its subject in is extended: what
+    /// was locked, ended or is over stays so. What stands there with that end already is success.
+    fn extend<'a>(
+        &'a self,
+        target: &'a Target,
+        orders: &'a [ExtendOrder],
     ) -> BoxFuture<'a, Vec<Result<Issued, CallError>>>;
 
     /// Takes access away: logins first, then sessions, then what was left behind, then looks.

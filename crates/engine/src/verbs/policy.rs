@@ -5,9 +5,11 @@ use crate::ending::{EndOrder, OrderError};
 use crate::engine::Changes;
 use crate::seams::Change;
 use crate::seams::store::{CommitError, ReadError};
+use crate::verbs::again::{Approved, occasion_of};
 use curfew_domain::audit::{AuditAction, AuditEvent, Detail};
-use curfew_domain::{EndCause, Grant, GrantState, Identity, Reason, ReasonCode, RoleName, Subject};
-use curfew_policy::{Ask, OnPolicyChange, PolicySet, Role};
+use curfew_domain::request::Origin;
+use curfew_domain::{EndCause, Grant, GrantState, Identity, Reason, ReasonCode, RoleName, Seconds, Subject};
+use curfew_policy::{Ask, Facts, Occasion, OnPolicyChange, PolicySet, Role};
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError};
 
@@ -91,6 +93,7 @@ impl Engine {
         let fact = |(name, value): (&str, Option<String>)| Change::Fact { name: name.to_owned(), value };
         changes.0.extend(facts.into_iter().map(fact));
         self.commit(changes).await?;
+        self.say_what_is_idle(&set);
         *self.policy.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(set);
         // New resources are prepared, and drift is judged by the new words.
         self.look.give();
@@ -106,6 +109,13 @@ impl Engine {
             Vec::new()
         });
         Ok(InForce { touched, ended })
+    }
+
+    /// Says once, in the log, what the set has that this server cannot do.
+    pub(crate) fn say_what_is_idle(&self, set: &PolicySet) {
+        for line in crate::obeys::idle(set, &self.audience) {
+            tracing::warn!("{line}");
+        }
     }
 
     /// Records that a policy was refused; the one in force stays.
@@ -141,7 +151,7 @@ impl Engine {
         let askers = self.store.askers(&requests).await?;
         for grant in grants.into_iter().filter(|grant| !matches!(grant.state, GrantState::Ending { .. })) {
             let Some(who) = askers.get(&grant.request_id) else { continue };
-            let fate = if !set.is_eligible(&grant.role, who) {
+            let fate = if !may_have(set, &grant, who) {
                 Fate::Ends
             } else if self.still_gives(set, &grant).await? {
                 continue;
@@ -178,10 +188,11 @@ impl Engine {
         let requests: Vec<_> = grants.iter().map(|grant| grant.request_id).collect();
         let askers = self.store.askers(&requests).await?;
         // Many grants are of few people, and one person may ask for a role, or not, whichever grant it is.
-        let mut judged: BTreeMap<(&RoleName, &Identity), bool> = BTreeMap::new();
+        let mut judged: BTreeMap<(&RoleName, &Identity, bool), bool> = BTreeMap::new();
         let mut is_denied = |grant: &'a Grant| {
             let Some(who) = askers.get(&grant.request_id) else { return false };
-            let may = judged.entry((&grant.role, who)).or_insert_with(|| policy.is_eligible(&grant.role, who));
+            let emergency = grant.origin == Origin::BreakGlass;
+            let may = judged.entry((&grant.role, who, emergency)).or_insert_with(|| may_have(&policy, grant, who));
             !*may
         };
         let open = grants.iter().filter(|grant| !matches!(grant.state, GrantState::Ending { .. }));
@@ -207,15 +218,19 @@ impl Engine {
     /// were judged when it was claimed.
     async fn still_gives(&self, policy: &PolicySet, grant: &Grant) -> Result<bool, ReadError> {
         let Some(request) = self.store.request(grant.request_id).await? else { return Ok(true) };
-        let who = Identity { subject: request.subject.clone(), groups: request.groups.clone() };
-        let judgement = policy.decide(&Ask {
-            pairs: Some(grant.scope.clone()),
-            duration: Some(grant.duration),
-            reason: request.reason.clone(),
-            ticket: request.ticket.clone(),
-            inputs: request.inputs.clone(),
-            ..Ask::of(who, grant.role.clone(), grant.approved_at)
-        });
+        let approved = Approved { grant, request: &request };
+        let asked = approved.asked(request.asker(), Facts::default(), grant.approved_at);
+        let judged = |occasion: Occasion, duration: Seconds| {
+            policy.decide(&Ask { duration: Some(duration), occasion, ..asked.clone() })
+        };
+        let mut judgements = vec![judged(occasion_of(grant.origin), grant.duration)];
+        // What it was given beyond that has a rule of its own.
+        if let (GrantState::Active { activated_at, until, .. }, Some(earlier)) =
+            (&grant.state, grant.extensions.checked_sub(1))
+        {
+            let total = u32::try_from(until.millis_since(*activated_at) / 1_000).unwrap_or(u32::MAX);
+            judgements.push(judged(Occasion::Extension { earlier }, Seconds::new(total)));
+        }
         let lasts = |reason: &Reason| match reason.code {
             ReasonCode::Deny
             | ReasonCode::Eligibility
@@ -232,8 +247,17 @@ impl Engine {
             | ReasonCode::Concurrency
             | ReasonCode::Approvable => false,
         };
-        Ok(policy.meaning(&request.scope) == request.meaning && !judgement.decision.unsatisfied.iter().any(lasts))
+        let mut unsatisfied = judgements.iter().flat_map(|judgement| &judgement.decision.unsatisfied);
+        Ok(policy.meaning(&request.scope) == request.meaning && !unsatisfied.any(lasts))
     }
+}
+
+/// Whether the subject of a grant may ask for what it gives, in the way it was asked for.
+fn may_have(policy: &PolicySet, grant: &Grant, who: &Identity) -> bool {
+    if grant.origin == Origin::BreakGlass {
+        return policy.may_break_glass(&grant.role, who);
+    }
+    policy.is_eligible(&grant.role, who)
 }
 
 fn policy_changes(event: AuditEvent) -> Vec<Change> {

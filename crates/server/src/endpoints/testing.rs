@@ -119,6 +119,7 @@ pub(crate) struct World {
     pub(crate) app: App,
     pub(crate) router: Router,
     pub(crate) clock: Arc<Hands>,
+    pub(crate) target: Arc<FakePostgres>,
     pub(crate) stop: watch::Sender<Stopping>,
     _engine: JoinSet<()>,
 }
@@ -177,10 +178,10 @@ impl World {
             store: store.clone(),
             clock: clock.clone(),
             entropy: entropy.clone(),
-            connectors: vec![target],
+            connectors: vec![target.clone()],
             secrets: Arc::new(secrets),
             policy: policy(text),
-            audience: Audience::default(),
+            audience: Audience { mail_from: None, webhooks: vec!["siem".to_owned()] },
             unnamed: Unnamed::Nobody,
         }));
         let keyring = Keyring::new(store.clone(), clock.clone(), entropy.clone(), SealKey::new([7; 32]));
@@ -219,7 +220,7 @@ impl World {
         tasks.spawn(async move { tail.follow(store).await });
         app.phase.set(Readiness::Ready);
         let router = super::router(&app);
-        Self { app, router, clock, stop, _engine: tasks }
+        Self { app, router, clock, target, stop, _engine: tasks }
     }
 
     /// Sends one call as it stands, from this machine.

@@ -65,8 +65,8 @@ pub enum PolicyError {
     /// A target for it could not be had.
     #[error("{0}")]
     Completion(String),
-    /// It says what this version does not carry out.
-    #[error("this version of Curfew cannot carry out all of the policy: {}", .0.join("; "))]
+    /// It says what this server does not carry out: who must sign changes of it.
+    #[error("this server cannot carry out all of the policy: {}; that takes `policy.git` with `policy.allowed_signers`", .0.join("; "))]
     NotObeyed(Vec<String>),
     /// A reference is not open to its resource, or two resources are one target.
     #[error("{}", .0.join("; "))]
@@ -151,8 +151,11 @@ impl PolicySource {
             tracing::warn!(file = %problem.file, line = problem.line, code = problem.code, "{}", problem.message);
         }
         let Some(mut set) = checked.set else { return Err(PolicyError::Text(checked.problems)) };
-        let mut not_obeyed = curfew_engine::not_obeyed(&set);
-        not_obeyed.extend(unsigned_approvers(&set, origin));
+        // Who must sign changes of policy can only be obeyed where signatures are checked.
+        let not_obeyed = match origin {
+            Origin::Signed => Vec::new(),
+            Origin::Unsigned => curfew_engine::not_obeyed(&set),
+        };
         if !not_obeyed.is_empty() {
             return Err(PolicyError::NotObeyed(not_obeyed));
         }
@@ -164,24 +167,6 @@ impl PolicySource {
         }
         let objections = self.secrets.objections(&set);
         if objections.is_empty() { Ok(set) } else { Err(PolicyError::Secrets(objections)) }
-    }
-}
-
-/// Who must sign changes of policy can only be obeyed where signatures are checked.
-fn unsigned_approvers(set: &PolicySet, origin: Origin) -> Vec<String> {
-    match origin {
-        Origin::Signed => Vec::new(),
-        Origin::Unsigned => set
-            .policy_approvers()
-            .iter()
-            .map(|rule| {
-                let place = &rule.place;
-                format!(
-                    "{}:{}: `policy_approvers` takes a server with `policy.git` and `policy.allowed_signers`",
-                    place.file, place.line
-                )
-            })
-            .collect(),
     }
 }
 

@@ -16,6 +16,8 @@ pub enum Call {
     Probe,
     /// `issue`
     Issue,
+    /// `extend`
+    Extend,
     /// `revoke`
     Revoke,
     /// `observe`

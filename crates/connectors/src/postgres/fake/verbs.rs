@@ -7,7 +7,8 @@ use crate::postgres::verifier::Verifier;
 use curfew_domain::lease::{Evidence, Leftover, LeftoverDone, handle};
 use curfew_domain::{Id, Lease, Timestamp};
 use curfew_engine::seams::connector::{
-    Access, CallError, Found, IssueOrder, Issued, Marker, Observation, Reach, Revocation, RevokeOrder, Target,
+    Access, CallError, ExtendOrder, Found, IssueOrder, Issued, Marker, Observation, Reach, Revocation, RevokeOrder,
+    Target,
 };
 use std::collections::BTreeMap;
 
@@ -115,6 +116,30 @@ fn issued(role: &FakeRole) -> Issued {
         locator: role.oid.to_string(),
         connection: connection.into_iter().map(|(k, v)| (k.to_owned(), v.to_owned())).collect::<BTreeMap<_, _>>(),
     }
+}
+
+pub(super) fn extend(
+    world: &mut World,
+    target: &Target,
+    order: &ExtendOrder,
+    wall: Timestamp,
+) -> Result<Issued, CallError> {
+    world.fence(target)?;
+    if world.epoch != Some(target.epoch) {
+        return Err(refused(target, "it was not prepared"));
+    }
+    let left = order.expires_at.millis_since(order.now).min(order.expires_at.millis_since(wall));
+    if left == 0 {
+        return Err(CallError::Invalid("its time is over".to_owned()));
+    }
+    let now = world.now(wall);
+    let oid = find(world, target, order.lease, order.locator.parse().ok())?;
+    let role = oid.and_then(|oid| world.roles.get_mut(&oid));
+    let role = role.filter(|role| role.login && role.valid_until > now);
+    let Some(role) = role else { return Err(refused(target, "it no longer lets anybody in")) };
+    role.valid_until = Timestamp::from_millis(now.as_millis() + left as i64);
+    role.comment = Some(order.marker(target).to_string());
+    Ok(issued(role))
 }
 
 pub(super) fn revoke(
