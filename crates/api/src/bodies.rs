@@ -70,6 +70,28 @@ impl Bounded for AskBody {
     }
 }
 
+/// Puts a policy in force.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PolicyApplyBody {
+    /// The commit, by its id or the beginning of it; the end of the branch when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commit: Option<String>,
+    /// The content hash that it must have.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content: Option<String>,
+    /// Whether it may go back. Without a commit: to the one that was in force before.
+    #[serde(default)]
+    pub rollback: bool,
+}
+
+impl Bounded for PolicyApplyBody {
+    fn check(&self) -> Result<(), OutOfBounds> {
+        at_most("commit", self.commit.as_ref().map_or(0, String::len), 64, "bytes")?;
+        at_most("content", self.content.as_ref().map_or(0, String::len), 64, "bytes")
+    }
+}
+
 /// Asks for every role of a bundle; what it says holds for each.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]

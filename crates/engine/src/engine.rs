@@ -85,6 +85,8 @@ pub struct Engine {
     pub(crate) audience: Audience,
     pub(crate) unnamed: Unnamed,
     pub(crate) policy: RwLock<Arc<PolicySet>>,
+    /// Why the policy in force may be an old one; nothing new is given then.
+    pub(crate) policy_doubt: RwLock<Option<String>>,
     pub(crate) standing: OnceLock<Standing>,
     pub(crate) lanes: Mutex<BTreeMap<(ResourceName, String), Arc<Lane>>>,
     pub(crate) new_work: Queue<NewWork>,
@@ -128,6 +130,7 @@ impl Engine {
             audience: parts.audience,
             unnamed: parts.unnamed,
             policy: RwLock::new(Arc::new(parts.policy)),
+            policy_doubt: RwLock::default(),
             standing: OnceLock::new(),
             lanes: Mutex::default(),
             new_work: Queue::new(),
@@ -155,6 +158,17 @@ impl Engine {
     /// The policy in force.
     pub fn policy(&self) -> Arc<PolicySet> {
         self.policy.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Says why the policy in force may be an old one, or that it is not. While it may be, nothing new is given; what
+    /// was given runs to its end, and ends are carried out.
+    pub fn doubt_policy(&self, because: Option<String>) {
+        *self.policy_doubt.write().unwrap_or_else(PoisonError::into_inner) = because;
+    }
+
+    /// Why the policy in force may be an old one.
+    pub fn policy_doubt(&self) -> Option<String> {
+        self.policy_doubt.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The time by which everything is decided.

@@ -41,4 +41,5 @@ pub use verbs::decide::{DecideError, Judging};
 pub use verbs::end::{EndError, RevokeWhat};
 pub use verbs::extend::{ExtendBy, ExtendError, Extension};
 pub use verbs::look::{EndOrdered, Found, HeldUp, Sight, Which};
+pub use verbs::policy::{Fate, InForce, PolicyStep};
 pub use verbs::request::{AskFor, RequestError};

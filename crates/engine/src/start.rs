@@ -97,7 +97,7 @@ impl Engine {
         if self.store.fact("policy").await?.as_deref() == Some(policy.version()) {
             return Ok(());
         }
-        let changes = Changes(self.policy_changes(policy.version(), &Subject::system()));
+        let changes = Changes(self.begun_policy(policy.version()));
         match self.commit(changes).await {
             Ok(_) => Ok(()),
             // A full disk must not keep a server from ending access; nothing new can be given without the ledger.

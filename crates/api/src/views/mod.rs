@@ -8,6 +8,7 @@ mod doctor;
 mod grant;
 mod lease;
 mod listing;
+mod policy;
 mod request;
 mod role;
 mod ssh;
@@ -23,6 +24,9 @@ pub use grant::{
 };
 pub use lease::{HeldUpView, LeaseView, LeftoverView};
 pub use listing::Listing;
+pub use policy::{
+    PolicyAppliedState, PolicyAppliedView, PolicyFileView, PolicySourceView, PolicyTouchedView, PolicyView,
+};
 pub use request::{
     ApprovalView, ExtendsView, NarrowedView, RequestGrantView, RequestStageView, RequestView, ResourceActionsView,
 };

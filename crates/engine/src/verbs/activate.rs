@@ -65,6 +65,9 @@ pub enum ActivateError {
     /// The clocks disagree: nothing new is given.
     #[error("nothing new is given while {0}")]
     ClockInDoubt(String),
+    /// The policy in force may be an old one: nothing new is given.
+    #[error("nothing new is given while {0}")]
+    PolicyStale(String),
     /// A target refuses or does not answer.
     #[error(transparent)]
     Target(#[from] CallError),
@@ -134,6 +137,9 @@ impl Engine {
     ) -> Result<Option<Activation>, ActivateError> {
         if let Some(doubt) = self.clock.doubt() {
             return Err(ActivateError::ClockInDoubt(doubt));
+        }
+        if let Some(doubt) = self.policy_doubt() {
+            return Err(ActivateError::PolicyStale(doubt));
         }
         let policy = self.policy();
         let request = self.store.request(grant.request_id).await?.ok_or(ActivateError::NotFound)?;
