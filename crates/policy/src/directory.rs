@@ -1,5 +1,6 @@
 //! Who is in which group: the static ones by e-mail, the identity provider's by what it asserts.
 
+use crate::allowance::{Allowance, Paid};
 use crate::draft::Group;
 use crate::model::{Listed, Principal};
 use curfew_domain::{Email, GroupName, Identity, SubjectKind};
@@ -45,16 +46,21 @@ impl Directory {
         let claimed: BTreeSet<GroupName> = who.groups.intersection(&self.idp).cloned().collect();
         let address = who.subject.email.iter().cloned().map(Principal::Person);
         let groups = claimed.iter().cloned().map(Principal::Group);
-        let mut found = self.above(address.chain(groups));
+        let mut found = self.above(address.chain(groups), &Allowance::endless());
         found.extend(claimed);
         found
     }
 
-    /// The static groups that hold one of these, themselves or through other groups.
-    pub(crate) fn above(&self, start: impl IntoIterator<Item = Principal>) -> BTreeSet<GroupName> {
+    /// The static groups that hold one of these, themselves or through other groups; some of them when the allowance
+    /// is spent.
+    fn above(&self, start: impl IntoIterator<Item = Principal>, allowance: &Allowance) -> BTreeSet<GroupName> {
         let mut found = BTreeSet::new();
         let mut open: Vec<Principal> = start.into_iter().collect();
         while let Some(principal) = open.pop() {
+            let holders = self.holders.get(&principal).map_or(0, BTreeSet::len);
+            if allowance.pay(holders + 1) == Paid::No {
+                break;
+            }
             for holder in self.holders.get(&principal).into_iter().flatten() {
                 if found.insert(holder.clone()) {
                     open.push(Principal::Group(holder.clone()));
@@ -64,12 +70,19 @@ impl Directory {
         found
     }
 
-    /// Everybody whom a list names, themselves or through groups.
-    pub(crate) fn everybody<'l>(&self, list: impl IntoIterator<Item = &'l Listed>) -> Everybody {
+    /// Everybody whom a list names, themselves or through groups; some of them when the allowance is spent.
+    pub(crate) fn everybody<'l>(
+        &self,
+        list: impl IntoIterator<Item = &'l Listed>,
+        allowance: &Allowance,
+    ) -> Everybody {
         let mut found = Everybody::default();
         let mut seen: BTreeSet<&GroupName> = BTreeSet::new();
         let mut open: Vec<&Principal> = list.into_iter().map(|l| &l.principal).collect();
         while let Some(principal) = open.pop() {
+            if allowance.pay(1) == Paid::No {
+                break;
+            }
             match principal {
                 Principal::Person(email) => {
                     found.persons.insert(email.clone());
@@ -92,8 +105,8 @@ impl Directory {
     }
 
     /// Whether a list names the principal, itself or through static groups.
-    pub(crate) fn names(&self, list: &BTreeSet<Principal>, principal: &Principal) -> bool {
+    pub(crate) fn names(&self, list: &BTreeSet<Principal>, principal: &Principal, allowance: &Allowance) -> bool {
         list.contains(principal)
-            || self.above([principal.clone()]).into_iter().any(|group| list.contains(&Principal::Group(group)))
+            || self.above([principal.clone()], allowance).into_iter().any(|group| list.contains(&Principal::Group(group)))
     }
 }

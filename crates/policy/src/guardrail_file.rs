@@ -3,7 +3,7 @@
 use crate::expression::{Guardrail, NotCedar, pieces};
 use crate::parse::{BYTE_ORDER_MARK, end_of, utf8};
 use crate::problem::{At, Problems};
-use crate::source::{Place, SourceFile, Span};
+use crate::source::{Place, Pos, SourceFile, Span};
 use curfew_domain::limits;
 use std::sync::Arc;
 
@@ -21,13 +21,12 @@ pub(crate) fn read(file: &SourceFile, guardrails: &mut Vec<Guardrail>, out: &mut
     }
     let path: Arc<str> = Arc::from(file.path.as_str());
     // Places are counted on from the one before: a file may hold many.
-    let (mut line, mut counted) = (1, 0);
+    let (mut pos, mut counted) = (Pos { line: 1, column: 1 }, 0);
     for (offset, piece) in pieces {
-        line += text[counted..offset].matches('\n').count() as u32;
+        let further = end_of(&text[counted..offset]);
+        let column = if further.line > 1 { further.column } else { pos.column + further.column - 1 };
+        pos = Pos { line: pos.line + further.line - 1, column };
         counted = offset;
-        let start_of_line = text[..offset].rfind('\n').map_or(0, |at| at + 1);
-        let mut pos = end_of(&text[start_of_line..offset]);
-        pos.line = line;
         let first_line = piece.lines().next().unwrap_or_default().len();
         let at = At { pos, span: Some(Span { offset: skipped + offset, len: first_line }) };
         match Guardrail::parse(piece, guardrails.len(), Place::new(path.clone(), at)) {

@@ -8,6 +8,7 @@
 
 // The text: bytes, tree, and the one table of what may stand in it.
 mod address;
+mod allowance;
 mod compound;
 mod glob;
 mod ignore;
@@ -35,6 +36,7 @@ mod expression;
 mod guardrail_file;
 mod inventory;
 mod link;
+
 mod lint;
 mod model;
 mod set;
@@ -50,6 +52,7 @@ mod facts;
 mod meaning;
 mod scene;
 mod scope;
+mod scopes;
 mod stages;
 mod trials;
 

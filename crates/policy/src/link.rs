@@ -3,11 +3,10 @@
 use crate::check::Purpose;
 use crate::draft::Draft;
 use crate::inventory::Inventory;
-use crate::model::{
-    Account, Approval, Condition, Listed, Pattern, Principal, Receiver, Requesters, Resource, Risk, Role, StageRule,
-};
+use crate::model::{Account, Listed, Pattern, Principal, Receiver, Resource, Role, StageRule};
 use crate::nearest::nearest;
-use crate::problem::Problems;
+use crate::problem::{At, Problems};
+use crate::scopes::Scopes;
 use crate::source::Place;
 use curfew_domain::{ActionName, GroupName};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -29,7 +28,14 @@ pub(crate) fn link(draft: &Draft, inventory: &Inventory, purpose: Purpose, out: 
     group_cycles(draft, out);
     let known: BTreeMap<String, &str> = roles.iter().map(|(name, _)| (name.to_ascii_lowercase(), *name)).collect();
     roles_exist(draft, &known, out);
-    let scopes = Scopes { inventory, purpose };
+    if inventory.unmatched() > 0 {
+        let message = format!("{} globs and selectors cover more than can be worked out", inventory.unmatched());
+        let place = all_roles(draft).flat_map(|r| &r.conditions).find(|c| !matches!(c.resource, Pattern::Exact(_)));
+        let (file, at) = place.map_or(("", At::FILE), |c| (&c.place.file, c.place.at()));
+        out.error(file, at, "too-much", message, "share globs between roles, let each begin with a name, or divide the set");
+        return;
+    }
+    let mut scopes = Scopes::new(inventory, purpose);
     for role in all_roles(draft) {
         scopes.role(role, out);
     }
@@ -58,6 +64,9 @@ fn roles_exist(draft: &Draft, known: &BTreeMap<String, &str>, out: &mut Problems
         if known.get(&name.to_ascii_lowercase()).is_some_and(|exact| *exact == name) {
             continue;
         }
+        if out.is_full() {
+            return;
+        }
         let hint = match nearest(name, known.values().copied()) {
             Some(near) => format!("did you mean `{near}`?"),
             None => "name a role of the set".to_owned(),
@@ -66,7 +75,7 @@ fn roles_exist(draft: &Draft, known: &BTreeMap<String, &str>, out: &mut Problems
     }
 }
 
-fn refuse(out: &mut Problems, place: &Place, code: &'static str, message: String, hint: impl Into<String>) {
+pub(crate) fn refuse(out: &mut Problems, place: &Place, code: &'static str, message: String, hint: impl Into<String>) {
     out.error(&place.file, place.at(), code, message, hint);
 }
 
@@ -117,6 +126,9 @@ fn groups_exist(draft: &Draft, out: &mut Problems) {
     for (name, place) in group_names(draft) {
         if known.contains(name.as_str()) {
             continue;
+        }
+        if out.is_full() {
+            return;
         }
         let hint = match nearest(name.as_str(), known.iter().copied()) {
             Some(near) => format!("did you mean group:{near}?"),
@@ -227,133 +239,6 @@ fn prune(below: &mut BTreeMap<GroupName, BTreeSet<GroupName>>, direction: Direct
             below.get_mut(&holder).map(|members| members.remove(&group));
             open.push(holder);
         }
-    }
-}
-
-/// Checks what roles can give against what there is.
-struct Scopes<'a> {
-    inventory: &'a Inventory,
-    purpose: Purpose,
-}
-
-impl Scopes<'_> {
-    fn role(&self, role: &Role, out: &mut Problems) {
-        for condition in &role.conditions {
-            self.condition(condition, out);
-        }
-        self.defined_by(role, out);
-        let unattended = match (&role.approval, &role.auto_approve_when) {
-            (Approval::Automatic(place), _) => place,
-            (Approval::Stages(_), Some(expression)) => &expression.place,
-            (Approval::Stages(_), None) => return,
-        };
-        let open = match &role.requesters {
-            Requesters::Anyone(_) => unattended,
-            Requesters::Listed(_) | Requesters::TriggersOnly => return,
-        };
-        if let Some(name) = self.above_low_risk(role) {
-            let message = format!("anyone would get `{name}`, which is above low risk, without anybody's approval");
-            refuse(
-                out,
-                open,
-                "automatic-for-anyone",
-                message,
-                "list `approvers` or `requesters`, or declare the resource `risk: low`",
-            );
-        }
-    }
-
-    /// A resource may say which files hold roles over it.
-    fn defined_by(&self, role: &Role, out: &mut Problems) {
-        for condition in &role.conditions {
-            let covered = match &condition.resource {
-                Pattern::Exact(name) => self.inventory.resource(name).into_iter().collect::<Vec<_>>(),
-                Pattern::Glob(_) | Pattern::Labels(_) => self.inventory.covered(&condition.resource).collect(),
-            };
-            let elsewhere = |r: &&&Resource| {
-                !r.defined_by.is_empty() && !r.defined_by.iter().any(|glob| glob.matches(&condition.place.file))
-            };
-            if let Some(resource) = covered.iter().find(elsewhere) {
-                let globs: Vec<String> = resource.defined_by.iter().map(ToString::to_string).collect();
-                let message = format!("roles over `{}` may stand in {} only", resource.name, globs.join(", "));
-                refuse(out, &condition.place, "defined-by", message, "move the role there, or leave the resource out");
-            }
-        }
-    }
-
-    /// A resource that the role gives and that is not declared harmless. What nothing defines is not.
-    fn above_low_risk(&self, role: &Role) -> Option<String> {
-        role.conditions.iter().find_map(|condition| match &condition.resource {
-            Pattern::Exact(name) => {
-                let risk = self.inventory.resource(name).map_or(Risk::default(), |r| r.risk);
-                (risk > Risk::Low).then(|| name.to_string())
-            }
-            Pattern::Glob(_) | Pattern::Labels(_) => {
-                let mut covered = self.inventory.covered(&condition.resource);
-                covered.find(|r| r.risk > Risk::Low).map(|r| r.name.to_string())
-            }
-        })
-    }
-
-    fn condition(&self, condition: &Condition, out: &mut Problems) {
-        match &condition.resource {
-            Pattern::Exact(name) => match self.inventory.resource(name) {
-                Some(resource) => self.actions(condition, &[resource], out),
-                None => self.undefined(condition, out),
-            },
-            Pattern::Glob(_) | Pattern::Labels(_) => {
-                let covered: Vec<&Resource> = self.inventory.covered(&condition.resource).collect();
-                if covered.is_empty() {
-                    let message = format!("`{}` matches no resource of the set", condition.resource.as_str());
-                    let hint = "check the spelling; `services/**` is all below `services`, not itself";
-                    out.warning(&condition.place.file, condition.place.at(), "glob-matches-nothing", message, hint);
-                } else {
-                    self.actions(condition, &covered, out);
-                }
-            }
-        }
-    }
-
-    fn undefined(&self, condition: &Condition, out: &mut Problems) {
-        let name = condition.resource.as_str();
-        let near = nearest(name, self.inventory.resources().map(|r| r.name.as_str()));
-        let hint =
-            near.map_or_else(|| "define it under `resources`".to_owned(), |near| format!("did you mean `{near}`?"));
-        let message = format!("nothing defines the resource `{name}`");
-        let (file, at) = (&condition.place.file, condition.place.at());
-        match self.purpose {
-            Purpose::Check => out.warning(file, at, "undefined-resource", message, hint),
-            Purpose::Load => out.error(file, at, "undefined-resource", message, hint),
-        }
-    }
-
-    /// Every action has to exist on at least one of the resources; it is given where it does.
-    fn actions(&self, condition: &Condition, on: &[&Resource], out: &mut Problems) {
-        for (action, place) in condition.actions.iter().zip(&condition.action_places) {
-            if !on.iter().any(|r| has_action(r, action)) {
-                self.unknown_action(condition, action, place, on, out);
-            }
-        }
-    }
-
-    fn unknown_action(
-        &self,
-        condition: &Condition,
-        action: &ActionName,
-        place: &Place,
-        on: &[&Resource],
-        out: &mut Problems,
-    ) {
-        let known: BTreeSet<&str> = on.iter().flat_map(|r| actions_of(r)).collect();
-        let hint = match nearest(action.as_str(), known.iter().copied()) {
-            Some(near) => format!("did you mean `{near}`?"),
-            None if known.is_empty() => "define actions in the resource's `settings`".to_owned(),
-            None => format!("there are: {}", known.into_iter().collect::<Vec<_>>().join(", ")),
-        };
-        let connectors: BTreeSet<&str> = on.iter().map(|r| r.connector.name).collect();
-        let connectors = connectors.into_iter().collect::<Vec<_>>().join(" or ");
-        let message = format!("`{}` ({connectors}) has no action `{action}`", condition.resource.as_str());
-        refuse(out, place, "unknown-action", message, hint);
     }
 }
 

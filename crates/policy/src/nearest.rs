@@ -1,19 +1,30 @@
 //! "Did you mean ...?"
 
+use curfew_domain::limits;
+
 /// The candidate that a typo most likely stands for, if one is near enough.
 pub(crate) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let word: Vec<char> = word.chars().take(64).flat_map(char::to_lowercase).collect();
+    let word: Vec<char> = word.chars().take(LONGEST).flat_map(char::to_lowercase).collect();
     let allowed = (word.len() / 3).clamp(1, 3);
-    candidates
-        .into_iter()
-        .map(|c| (distance(&word, &c.chars().flat_map(char::to_lowercase).collect::<Vec<_>>()), c))
-        .filter(|(d, _)| *d <= allowed)
-        .min()
-        .map(|(_, c)| c)
+    let near = |candidate: &'a str| {
+        // Bytes are at least as many as characters, and at most four times as many.
+        let possible = candidate.len() + allowed >= word.len() && candidate.len() <= (word.len() + allowed) * 4;
+        let letters = || candidate.chars().take(LONGEST * 2).flat_map(char::to_lowercase).collect::<Vec<_>>();
+        let distance = possible.then(|| distance(&word, &letters(), allowed)).flatten()?;
+        Some((distance, candidate))
+    };
+    candidates.into_iter().take(limits::SPELLINGS).filter_map(near).min().map(|(_, c)| c)
 }
 
-/// Insertions, removals, replacements and swaps of neighbours it takes to get from one to the other.
-fn distance(a: &[char], b: &[char]) -> usize {
+/// Characters of a word that are looked at.
+const LONGEST: usize = 64;
+
+/// Insertions, removals, replacements and swaps of neighbours it takes to get from one to the other; none when it takes
+/// more than is allowed.
+fn distance(a: &[char], b: &[char], allowed: usize) -> Option<usize> {
+    if a.len().abs_diff(b.len()) > allowed {
+        return None;
+    }
     let mut before = vec![0; b.len() + 1];
     let mut last: Vec<usize> = (0..=b.len()).collect();
     for (i, x) in a.iter().enumerate() {
@@ -27,9 +38,13 @@ fn distance(a: &[char], b: &[char]) -> usize {
             }
             row.push(best);
         }
+        // A row never holds less than the two before it.
+        if row.iter().chain(&last).all(|steps| *steps > allowed) {
+            return None;
+        }
         before = std::mem::replace(&mut last, row);
     }
-    last[b.len()]
+    Some(last[b.len()]).filter(|steps| *steps <= allowed)
 }
 
 #[cfg(test)]

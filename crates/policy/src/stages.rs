@@ -1,10 +1,12 @@
 //! Who could decide the stages of a request, as far as that can be listed, and whether enough persons are left for
 //! all of them. Whether somebody may decide is Cedar's to say; a property test holds the two together.
 
+use crate::allowance::Allowance;
 use crate::directory::Directory;
 use crate::model::{Chain, Counting, Listed, Principal, StageRule};
 use curfew_domain::{Email, Stage};
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 /// A stage of one request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +24,8 @@ pub(crate) struct Staffing<'a> {
     pub(crate) deny: &'a [Listed],
     /// The requester, and the person behind a run.
     pub(crate) never: &'a BTreeSet<Email>,
+    /// For who is in groups. Once it is spent, nothing that is said here holds.
+    pub(crate) allowance: &'a Allowance,
 }
 
 /// Persons already counted on, each for one seat.
@@ -75,7 +79,7 @@ impl Staffing<'_> {
 
     /// Whom a list names and nothing keeps from approving.
     fn left(&self, list: &[Listed]) -> BTreeSet<Principal> {
-        let mut left = left(self.directory, list, self.deny);
+        let mut left = left(self.directory, list, self.deny, self.allowance);
         left.retain(|principal| match principal {
             Principal::Person(email) => !self.never.contains(email),
             Principal::Group(_) | Principal::OnCall(_) | Principal::Workload(_) => true,
@@ -85,11 +89,17 @@ impl Staffing<'_> {
 }
 
 /// The persons of a list, and its groups that cannot be listed, without those whom a deny list names.
-pub(crate) fn left(directory: &Directory, list: &[Listed], deny: &[Listed]) -> BTreeSet<Principal> {
+pub(crate) fn left(
+    directory: &Directory,
+    list: &[Listed],
+    deny: &[Listed],
+    allowance: &Allowance,
+) -> BTreeSet<Principal> {
+    allowance.pay(deny.len());
     let denied: BTreeSet<Principal> = deny.iter().map(|d| d.principal.clone()).collect();
-    let everybody = directory.everybody(list);
+    let everybody = directory.everybody(list, allowance);
     let persons = everybody.persons.into_iter().map(Principal::Person);
-    persons.chain(everybody.unlisted).filter(|p| denied.is_empty() || !directory.names(&denied, p)).collect()
+    persons.chain(everybody.unlisted).filter(|p| denied.is_empty() || !directory.names(&denied, p, allowance)).collect()
 }
 
 /// One person that a stage takes, and who it could be.
@@ -98,7 +108,7 @@ enum Seat {
     /// Anybody of a group that only its provider can list.
     Unlisted,
     /// One of these.
-    Persons(BTreeSet<Email>),
+    Persons(Rc<BTreeSet<Email>>),
 }
 
 impl Seat {
@@ -109,7 +119,7 @@ impl Seat {
         };
         let all = left.len();
         let persons: BTreeSet<Email> = left.into_iter().filter_map(person).collect();
-        if persons.len() < all { Seat::Unlisted } else { Seat::Persons(persons) }
+        if persons.len() < all { Seat::Unlisted } else { Seat::Persons(Rc::new(persons)) }
     }
 }
 
@@ -135,7 +145,7 @@ fn moved(seat: usize, seats: &[Seat], taken: &mut Seats, asked: &mut BTreeSet<Em
         taken.insert(free.clone(), seat);
         return true;
     }
-    for person in persons {
+    for person in persons.iter() {
         if !asked.insert(person.clone()) {
             continue;
         }

@@ -8,6 +8,7 @@ mod role;
 mod set;
 mod trial;
 
+use crate::allowance::{Allowance, Paid};
 use crate::ask::Trial;
 use crate::expression::{Expression, Guardrail, NotCedar};
 use crate::leaf;
@@ -17,7 +18,7 @@ use crate::problem::Problems;
 use crate::shape::shown;
 use crate::source::Place;
 use curfew_domain::connector::ConnectorKind;
-use curfew_domain::{GroupName, RoleName};
+use curfew_domain::{GroupName, RoleName, limits};
 use layers::{Field, Layer};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -73,6 +74,8 @@ pub(crate) struct NamedChain {
     pub(crate) name: String,
     pub(crate) chain: Chain,
     pub(crate) place: Place,
+    /// Entries of its lists, and keys in them.
+    pub(crate) entries: usize,
 }
 
 /// A file that was read.
@@ -95,11 +98,27 @@ pub(crate) struct Drafter<'a> {
     /// Roles tend to share patterns and expressions; each is read once.
     patterns: HashMap<String, Arc<TextPattern>>,
     expressions: HashMap<String, Expression>,
+    /// For what `defaults` and named chains add to roles.
+    inherited: Allowance,
 }
 
 impl<'a> Drafter<'a> {
-    pub(crate) fn new(kinds: &'a [&'static ConnectorKind]) -> Self {
-        Self { kinds, draft: Draft::default(), patterns: HashMap::new(), expressions: HashMap::new() }
+    /// For a set whose text has so many bytes.
+    pub(crate) fn new(kinds: &'a [&'static ConnectorKind], bytes: usize) -> Self {
+        let inherited = Allowance::of(limits::POLICY_INHERITED + bytes / limits::POLICY_BYTES_PER_STEP);
+        Self { kinds, draft: Draft::default(), patterns: HashMap::new(), expressions: HashMap::new(), inherited }
+    }
+
+    /// Pays for what a role has from elsewhere. That it is too much is said once.
+    fn inherits(&self, entries: usize, layer: Layer<'_>, out: &mut Problems) -> Paid {
+        let said = self.inherited.is_spent();
+        let paid = self.inherited.pay(entries);
+        if paid == Paid::No && !said {
+            let message = "from here on, what `defaults` and named chains add to the roles is too much";
+            let hint = "name a group there, not its members, or divide the set";
+            out.error(layer.file, layer.node.head(), "too-much", message, hint);
+        }
+        paid
     }
 
     /// Adds everything the files say, and what an environment changes of it.

@@ -1,20 +1,21 @@
 //! Stages that nobody can decide, or that nothing comes to.
 
 use super::warn;
+use crate::allowance::Allowance;
 use crate::directory::Directory;
-use crate::model::{Approval, Principal, Requesters, Role, StageRule};
+use crate::model::{Approval, Listed, Principal, Requesters, Role, StageRule};
 use crate::problem::Problems;
 use crate::stages::{Staffing, left};
 use std::collections::BTreeSet;
 
-pub(super) fn lint(role: &Role, directory: &Directory, out: &mut Problems) {
+pub(super) fn lint(role: &Role, directory: &Directory, allowance: &Allowance, out: &mut Problems) {
     let Approval::Stages(chain) = &role.approval else { return };
     let nobody = BTreeSet::new();
-    let staffing = Staffing { directory, deny: &role.deny, never: &nobody };
+    let staffing = Staffing { directory, deny: &role.deny, never: &nobody, allowance };
     let mut stuck: Option<&StageRule> = None;
     for (stage, staffed) in chain.stages.iter().zip(staffing.of(chain)) {
-        denied_approvers(role, stage, directory, out);
-        let left = left(directory, &stage.approvers, &role.deny);
+        denied_approvers(role, stage, (directory, allowance), out);
+        let left = left(directory, &stage.approvers, &role.deny, allowance);
         if let Some(before) = stuck {
             let message =
                 format!("nothing comes to stage `{}`: nobody can decide `{}` before it", stage.name, before.name);
@@ -35,7 +36,7 @@ pub(super) fn lint(role: &Role, directory: &Directory, out: &mut Problems) {
                 message,
                 "name more approvers; one person counts in one stage only",
             );
-        } else if stage.fallback.is_empty() && only_themselves(role, &left, directory) {
+        } else if stage.fallback.is_empty() && only_themselves(role, &left, (directory, allowance)) {
             let message = format!(
                 "whoever may ask for `{}` is its only approver, and nobody approves their own request",
                 role.name
@@ -55,20 +56,27 @@ pub(super) fn lint(role: &Role, directory: &Directory, out: &mut Problems) {
     }
 }
 
-fn denied_approvers(role: &Role, stage: &StageRule, directory: &Directory, out: &mut Problems) {
+type Looked<'a> = (&'a Directory, &'a Allowance);
+
+fn denied_approvers(role: &Role, stage: &StageRule, (directory, allowance): Looked<'_>, out: &mut Problems) {
+    allowance.pay(role.deny.len());
     let denied: BTreeSet<Principal> = role.deny.iter().map(|d| d.principal.clone()).collect();
-    for approver in stage.lists().flatten().filter(|a| !denied.is_empty() && directory.names(&denied, &a.principal)) {
+    let is_denied = |a: &&Listed| !denied.is_empty() && directory.names(&denied, &a.principal, allowance);
+    for approver in stage.lists().flatten().filter(is_denied) {
         let message = format!("{} is on the role's deny list and so can never approve", approver.principal);
         warn(out, &approver.place, "approver-denied", message, "take it off one of the two lists");
     }
 }
 
 /// One approver, and nobody else who may ask.
-fn only_themselves(role: &Role, left: &BTreeSet<Principal>, directory: &Directory) -> bool {
+fn only_themselves(role: &Role, left: &BTreeSet<Principal>, (directory, allowance): Looked<'_>) -> bool {
     let Requesters::Listed(requesters) = &role.requesters else { return false };
-    let askers = directory.everybody(requesters);
+    if left.len() != 1 {
+        return false;
+    }
+    let askers = directory.everybody(requesters, allowance);
     let machines = requesters.iter().any(|l| matches!(l.principal, Principal::Workload(_)));
-    let one_person = left.len() == 1 && left.iter().all(|p| matches!(p, Principal::Person(_)));
+    let one_person = left.iter().all(|p| matches!(p, Principal::Person(_)));
     let same = askers.persons.iter().all(|email| left.contains(&Principal::Person(email.clone())));
     one_person && same && !machines && askers.unlisted.is_empty() && !askers.persons.is_empty()
 }
