@@ -3,8 +3,8 @@
 use crate::common::{KINDS, machine, now, person, role, seconds, with_groups};
 use curfew_domain::{Identity, Outcome};
 use curfew_policy::{
-    Ask, Facts, Grants, MfaFact, OnCall, Origin, PolicySet, Purpose, Severity, SourceFile, TicketState, check,
-    format, import,
+    Ask, Facts, Grants, MfaFact, OnCall, Origin, PolicySet, Purpose, Severity, SourceFile, TicketState, check, format,
+    import,
 };
 
 /// One way in for bytes.

@@ -3,7 +3,7 @@
 use crate::metadata::Package;
 
 /// Each room and what it may need.
-const ALLOWED: [(&str, &[&str]); 11] = [
+const ALLOWED: [(&str, &[&str]); 12] = [
     ("curfew-domain", &[]),
     ("curfew-policy", &["curfew-domain"]),
     ("curfew-engine", &["curfew-domain", "curfew-policy"]),
@@ -11,7 +11,8 @@ const ALLOWED: [(&str, &[&str]); 11] = [
     ("curfew-connectors", &["curfew-domain", "curfew-engine"]),
     ("curfew-api", &["curfew-domain"]),
     ("curfew-server", &["curfew-api", "curfew-engine", "curfew-policy", "curfew-domain"]),
-    ("curfew-cli", &["curfew-api", "curfew-policy", "curfew-domain"]),
+    ("curfew-proof", &["curfew-policy"]),
+    ("curfew-cli", &["curfew-api", "curfew-policy", "curfew-proof", "curfew-domain"]),
     ("curfew-sim", &["curfew-engine", "curfew-policy", "curfew-store", "curfew-connectors", "curfew-domain"]),
     (
         "curfew",
@@ -65,7 +66,9 @@ mod tests {
         let said = forbidden(&[package("curfew-cli", &["curfew-store"])]);
         assert_eq!(
             said,
-            ["`curfew-cli` needs `curfew-store`, but the arrows allow it curfew-api, curfew-policy, curfew-domain"]
+            [
+                "`curfew-cli` needs `curfew-store`, but the arrows allow it curfew-api, curfew-policy, curfew-proof, curfew-domain"
+            ]
         );
         assert_eq!(forbidden(&[package("curfew-utils", &[])]).len(), 1);
     }

@@ -21,12 +21,13 @@ const DEMO: [Need; 6] = [
 ];
 
 /// What the tests need besides: the distribution has one PostgreSQL, and a newer one comes from npm.
-const TESTS: [Need; 5] = [
+const TESTS: [Need; 6] = [
     Need { package: "nodejs", there: || process::has("node") },
     Need { package: "npm", there: || process::has("npm") },
     Need { package: "chromium", there: || process::has("chromium") },
     Need { package: "openssl", there: || process::has("openssl") },
     Need { package: "python3-venv", there: has_venv },
+    Need { package: "cvc5", there: || process::has("cvc5") },
 ];
 
 /// The PostgreSQL of version 16 or later that tests run against, as npm names it.

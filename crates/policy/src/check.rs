@@ -4,7 +4,7 @@ use crate::allowance::Allowance;
 use crate::cedar;
 use crate::directory::Directory;
 use crate::draft::{Drafter, Tree};
-use crate::expression::Guardrail;
+use crate::expression::{self, Guardrail};
 use crate::guardrail_file;
 use crate::inventory::Inventory;
 use crate::language::{DOCUMENT, OVERLAY_DOCUMENT, Shape, TEST_DOCUMENT};
@@ -103,6 +103,7 @@ struct Read {
 impl Read {
     fn new(files: &[&SourceFile], out: &mut Problems) -> Self {
         let mut read = Self { bytes: files.iter().map(|file| file.bytes.len()).sum(), ..Self::default() };
+        let cedar = expression::allowance(read.bytes);
         for file in files {
             let kind = select::kind(&file.path);
             let record = match kind {
@@ -110,7 +111,7 @@ impl Read {
                 Kind::Tests => &TEST_DOCUMENT,
                 Kind::Overlay(_) => &OVERLAY_DOCUMENT,
                 Kind::Guardrails => {
-                    guardrail_file::read(file, &mut read.guardrails, out);
+                    guardrail_file::read(file, &mut read.guardrails, &cedar, out);
                     continue;
                 }
                 Kind::Misplaced => {
@@ -157,7 +158,7 @@ impl Read {
         let inventory = Inventory::new(draft.resources.iter().map(|d| d.resource.clone()), &draft.roles, &coverage);
         let directory = Directory::new(&draft.groups, draft.idp_groups.iter().map(|(name, _)| name.clone()));
         link(&draft, &inventory, purpose, out);
-        cedar::check(&draft, out);
+        cedar::check(&draft, &expression::allowance(self.bytes), out);
         let steps = Allowance::of(limits::POLICY_LINT_STEPS + self.bytes);
         lint(&draft, &inventory, &directory, &steps, out);
         (!out.has_errors()).then(|| PolicySet::new(version, draft, inventory, directory))

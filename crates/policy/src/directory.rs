@@ -4,7 +4,7 @@ use crate::allowance::{Allowance, Paid};
 use crate::draft::Group;
 use crate::model::{Listed, Principal};
 use curfew_domain::{Email, GroupName, Identity, SubjectKind};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// The groups of a set. Static and provider's names are disjoint: nobody captures a name.
 #[derive(Debug, Clone, Default)]
@@ -12,7 +12,7 @@ pub(crate) struct Directory {
     members: BTreeMap<GroupName, Vec<Principal>>,
     idp: BTreeSet<GroupName>,
     /// Static groups in which an address, or another group, stands itself.
-    holders: BTreeMap<Principal, BTreeSet<GroupName>>,
+    holders: HashMap<Principal, Vec<GroupName>>,
 }
 
 /// Everybody in a group, as far as that can be listed.
@@ -29,7 +29,10 @@ impl Directory {
         for group in groups {
             let principals: Vec<Principal> = group.members.iter().map(|m| m.principal.clone()).collect();
             for principal in &principals {
-                directory.holders.entry(principal.clone()).or_default().insert(group.name.clone());
+                let holders = directory.holders.entry(principal.clone()).or_insert_with(|| Vec::with_capacity(1));
+                if holders.last() != Some(&group.name) {
+                    holders.push(group.name.clone());
+                }
             }
             directory.members.insert(group.name.clone(), principals);
         }
@@ -57,7 +60,7 @@ impl Directory {
         let mut found = BTreeSet::new();
         let mut open: Vec<Principal> = start.into_iter().collect();
         while let Some(principal) = open.pop() {
-            let holders = self.holders.get(&principal).map_or(0, BTreeSet::len);
+            let holders = self.holders.get(&principal).map_or(0, Vec::len);
             if allowance.pay(holders + 1) == Paid::No {
                 break;
             }
@@ -71,11 +74,7 @@ impl Directory {
     }
 
     /// Everybody whom a list names, themselves or through groups; some of them when the allowance is spent.
-    pub(crate) fn everybody<'l>(
-        &self,
-        list: impl IntoIterator<Item = &'l Listed>,
-        allowance: &Allowance,
-    ) -> Everybody {
+    pub(crate) fn everybody<'l>(&self, list: impl IntoIterator<Item = &'l Listed>, allowance: &Allowance) -> Everybody {
         let mut found = Everybody::default();
         let mut seen: BTreeSet<&GroupName> = BTreeSet::new();
         let mut open: Vec<&Principal> = list.into_iter().map(|l| &l.principal).collect();
@@ -107,6 +106,9 @@ impl Directory {
     /// Whether a list names the principal, itself or through static groups.
     pub(crate) fn names(&self, list: &BTreeSet<Principal>, principal: &Principal, allowance: &Allowance) -> bool {
         list.contains(principal)
-            || self.above([principal.clone()], allowance).into_iter().any(|group| list.contains(&Principal::Group(group)))
+            || self
+                .above([principal.clone()], allowance)
+                .into_iter()
+                .any(|group| list.contains(&Principal::Group(group)))
     }
 }

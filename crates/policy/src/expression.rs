@@ -3,6 +3,7 @@
 //! An expression that speaks of a fact which is not known for a request is not evaluated, whatever its form. So every
 //! fact has to be named in the open: `context.mfa`, never `context` as a value.
 
+use crate::allowance::{Allowance, Paid};
 use crate::source::Place;
 use cedar_policy::{Effect, Expression as Parsed, ParseErrors, Policy, PolicyId, PolicySet};
 use curfew_domain::limits;
@@ -107,6 +108,16 @@ impl Guardrail {
         let message = message.map_or_else(|| "a guardrail forbids it".to_owned(), str::to_owned);
         Ok(Self { message, text: text.to_owned(), place, needs, policy })
     }
+}
+
+/// What the pieces of Cedar of a set may come to, in bytes.
+pub(crate) fn allowance(bytes: usize) -> Allowance {
+    Allowance::of(limits::POLICY_CEDAR + bytes / limits::POLICY_BYTES_PER_CEDAR)
+}
+
+/// Pays for one piece.
+pub(crate) fn pay(allowance: &Allowance, text: &str) -> Paid {
+    allowance.pay(text.len().max(limits::SHORTEST_CEDAR))
 }
 
 fn bounded(text: &str) -> Result<(), NotCedar> {

@@ -1,6 +1,7 @@
 //! `*.cedar` files: policies that bound every role.
 
-use crate::expression::{Guardrail, NotCedar, pieces};
+use crate::allowance::{Allowance, Paid};
+use crate::expression::{self, Guardrail, NotCedar, pieces};
 use crate::parse::{BYTE_ORDER_MARK, end_of, utf8};
 use crate::problem::{At, Problems};
 use crate::source::{Place, Pos, SourceFile, Span};
@@ -8,7 +9,7 @@ use curfew_domain::limits;
 use std::sync::Arc;
 
 /// Adds the guardrails of a file.
-pub(crate) fn read(file: &SourceFile, guardrails: &mut Vec<Guardrail>, out: &mut Problems) {
+pub(crate) fn read(file: &SourceFile, guardrails: &mut Vec<Guardrail>, allowance: &Allowance, out: &mut Problems) {
     if file.bytes.len() > limits::POLICY_FILE_BYTES {
         let message = format!("the file has {} bytes; {} is the most", file.bytes.len(), limits::POLICY_FILE_BYTES);
         return out.error(&file.path, At::FILE, "file-too-large", message, "split it");
@@ -29,6 +30,10 @@ pub(crate) fn read(file: &SourceFile, guardrails: &mut Vec<Guardrail>, out: &mut
         counted = offset;
         let first_line = piece.lines().next().unwrap_or_default().len();
         let at = At { pos, span: Some(Span { offset: skipped + offset, len: first_line }) };
+        if expression::pay(allowance, piece) == Paid::No {
+            let hint = "say it in fewer: one guardrail can name several cases";
+            return out.error(&file.path, at, "too-much", "the guardrails of the set are too many", hint);
+        }
         match Guardrail::parse(piece, guardrails.len(), Place::new(path.clone(), at)) {
             Ok(guardrail) => guardrails.push(guardrail),
             Err(NotCedar { code, message, hint }) => out.error(&file.path, at, code, message, hint),

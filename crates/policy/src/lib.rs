@@ -73,7 +73,7 @@ pub use address::Network;
 pub use approve::Approver;
 pub use ask::{Ask, Expect, Explanation, Judgement, NotAnApprover, Occasion, Terms, Trial};
 pub use check::{Checked, Purpose, check, check_in, environments};
-pub use diff::{AccessDiff, Change, Direction, Kind, diff};
+pub use diff::{AccessDiff, Answer, Change, Direction, Kind, Prover, Question, diff, diff_with};
 pub use expression::{Expression, Guardrail};
 pub use facts::{Facts, Grants, Mfa as MfaFact, OnCall, TicketState};
 pub use format::format;

@@ -32,7 +32,13 @@ pub(crate) fn link(draft: &Draft, inventory: &Inventory, purpose: Purpose, out: 
         let message = format!("{} globs and selectors cover more than can be worked out", inventory.unmatched());
         let place = all_roles(draft).flat_map(|r| &r.conditions).find(|c| !matches!(c.resource, Pattern::Exact(_)));
         let (file, at) = place.map_or(("", At::FILE), |c| (&c.place.file, c.place.at()));
-        out.error(file, at, "too-much", message, "share globs between roles, let each begin with a name, or divide the set");
+        out.error(
+            file,
+            at,
+            "too-much",
+            message,
+            "share globs between roles, let each begin with a name, or divide the set",
+        );
         return;
     }
     let mut scopes = Scopes::new(inventory, purpose);
@@ -169,75 +175,55 @@ fn group_names(draft: &Draft) -> impl Iterator<Item = (&GroupName, &Place)> {
     })
 }
 
-/// Takes away groups whose members are all known to end; what cannot be taken away is in a cycle or above one.
+/// Takes away groups whose members are all known to end, and then those that nothing left holds; what cannot be taken
+/// away is in a cycle, or between two.
 fn group_cycles(draft: &Draft, out: &mut Problems) {
-    let edges = |listed: &Listed| match &listed.principal {
-        Principal::Group(name) => Some(name.clone()),
+    let numbers: HashMap<&GroupName, usize> = draft.groups.iter().enumerate().map(|(n, g)| (&g.name, n)).collect();
+    let number = |listed: &Listed| match &listed.principal {
+        Principal::Group(name) => numbers.get(name).copied(),
         Principal::Person(_) | Principal::OnCall(_) | Principal::Workload(_) => None,
     };
-    let mut below: BTreeMap<GroupName, BTreeSet<GroupName>> =
-        draft.groups.iter().map(|g| (g.name.clone(), g.members.iter().filter_map(edges).collect())).collect();
-    prune(&mut below, Direction::Down);
-    prune(&mut below, Direction::Up);
+    let mut edges = Vec::new();
     for group in &draft.groups {
-        let Some(inside) = below.get(&group.name) else { continue };
-        for member in &group.members {
-            if let Principal::Group(name) = &member.principal
-                && inside.contains(name)
-            {
-                let message = format!("group `{}` is in itself, through `{name}`", group.name);
-                refuse(
-                    out,
-                    &member.place,
-                    "group-cycle",
-                    message,
-                    "a group cannot contain itself: remove one of the entries",
-                );
+        let Some(holder) = numbers.get(&group.name).copied() else { continue };
+        edges.extend(group.members.iter().filter_map(number).map(|member| (holder, member)));
+    }
+    let back: Vec<(usize, usize)> = edges.iter().map(|(holder, member)| (*member, *holder)).collect();
+    let mut left = vec![true; draft.groups.len()];
+    prune(&edges, &mut left);
+    prune(&back, &mut left);
+    for group in draft.groups.iter().filter(|group| numbers.get(&group.name).is_some_and(|n| left[*n])) {
+        for member in group.members.iter().filter(|member| number(member).is_some_and(|n| left[n])) {
+            let message = format!("group `{}` is in itself, through `{}`", group.name, bare(&member.principal));
+            let hint = "a group cannot contain itself: remove one of the entries";
+            refuse(out, &member.place, "group-cycle", message, hint);
+        }
+    }
+}
+
+fn bare(principal: &Principal) -> String {
+    match principal {
+        Principal::Group(name) => name.to_string(),
+        Principal::Person(_) | Principal::OnCall(_) | Principal::Workload(_) => principal.to_string(),
+    }
+}
+
+/// Removes, of what is left, whatever leads nowhere. Each step looks only at those that lead to what was removed.
+fn prune(edges: &[(usize, usize)], left: &mut [bool]) {
+    let mut ways = vec![0_usize; left.len()];
+    let mut into: Vec<Vec<usize>> = vec![Vec::new(); left.len()];
+    for (from, to) in edges.iter().filter(|(from, to)| left[*from] && left[*to]) {
+        ways[*from] += 1;
+        into[*to].push(*from);
+    }
+    let mut open: Vec<usize> = (0..left.len()).filter(|n| left[*n] && ways[*n] == 0).collect();
+    while let Some(gone) = open.pop() {
+        left[gone] = false;
+        for from in std::mem::take(&mut into[gone]) {
+            ways[from] -= 1;
+            if ways[from] == 0 {
+                open.push(from);
             }
-        }
-    }
-}
-
-/// From which end groups are taken away.
-#[derive(Clone, Copy)]
-enum Direction {
-    /// Groups that hold no group that is left.
-    Down,
-    /// Groups that no group that is left holds.
-    Up,
-}
-
-/// Removes what cannot be on a cycle. Each round looks only at neighbours of what the last one removed.
-fn prune(below: &mut BTreeMap<GroupName, BTreeSet<GroupName>>, direction: Direction) {
-    let mut above: BTreeMap<GroupName, BTreeSet<GroupName>> = BTreeMap::new();
-    for (group, members) in below.iter() {
-        for member in members.iter().filter(|m| below.contains_key(*m)) {
-            above.entry(member.clone()).or_default().insert(group.clone());
-        }
-    }
-    let names: BTreeSet<GroupName> = below.keys().cloned().collect();
-    for members in below.values_mut() {
-        members.retain(|m| names.contains(m));
-    }
-    let mut open: Vec<GroupName> = names.into_iter().collect();
-    while let Some(group) = open.pop() {
-        let Some(members) = below.get(&group) else { continue };
-        let holders = above.get(&group);
-        let free = match direction {
-            Direction::Down => members.is_empty(),
-            Direction::Up => holders.is_none_or(BTreeSet::is_empty),
-        };
-        if !free {
-            continue;
-        }
-        let members = below.remove(&group).unwrap_or_default();
-        for member in members {
-            above.get_mut(&member).map(|holders| holders.remove(&group));
-            open.push(member);
-        }
-        for holder in above.remove(&group).into_iter().flatten() {
-            below.get_mut(&holder).map(|members| members.remove(&group));
-            open.push(holder);
         }
     }
 }

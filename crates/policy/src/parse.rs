@@ -152,7 +152,12 @@ impl<'a> Builder<'a> {
         self.values += 1;
         if self.values > limits::POLICY_VALUES {
             let message = format!("the file holds more than {} values", limits::POLICY_VALUES);
-            self.refuse(self.at(span), "too-many-values", message, "split it: every file below the folder belongs to the set");
+            self.refuse(
+                self.at(span),
+                "too-many-values",
+                message,
+                "split it: every file below the folder belongs to the set",
+            );
             return Then::Stop;
         }
         match event {

@@ -10,10 +10,11 @@ mod trial;
 
 use crate::allowance::{Allowance, Paid};
 use crate::ask::Trial;
-use crate::expression::{Expression, Guardrail, NotCedar};
+use crate::expression::{self, Expression, Guardrail, NotCedar};
 use crate::leaf;
 use crate::model::{Account, Bundle, Chain, Listed, PolicyApprovers, Resource, Role, TextPattern};
 use crate::node::Node;
+use crate::pattern::NotAPattern;
 use crate::problem::Problems;
 use crate::shape::shown;
 use crate::source::Place;
@@ -100,13 +101,25 @@ pub(crate) struct Drafter<'a> {
     expressions: HashMap<String, Expression>,
     /// For what `defaults` and named chains add to roles.
     inherited: Allowance,
+    /// For expressions, in bytes.
+    cedar: Allowance,
+    /// For patterns, in bytes when compiled.
+    compiled: Allowance,
 }
 
 impl<'a> Drafter<'a> {
     /// For a set whose text has so many bytes.
     pub(crate) fn new(kinds: &'a [&'static ConnectorKind], bytes: usize) -> Self {
         let inherited = Allowance::of(limits::POLICY_INHERITED + bytes / limits::POLICY_BYTES_PER_STEP);
-        Self { kinds, draft: Draft::default(), patterns: HashMap::new(), expressions: HashMap::new(), inherited }
+        Self {
+            kinds,
+            draft: Draft::default(),
+            patterns: HashMap::new(),
+            expressions: HashMap::new(),
+            inherited,
+            cedar: expression::allowance(bytes),
+            compiled: Allowance::of(limits::POLICY_PATTERNS + bytes * 4),
+        }
     }
 
     /// Pays for what a role has from elsewhere. That it is too much is said once.
@@ -176,15 +189,21 @@ impl<'a> Drafter<'a> {
         if let Some(known) = self.patterns.get(text) {
             return Some(known.clone());
         }
-        match TextPattern::new(text) {
+        match TextPattern::new(text, &self.compiled) {
             Ok(pattern) => {
                 let pattern = Arc::new(pattern);
                 self.patterns.insert(text.to_owned(), pattern.clone());
                 Some(pattern)
             }
             Err(why) => {
-                let message = format!("`{}` is not a linear-time pattern: {why}", shown(text));
-                let hint = "look-around and back-references do not exist here";
+                let message = match &why {
+                    NotAPattern::Wrong(why) => format!("`{}` is not a linear-time pattern: {why}", shown(text)),
+                    NotAPattern::TooMany => "the patterns of the set take too much room when compiled".to_owned(),
+                };
+                let hint = match why {
+                    NotAPattern::Wrong(_) => "look-around and back-references do not exist here",
+                    NotAPattern::TooMany => "share patterns between roles, or put them into `defaults`",
+                };
                 out.error(layer.file, node.at(), "pattern", message, hint);
                 None
             }
@@ -198,6 +217,11 @@ impl<'a> Drafter<'a> {
         }
         if let Some(known) = self.expressions.get(text) {
             return Some(Expression { place, ..known.clone() });
+        }
+        if expression::pay(&self.cedar, text) == Paid::No {
+            let hint = "share expressions between roles, or say it in a guardrail";
+            out.error(field.file, field.value.at(), "too-much", "the expressions of the set are too many", hint);
+            return None;
         }
         match Expression::parse(text, place) {
             Ok(expression) => {

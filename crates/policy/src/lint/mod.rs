@@ -60,7 +60,8 @@ fn persons(role: &Role, directory: &Directory, allowance: &Allowance, out: &mut 
     lint_role(role, (directory, allowance), &mut found);
     approval::lint(role, directory, allowance, &mut found);
     if allowance.is_spent() {
-        let message = "from here on it is not worked out who is left in the roles: their groups and lists are too large";
+        let message =
+            "from here on it is not worked out who is left in the roles: their groups and lists are too large";
         return warn(out, &role.place, "too-much", message.to_owned(), "divide the set, or its largest groups");
     }
     found.sorted().into_iter().for_each(|problem| out.push(problem));

@@ -59,7 +59,13 @@ pub fn of_yaml(size: usize) -> Vec<Bomb> {
     let mut bombs = vec![
         Text::new(size)
             .say("a: &a [x, x, x, x, x, x, x, x, x]\n")
-            .fill(100, |n| format!("{0}: &{0} [{1}]\n", name(n), vec![format!("*{}", if n == 0 { "a".to_owned() } else { name(n - 1) }); 9].join(", ")))
+            .fill(100, |n| {
+                format!(
+                    "{0}: &{0} [{1}]\n",
+                    name(n),
+                    vec![format!("*{}", if n == 0 { "a".to_owned() } else { name(n - 1) }); 9].join(", ")
+                )
+            })
             .bomb("aliases of aliases"),
         Text::new(size).say("a: &a {b: 1}\n").fill(100, |n| format!("{}: {{<<: *a}}\n", name(n))).bomb("merge keys"),
         repeated("flow lists in each other", "["),
@@ -93,7 +99,10 @@ pub fn of_yaml(size: usize) -> Vec<Bomb> {
         repeated("one word", "a"),
         Text::new(size).say("\"").fill(100, |_| "\\U0001F600".to_owned()).say("\"").bomb("escapes"),
         Text::new(size).say("a: |\n").fill(100, |_| " a\n".to_owned()).bomb("a block of lines"),
-        Text::new(size).say("a: >\n").fill(100, |n| format!(" {}\n", if n % 2 == 0 { "a" } else { "" })).bomb("folded lines"),
+        Text::new(size)
+            .say("a: >\n")
+            .fill(100, |n| format!(" {}\n", if n % 2 == 0 { "a" } else { "" }))
+            .bomb("folded lines"),
         Text::new(size).say("a: 'x\n").fill(100, |_| " b\n\n".to_owned()).say("'").bomb("a quoted text of lines"),
         Text::new(size).fill(100, |n| format!("? {}\n: a\n", name(n))).bomb("keys with question marks"),
     ];
@@ -104,19 +113,52 @@ pub fn of_yaml(size: usize) -> Vec<Bomb> {
 /// Unicode and numbers that readers differ about.
 fn odd(size: usize) -> Vec<Bomb> {
     const TEXTS: [&str; 12] = [
-        "\u{202e}", "\u{2028}", "\u{85}", "e\u{301}\u{301}\u{301}", "\u{1f469}\u{200d}\u{1f4bb}", "\u{fffe}", "\u{e000}", "\u{10ffff}",
-        "\u{ad}", "\u{feff}", "İ", "\u{7f}",
+        "\u{202e}",
+        "\u{2028}",
+        "\u{85}",
+        "e\u{301}\u{301}\u{301}",
+        "\u{1f469}\u{200d}\u{1f4bb}",
+        "\u{fffe}",
+        "\u{e000}",
+        "\u{10ffff}",
+        "\u{ad}",
+        "\u{feff}",
+        "İ",
+        "\u{7f}",
     ];
     const NUMBERS: [&str; 14] = [
-        "1e309", "-0", "0x10", "0o17", "0b1", "1_000", "12:30:45", ".inf", ".NaN", "99999999999999999999999", "1.", "+1", "01",
+        "1e309",
+        "-0",
+        "0x10",
+        "0o17",
+        "0b1",
+        "1_000",
+        "12:30:45",
+        ".inf",
+        ".NaN",
+        "99999999999999999999999",
+        "1.",
+        "+1",
+        "01",
         "1e-400",
     ];
     let cycle = |list: &[&str], n: usize| list[n % list.len()].to_owned();
     let mut bombs = vec![
-        Text::new(size).say("groups:\n").fill(100, |n| format!("  {}{}: []\n", cycle(&TEXTS, n), name(n))).bomb("odd Unicode in names"),
-        Text::new(size).say("roles:\n").fill(100, |n| format!("- {{name: a, duration: {}}}\n", cycle(&NUMBERS, n))).bomb("odd numbers"),
-        Text::new(size).fill(100, |n| format!("{}: {}\n", cycle(&NUMBERS, n), cycle(&TEXTS, n))).bomb("odd numbers and Unicode"),
-        Text::new(size).say("roles:\n- name: a\n  description: ").fill(100, |n| cycle(&TEXTS, n)).bomb("a text of odd Unicode"),
+        Text::new(size)
+            .say("groups:\n")
+            .fill(100, |n| format!("  {}{}: []\n", cycle(&TEXTS, n), name(n)))
+            .bomb("odd Unicode in names"),
+        Text::new(size)
+            .say("roles:\n")
+            .fill(100, |n| format!("- {{name: a, duration: {}}}\n", cycle(&NUMBERS, n)))
+            .bomb("odd numbers"),
+        Text::new(size)
+            .fill(100, |n| format!("{}: {}\n", cycle(&NUMBERS, n), cycle(&TEXTS, n)))
+            .bomb("odd numbers and Unicode"),
+        Text::new(size)
+            .say("roles:\n- name: a\n  description: ")
+            .fill(100, |n| cycle(&TEXTS, n))
+            .bomb("a text of odd Unicode"),
     ];
     let bytes = |name, item: &[u8]| Bomb { name, bytes: item.iter().copied().cycle().take(size).collect() };
     bombs.push(bytes("bytes that are no UTF-8", b"\xff\xfe"));
@@ -187,21 +229,57 @@ fn names(size: usize) -> Vec<Bomb> {
     let long = |n: usize| format!("{}{}", "y".repeat(40), name(n));
     let role = |n: usize| format!("- {{name: {}, {ROLE}}}\n", name(n));
     vec![
-        text().say("groups:\n").fill(50, |n| format!("  {}: []\n", long(n))).say("roles:\n")
+        text()
+            .say("groups:\n")
+            .fill(50, |n| format!("  {}: []\n", long(n)))
+            .say("roles:\n")
             .fill(100, |n| format!("- {{name: {}, {ROLE}, requesters: [group:z{}]}}\n", name(n), long(n)))
             .bomb("groups that are not there"),
-        text().say("resources:\n").fill(50, |n| format!("- {{name: {}, connector: postgres}}\n", long(n))).say("roles:\n")
-            .fill(100, |n| format!("- {{name: {}, duration: 1h, approvers: [a@b.c], conditions: [{{resource: z{}, actions: [b]}}]}}\n", name(n), long(n)))
+        text()
+            .say("resources:\n")
+            .fill(50, |n| format!("- {{name: {}, connector: postgres}}\n", long(n)))
+            .say("roles:\n")
+            .fill(100, |n| {
+                format!(
+                    "- {{name: {}, duration: 1h, approvers: [a@b.c], conditions: [{{resource: z{}, actions: [b]}}]}}\n",
+                    name(n),
+                    long(n)
+                )
+            })
             .bomb("resources that are not there"),
-        text().say("bundles: [{name: b, roles: [").fill(50, |n| format!("z{},", long(n))).say("]}]\nroles:\n").fill(100, role).bomb("roles that are not there"),
-        text().say("approvals:\n").fill(50, |n| format!("- {{name: {}, stages: [{{any_of: [a@b.c]}}]}}\n", long(n))).say("roles:\n")
-            .fill(100, |n| format!("- {{name: {}, duration: 1h, conditions: [{{resource: a, actions: [b]}}], approval: z{}}}\n", name(n), long(n)))
+        text()
+            .say("bundles: [{name: b, roles: [")
+            .fill(50, |n| format!("z{},", long(n)))
+            .say("]}]\nroles:\n")
+            .fill(100, role)
+            .bomb("roles that are not there"),
+        text()
+            .say("approvals:\n")
+            .fill(50, |n| format!("- {{name: {}, stages: [{{any_of: [a@b.c]}}]}}\n", long(n)))
+            .say("roles:\n")
+            .fill(100, |n| {
+                format!(
+                    "- {{name: {}, duration: 1h, conditions: [{{resource: a, actions: [b]}}], approval: z{}}}\n",
+                    name(n),
+                    long(n)
+                )
+            })
             .bomb("chains that are not there"),
         text().say("roles:\n").fill(100, |_| format!("- {{name: a, {ROLE}}}\n")).bomb("roles of one name"),
         text().say("roles:\n").fill(100, |n| format!("- {{nam: {n}}}\n")).bomb("keys that are not there"),
-        text().say("resources:\n").fill(100, |n| format!("- {{name: a, connector: {}}}\n", long(n))).bomb("connectors that are not there"),
+        text()
+            .say("resources:\n")
+            .fill(100, |n| format!("- {{name: a, connector: {}}}\n", long(n)))
+            .bomb("connectors that are not there"),
         text().say("roles:\n").fill(100, role).bomb("small roles"),
-        text().say("tests:\n").fill(100, |n| format!("- {{name: t, as: {{user: a@b.c, groups: [{0}]}}, request: {{role: {0}}}, expect: denied}}\n", name(n)))
+        text()
+            .say("tests:\n")
+            .fill(100, |n| {
+                format!(
+                    "- {{name: t, as: {{user: a@b.c, groups: [{0}]}}, request: {{role: {0}}}, expect: denied}}\n",
+                    name(n)
+                )
+            })
             .bomb("tests of roles that are not there"),
     ]
 }
@@ -211,7 +289,10 @@ fn scopes(size: usize) -> Vec<Bomb> {
     let text = || Text::new(size);
     let resource = |n: usize| format!("- {{name: {}, connector: postgres}}\n", name(n));
     let given = |n: usize, glob: String, action: &str| {
-        format!("- {{name: {}, duration: 1h, approvers: [a@b.c], conditions: [{{resource: \"{glob}\", actions: [{action}]}}]}}\n", name(n))
+        format!(
+            "- {{name: {}, duration: 1h, approvers: [a@b.c], conditions: [{{resource: \"{glob}\", actions: [{action}]}}]}}\n",
+            name(n)
+        )
     };
     vec![
         text().say("resources:\n").fill(50, resource).say("roles:\n").fill(100, |n| given(n, "**".to_owned(), "read")).bomb("all resources in every role"),
@@ -265,9 +346,17 @@ pub fn of_cedar(size: usize) -> Vec<Bomb> {
         Text::new(size).fill(100, |_| format!("{forbid};")).bomb("guardrails on one line"),
         Text::new(size).fill(100, |n| format!("{forbid} when {{ context.risk_score < {n} }};\n")).bomb("guardrails"),
         Text::new(size).fill(100, |n| format!("@a{n}(\"b\")\n{forbid};\n")).bomb("annotations"),
-        Text::new(size).fill(100, |n| format!("{forbid} when {{ principal in Group::\"{}\" }};\n", name(n))).bomb("guardrails about groups that are not there"),
-        Text::new(size).fill(100, |n| format!("{forbid} when {{ resource.labels.{} == \"a\" }};\n", name(n))).bomb("guardrails about labels that are not there"),
-        Text::new(size).fill(100, |n| format!("{forbid} when {{ [{n},{}].contains(context.risk_score) }};\n", vec!["1"; 3_800].join(","))).bomb("long guardrails"),
+        Text::new(size)
+            .fill(100, |n| format!("{forbid} when {{ principal in Group::\"{}\" }};\n", name(n)))
+            .bomb("guardrails about groups that are not there"),
+        Text::new(size)
+            .fill(100, |n| format!("{forbid} when {{ resource.labels.{} == \"a\" }};\n", name(n)))
+            .bomb("guardrails about labels that are not there"),
+        Text::new(size)
+            .fill(100, |n| {
+                format!("{forbid} when {{ [{n},{}].contains(context.risk_score) }};\n", vec!["1"; 3_800].join(","))
+            })
+            .bomb("long guardrails"),
         repeated("brackets", "("),
         repeated("braces", "{"),
         repeated("semicolons", ";"),
@@ -290,7 +379,9 @@ pub fn of_importers(size: usize) -> Vec<Bomb> {
     let text = || Text::new(size);
     let user = |n: usize| format!("{{principal: \"user:{}@b.c\", allow: \"JOIN, APPROVE_OTHERS\"}},", name(n));
     let group = |n: usize| format!("{{name: {}}},\n", name(n));
-    let teleport = |name: &str, spec: &str| format!("kind: role\nversion: v7\nmetadata: {{name: {name}}}\nspec: {{{spec}}}\n---\n");
+    let teleport = |name: &str, spec: &str| {
+        format!("kind: role\nversion: v7\nmetadata: {{name: {name}}}\nspec: {{{spec}}}\n---\n")
+    };
     let jit = |inside: &str| format!("schemaVersion: 1\nenvironment:\n  name: e\n{inside}");
     vec![
         text().say(&jit("  access: [")).fill(50, user).say("]\n  systems: [{name: s, groups: [").fill(100, group).say("]}]\n").bomb("access for every group"),
@@ -303,8 +394,8 @@ pub fn of_importers(size: usize) -> Vec<Bomb> {
         text().say(&jit("  constraints: {join: [")).fill(50, |n| format!("{{type: expression, name: {}, expression: \"input.ticket.matches('(a{{{}}}){{99}}')\", variables: [{{name: ticket}}]}},", name(n), n % 900))
             .say("]}\n  access: [{principal: \"user:a@b.c\", allow: \"JOIN, APPROVE_OTHERS\"}]\n  systems: [{name: s, groups: [").fill(100, group).say("]}]\n").bomb("patterns for every group"),
         text().say(&jit("  systems: [{name: s, groups: [")).fill(100, |n| format!("{{name: {}, privileges: {{iam: [{{project: p, role: roles/a}}]}}}},\n", name(n))).say("]}]\n").bomb("groups nobody approves"),
-        text().fill(50, |n| teleport(&name(n), "allow: {request: {roles: [r]}}"))
-            .say(&teleport("r", "allow: {logins: [a], node_labels: {env: prod}}")).bomb("holders of one role"),
+        text().fill(99, |n| teleport(&name(n), &format!("allow: {{request: {{roles: [{}r]}}}}", "'^x.*$', ".repeat(240))))
+            .say(&teleport("r", "allow: {logins: [a], node_labels: {env: prod}, review_requests: {roles: ['*']}}")).bomb("holders of one role"),
         text().say("kind: role\nversion: v7\nmetadata: {name: holder}\nspec: {allow: {request: {roles: [").fill(30, |n| format!("{},", name(n))).say("]}, review_requests: {roles: ['*']}}}\n---\n")
             .fill(100, |n| format!("kind: role\nmetadata: {{name: {}}}\nspec: {{allow: {{logins: [a], node_labels: {{a: b}}}}}}\n---\n", name(n))).bomb("a holder of many roles"),
         text().say("kind: role\nversion: v7\nmetadata: {name: r}\nspec: {allow: {node_labels: {").fill(50, |n| format!("{}: [a, b],", name(n)))

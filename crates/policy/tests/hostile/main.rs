@@ -57,7 +57,12 @@ fn too_much(readers: &[Reader], bombs: impl IntoIterator<Item = (String, Vec<u8>
 }
 
 fn hold(readers: &[Reader], bombs: Vec<Bomb>) {
-    assert!(bombs.iter().all(|bomb| bomb.bytes.len() <= bounds::INPUT && bomb.bytes.len() > bounds::INPUT * 9 / 10 - 40_000), "a bomb is not of its size");
+    assert!(
+        bombs
+            .iter()
+            .all(|bomb| bomb.bytes.len() <= bounds::INPUT && bomb.bytes.len() > bounds::INPUT * 9 / 10 - 40_000),
+        "a bomb is not of its size"
+    );
     let found = too_much(readers, bombs.into_iter().map(|bomb| (bomb.name.to_owned(), bomb.bytes)));
     assert!(found.is_empty(), "these cost too much:\n{}", found.join("\n"));
 }
@@ -82,7 +87,11 @@ fn replay(target: &str, readers: &[Reader]) {
 #[test]
 fn what_costs_too_much_is_seen() {
     let memory = |_: &[u8]| drop(std::hint::black_box(vec![1_u8; bounds::MEMORY + 1]));
-    let begun = bounds::cost(&MEMORY, || (0..20_000_000_u64).for_each(|n| { std::hint::black_box(n); }));
+    let begun = bounds::cost(&MEMORY, || {
+        (0..20_000_000_u64).for_each(|n| {
+            std::hint::black_box(n);
+        })
+    });
     assert!(!begun.time.is_zero(), "time on the processor is not seen");
     let readers = [Reader { name: "greedy", read: memory }];
     assert_eq!(too_much(&readers, [("nothing".to_owned(), Vec::new())]).len(), 1);
