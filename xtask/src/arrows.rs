@@ -3,7 +3,7 @@
 use crate::metadata::Package;
 
 /// Each room and what it may need.
-const ALLOWED: [(&str, &[&str]); 12] = [
+const ALLOWED: [(&str, &[&str]); 13] = [
     ("curfew-domain", &[]),
     ("curfew-policy", &["curfew-domain"]),
     ("curfew-source", &["curfew-domain", "curfew-policy"]),
@@ -12,7 +12,8 @@ const ALLOWED: [(&str, &[&str]); 12] = [
     ("curfew-connectors", &["curfew-domain", "curfew-engine"]),
     ("curfew-api", &["curfew-domain"]),
     ("curfew-server", &["curfew-api", "curfew-engine", "curfew-source", "curfew-policy", "curfew-domain"]),
-    ("curfew-cli", &["curfew-api", "curfew-source", "curfew-policy", "curfew-domain"]),
+    ("curfew-proof", &["curfew-policy"]),
+    ("curfew-cli", &["curfew-api", "curfew-source", "curfew-policy", "curfew-proof", "curfew-domain"]),
     ("curfew-sim", &["curfew-engine", "curfew-policy", "curfew-store", "curfew-connectors", "curfew-domain"]),
     (
         "curfew",
@@ -68,7 +69,7 @@ mod tests {
         assert_eq!(
             said,
             ["`curfew-cli` needs `curfew-store`, but the arrows allow it curfew-api, curfew-source, curfew-policy, \
-              curfew-domain"]
+              curfew-proof, curfew-domain"]
         );
         assert_eq!(forbidden(&[package("curfew-utils", &[])]).len(), 1);
     }

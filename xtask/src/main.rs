@@ -10,6 +10,7 @@ mod arrows;
 mod bans;
 mod bench;
 mod demo;
+mod fuzz;
 mod length;
 mod metadata;
 mod process;
@@ -30,7 +31,10 @@ const USAGE: &str = "usage: cargo xtask COMMAND
                    with words, only the suites whose names contain one of them
   ci               the same as test, as .ci/run calls it
   bench            the performance table, and the same as JSON in target/bench.json
-  sim --seed N     replay one seed of the simulation";
+  sim --seed N     replay one seed of the simulation
+  fuzz [TARGET]... [--minutes N] [--keep]
+                   make up hostile policy text (yaml, expression, importer; 30 minutes each unless said);
+                   --keep adds to fuzz/corpus what reached something new";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -53,6 +57,7 @@ fn run(arguments: &[String]) -> Result<ExitCode> {
         ["test", filter @ ..] => return suites::run(filter),
         ["ci"] => return suites::run(&[]),
         ["bench", rest @ ..] => bench::run(rest)?,
+        ["fuzz", rest @ ..] => fuzz::run(rest)?,
         ["sim", "--seed", seed] => return sim::replay(seed),
         // How the demo's janitor is started; see `demo::janitor`.
         ["janitor", folder] => demo::janitor::run(folder)?,

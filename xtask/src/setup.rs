@@ -21,12 +21,13 @@ const DEMO: [Need; 6] = [
 ];
 
 /// What the tests need besides: the distribution has one PostgreSQL, and a newer one comes from npm.
-const TESTS: [Need; 5] = [
+const TESTS: [Need; 6] = [
     Need { package: "nodejs", there: || process::has("node") },
     Need { package: "npm", there: || process::has("npm") },
     Need { package: "chromium", there: || process::has("chromium") },
     Need { package: "openssl", there: || process::has("openssl") },
     Need { package: "python3-venv", there: has_venv },
+    Need { package: "cvc5", there: || process::has("cvc5") },
 ];
 
 /// The PostgreSQL of version 16 or later that tests run against, as npm names it.
@@ -37,6 +38,9 @@ const BROWSER: [&str; 2] = ["playwright-core@1.65.1", "@axe-core/playwright@4.13
 
 /// A mail server for tests, as PyPI names it.
 const MAIL_SERVER: &str = "aiosmtpd==1.4.6";
+
+/// What drives the fuzzer, as crates.io names it.
+const FUZZER: &str = "cargo-fuzz@0.13.2";
 
 /// Where the tests find what was installed for them.
 pub(crate) struct ForTests {
@@ -60,6 +64,20 @@ pub(crate) fn for_tests() -> Result<ForTests> {
     let browser = from_npm("browser-1", &BROWSER).context("the browser's driver could not be installed")?;
     let mail_python = mail_python().context("a mail server for tests could not be installed")?;
     Ok(ForTests { newer_postgres, browser, mail_python })
+}
+
+/// Installs what fuzzing needs; the folder of `cargo-fuzz`.
+pub(crate) fn for_fuzzing() -> Result<PathBuf> {
+    install(&DEMO.iter().take(1).collect::<Vec<_>>())?;
+    let folder = cache()?.join(FUZZER);
+    let bin = folder.join("bin");
+    if !bin.join("cargo-fuzz").is_file() {
+        eprintln!("installing {FUZZER}");
+        let mut cargo = process::cargo();
+        cargo.args(["install", "--quiet", "--locked", FUZZER, "--root"]).arg(&folder);
+        process::run(&mut cargo).context("cargo-fuzz could not be installed")?;
+    }
+    Ok(bin)
 }
 
 fn install(needs: &[&Need]) -> Result<()> {

@@ -1,5 +1,6 @@
 //! Whether somebody may decide a stage of a request.
 
+use crate::allowance::Allowance;
 use crate::ask::NotAnApprover;
 use crate::authorize::Asker;
 use crate::compile::{Rule, Stage, principal_uid};
@@ -78,7 +79,7 @@ impl PolicySet {
             Opening::FallbackEscalated => [&rule.fallback, rule.escalates_to()],
         };
         let mut all = BTreeSet::new();
-        lists.into_iter().for_each(|list| all.extend(left(self.directory(), list, &role.deny)));
+        lists.into_iter().for_each(|list| all.extend(left(self.directory(), list, &role.deny, &Allowance::endless())));
         all.retain(|principal| match principal {
             Principal::Person(email) => requester.email.as_ref() != Some(email),
             Principal::Group(_) | Principal::OnCall(_) | Principal::Workload(_) => true,

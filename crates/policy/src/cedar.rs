@@ -2,6 +2,7 @@
 //! policy is checked, so that none can fail by type when a request is decided.
 
 use crate::advice;
+use crate::allowance::{Allowance, Paid};
 use crate::compile::entity_uid;
 use crate::draft::Draft;
 use crate::expression::{Expression, Guardrail, Needs};
@@ -35,8 +36,8 @@ pub(crate) fn schema_text<'n>(
 }
 
 /// Reports every expression and guardrail that could not be evaluated, or speaks of what is not there.
-pub(crate) fn check(draft: &Draft, out: &mut Problems) {
-    let mut checker = Checker::new(draft);
+pub(crate) fn check(draft: &Draft, allowance: &Allowance, out: &mut Problems) {
+    let mut checker = Checker::new(draft, allowance);
     for guardrail in &draft.guardrails {
         checker.guardrail(guardrail, out);
     }
@@ -60,7 +61,7 @@ fn expressions_of(role: &Role) -> impl Iterator<Item = (&Expression, WhenTrue)> 
 }
 
 /// The kind of an input in Cedar.
-fn kind_of(input: &Input) -> &'static str {
+pub(crate) fn kind_of(input: &Input) -> &'static str {
     match &input.kind {
         InputKind::Text { .. } | InputKind::Enum { .. } => "String",
         InputKind::Integer => "Long",
@@ -68,12 +69,17 @@ fn kind_of(input: &Input) -> &'static str {
     }
 }
 
+/// To read a schema costs a fraction of what it costs to read as much of an expression.
+const SCHEMA_BYTES_PER_BYTE: usize = 8;
+
 type Inputs<'d> = BTreeMap<&'d str, &'static str>;
 /// The same, as a key.
 type Signature<'d> = Vec<(&'d str, &'static str)>;
 
 struct Checker<'d> {
     labels: BTreeSet<&'d str>,
+    /// Those that something speaks of.
+    named_labels: BTreeSet<&'d str>,
     claims: BTreeSet<&'d str>,
     groups: BTreeSet<&'d str>,
     resources: BTreeSet<&'d str>,
@@ -83,6 +89,8 @@ struct Checker<'d> {
     /// Roles tend to have the same inputs, and to share expressions.
     validators: HashMap<Signature<'d>, Validator>,
     done: HashMap<(Signature<'d>, String), Findings>,
+    /// For schemas.
+    allowance: &'d Allowance,
 }
 
 /// What the validator said of an expression.
@@ -94,7 +102,7 @@ struct Findings {
 }
 
 impl<'d> Checker<'d> {
-    fn new(draft: &'d Draft) -> Self {
+    fn new(draft: &'d Draft, allowance: &'d Allowance) -> Self {
         let roles = || draft.roles.iter().chain(draft.unfit.iter().map(|u| &u.role));
         let needs = || {
             let guardrails = draft.guardrails.iter().map(|g| &g.needs);
@@ -110,6 +118,7 @@ impl<'d> Checker<'d> {
         let idp = draft.idp_groups.iter().map(|(name, _)| name.as_str());
         Self {
             labels: draft.resources.iter().flat_map(|d| d.resource.labels.keys()).map(String::as_str).collect(),
+            named_labels: needs().flat_map(|n| &n.labels).map(String::as_str).collect(),
             claims: needs().flat_map(|n| &n.claims).map(String::as_str).collect(),
             groups: draft.groups.iter().map(|g| g.name.as_str()).chain(idp).collect(),
             resources: draft.resources.iter().map(|d| d.resource.name.as_str()).collect(),
@@ -117,6 +126,7 @@ impl<'d> Checker<'d> {
             disputed,
             validators: HashMap::new(),
             done: HashMap::new(),
+            allowance,
         }
     }
 
@@ -125,7 +135,8 @@ impl<'d> Checker<'d> {
         if !self.names(&guardrail.needs, &inputs, &guardrail.place, out) {
             return;
         }
-        let findings = self.validate(&inputs, &guardrail.text, || vec![guardrail.policy.clone()]);
+        let key = signature(&guardrail.needs, &inputs);
+        let findings = self.validate(key, &guardrail.text, || vec![guardrail.policy.clone()]);
         report(&findings, &guardrail.place, out);
         if findings.never && findings.errors.is_empty() {
             warn(
@@ -147,7 +158,8 @@ impl<'d> Checker<'d> {
             "permit (principal, action == Action::\"request\", resource) when {{ !(\n{}\n) }};",
             expression.text
         );
-        let mut findings = self.validate(&inputs, &expression.text, || {
+        let key = signature(&expression.needs, &inputs);
+        let mut findings = self.validate(key, &expression.text, || {
             expression.policies.policies().cloned().chain(Policy::from_str(&negated)).collect()
         });
         if findings.errors.is_empty() && expression.needs.constant {
@@ -178,6 +190,9 @@ impl<'d> Checker<'d> {
 
     /// Whether everything that is named is there.
     fn names(&self, needs: &Needs, inputs: &Inputs<'_>, place: &Place, out: &mut Problems) -> bool {
+        if out.is_full() {
+            return false;
+        }
         let mut sound = true;
         let mut refuse = |code, message: String, hint: String| {
             sound = false;
@@ -237,18 +252,24 @@ impl<'d> Checker<'d> {
     }
 
     /// The first policy is the one to check; a second one is its contrary.
-    fn validate(&mut self, inputs: &Inputs<'d>, text: &str, policies: impl FnOnce() -> Vec<Policy>) -> Findings {
-        let key: Signature<'d> = inputs.iter().map(|(name, kind)| (*name, *kind)).collect();
+    fn validate(&mut self, key: Signature<'d>, text: &str, policies: impl FnOnce() -> Vec<Policy>) -> Findings {
         if let Some(known) = self.done.get(&(key.clone(), text.to_owned())) {
             return known.clone();
         }
-        let (labels, claims) = (&self.labels, &self.claims);
-        let validator = self.validators.entry(key.clone()).or_insert_with(|| {
-            let text = schema_text(labels.iter().copied(), key.iter().copied(), claims.iter().copied());
-            let (schema, _) = Schema::from_cedarschema_str(&text).expect("INVARIANT: names are quoted");
-            Validator::new(schema)
-        });
         let mut found = Findings::default();
+        if !self.validators.contains_key(&key) {
+            let (labels, claims) = (self.named_labels.iter().copied(), self.claims.iter().copied());
+            let schema = schema_text(labels, key.iter().copied(), claims);
+            if self.allowance.pay(schema.len() / SCHEMA_BYTES_PER_BYTE) == Paid::No {
+                found
+                    .errors
+                    .push("the set has too many inputs, labels and claims that expressions speak of".to_owned());
+                return found;
+            }
+            let (schema, _) = Schema::from_cedarschema_str(&schema).expect("INVARIANT: names are quoted");
+            self.validators.insert(key.clone(), Validator::new(schema));
+        }
+        let validator = self.validators.get(&key).expect("INVARIANT: it is there, or was just put there");
         for (policy, is_contrary) in policies().into_iter().zip([false, true]) {
             let Ok(set) = PolicySet::from_policies([policy]) else { continue };
             let result = validator.validate(&set, ValidationMode::Strict);
@@ -264,6 +285,11 @@ impl<'d> Checker<'d> {
         self.done.insert((key, text.to_owned()), found.clone());
         found
     }
+}
+
+/// The inputs that are named, with their kinds.
+fn signature<'d>(needs: &Needs, inputs: &Inputs<'d>) -> Signature<'d> {
+    inputs.iter().filter(|(name, _)| needs.inputs.contains(**name)).map(|(name, kind)| (*name, *kind)).collect()
 }
 
 /// What an expression says that speaks of nothing.

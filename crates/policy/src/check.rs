@@ -1,9 +1,10 @@
 //! Files to a checked set: all problems at once, and a set only if none of them is an error.
 
+use crate::allowance::Allowance;
 use crate::cedar;
 use crate::directory::Directory;
 use crate::draft::{Drafter, Tree};
-use crate::expression::Guardrail;
+use crate::expression::{self, Guardrail};
 use crate::guardrail_file;
 use crate::inventory::Inventory;
 use crate::language::{DOCUMENT, OVERLAY_DOCUMENT, Shape, TEST_DOCUMENT};
@@ -17,6 +18,7 @@ use crate::set::PolicySet;
 use crate::shape::{self, Site};
 use crate::source::SourceFile;
 use curfew_domain::connector::ConnectorKind;
+use curfew_domain::limits;
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -94,11 +96,14 @@ struct Read {
     trees: Vec<Tree>,
     overlays: BTreeMap<String, Tree>,
     guardrails: Vec<Guardrail>,
+    /// Of all files together.
+    bytes: usize,
 }
 
 impl Read {
     fn new(files: &[&SourceFile], out: &mut Problems) -> Self {
-        let mut read = Self::default();
+        let mut read = Self { bytes: files.iter().map(|file| file.bytes.len()).sum(), ..Self::default() };
+        let cedar = expression::allowance(read.bytes);
         for file in files {
             let kind = select::kind(&file.path);
             let record = match kind {
@@ -106,7 +111,7 @@ impl Read {
                 Kind::Tests => &TEST_DOCUMENT,
                 Kind::Overlay(_) => &OVERLAY_DOCUMENT,
                 Kind::Guardrails => {
-                    guardrail_file::read(file, &mut read.guardrails, out);
+                    guardrail_file::read(file, &mut read.guardrails, &cedar, out);
                     continue;
                 }
                 Kind::Misplaced => {
@@ -145,15 +150,17 @@ impl Read {
         version: String,
         out: &mut Problems,
     ) -> Option<PolicySet> {
-        let mut drafter = Drafter::new(kinds);
+        let mut drafter = Drafter::new(kinds, self.bytes);
         drafter.draft.guardrails = self.guardrails.clone();
         drafter.read(&self.trees, overlay, out);
         let draft = drafter.draft;
-        let inventory = Inventory::new(draft.resources.iter().map(|d| d.resource.clone()), &draft.roles);
+        let coverage = Allowance::of(limits::POLICY_COVERAGE + self.bytes);
+        let inventory = Inventory::new(draft.resources.iter().map(|d| d.resource.clone()), &draft.roles, &coverage);
         let directory = Directory::new(&draft.groups, draft.idp_groups.iter().map(|(name, _)| name.clone()));
         link(&draft, &inventory, purpose, out);
-        cedar::check(&draft, out);
-        lint(&draft, &inventory, &directory, out);
+        cedar::check(&draft, &expression::allowance(self.bytes), out);
+        let steps = Allowance::of(limits::POLICY_LINT_STEPS + self.bytes);
+        lint(&draft, &inventory, &directory, &steps, out);
         (!out.has_errors()).then(|| PolicySet::new(version, draft, inventory, directory))
     }
 }

@@ -1,5 +1,6 @@
 //! Sets of subjects, some of whom only the identity provider can list.
 
+use crate::allowance::Allowance;
 use crate::directory::Directory;
 use crate::model::{Listed, Principal};
 use crate::workload::Workload;
@@ -23,7 +24,7 @@ pub(crate) struct Crowd {
 impl Crowd {
     /// Everybody whom a list names, themselves or through groups.
     pub(crate) fn of(directory: &Directory, list: &[Listed]) -> Self {
-        let everybody = directory.everybody(list);
+        let everybody = directory.everybody(list, &Allowance::endless());
         let mut crowd = Self { persons: everybody.persons, ..Self::default() };
         for principal in everybody.unlisted {
             match principal {

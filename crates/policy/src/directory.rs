@@ -1,9 +1,10 @@
 //! Who is in which group: the static ones by e-mail, the identity provider's by what it asserts.
 
+use crate::allowance::{Allowance, Paid};
 use crate::draft::Group;
 use crate::model::{Listed, Principal};
 use curfew_domain::{Email, GroupName, Identity, SubjectKind};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::ControlFlow;
 
 /// The groups of a set. Static and provider's names are disjoint: nobody captures a name.
@@ -12,7 +13,7 @@ pub(crate) struct Directory {
     members: BTreeMap<GroupName, Vec<Principal>>,
     idp: BTreeSet<GroupName>,
     /// Static groups in which an address, or another group, stands itself.
-    holders: BTreeMap<Principal, BTreeSet<GroupName>>,
+    holders: HashMap<Principal, Vec<GroupName>>,
 }
 
 /// Everybody in a group, as far as that can be listed.
@@ -29,7 +30,10 @@ impl Directory {
         for group in groups {
             let principals: Vec<Principal> = group.members.iter().map(|m| m.principal.clone()).collect();
             for principal in &principals {
-                directory.holders.entry(principal.clone()).or_default().insert(group.name.clone());
+                let holders = directory.holders.entry(principal.clone()).or_insert_with(|| Vec::with_capacity(1));
+                if holders.last() != Some(&group.name) {
+                    holders.push(group.name.clone());
+                }
             }
             directory.members.insert(group.name.clone(), principals);
         }
@@ -46,16 +50,21 @@ impl Directory {
         let claimed: BTreeSet<GroupName> = who.groups.intersection(&self.idp).cloned().collect();
         let address = who.subject.email.iter().cloned().map(Principal::Person);
         let groups = claimed.iter().cloned().map(Principal::Group);
-        let mut found = self.above(address.chain(groups));
+        let mut found = self.above(address.chain(groups), &Allowance::endless());
         found.extend(claimed);
         found
     }
 
-    /// The static groups that hold one of these, themselves or through other groups.
-    pub(crate) fn above(&self, start: impl IntoIterator<Item = Principal>) -> BTreeSet<GroupName> {
+    /// The static groups that hold one of these, themselves or through other groups; some of them when the allowance
+    /// is spent.
+    fn above(&self, start: impl IntoIterator<Item = Principal>, allowance: &Allowance) -> BTreeSet<GroupName> {
         let mut found = BTreeSet::new();
         let mut open: Vec<Principal> = start.into_iter().collect();
         while let Some(principal) = open.pop() {
+            let holders = self.holders.get(&principal).map_or(0, Vec::len);
+            if allowance.pay(holders + 1) == Paid::No {
+                break;
+            }
             for holder in self.holders.get(&principal).into_iter().flatten() {
                 if found.insert(holder.clone()) {
                     open.push(Principal::Group(holder.clone()));
@@ -65,15 +74,20 @@ impl Directory {
         found
     }
 
-    /// Goes through whom a list names, a group's members in its place, until told to stop. Somebody may come twice.
+    /// Goes through whom a list names, a group's members in its place, until told to stop or the
+    /// allowance is spent. Somebody may come twice.
     pub(crate) fn visit<'d>(
         &'d self,
         list: impl IntoIterator<Item = &'d Listed>,
+        allowance: &Allowance,
         mut each: impl FnMut(&'d Principal) -> ControlFlow<()>,
     ) {
         let mut seen: BTreeSet<&GroupName> = BTreeSet::new();
         let mut open: Vec<&'d Principal> = list.into_iter().map(|l| &l.principal).collect();
         while let Some(principal) = open.pop() {
+            if allowance.pay(1) == Paid::No {
+                return;
+            }
             let members = match principal {
                 Principal::Group(name) => self.members.get_key_value(name),
                 Principal::Person(_) | Principal::OnCall(_) | Principal::Workload(_) => None,
@@ -90,10 +104,14 @@ impl Directory {
         }
     }
 
-    /// Everybody whom a list names, themselves or through groups.
-    pub(crate) fn everybody<'d>(&'d self, list: impl IntoIterator<Item = &'d Listed>) -> Everybody {
+    /// Everybody whom a list names, themselves or through groups; some of them when the allowance is spent.
+    pub(crate) fn everybody<'d>(
+        &'d self,
+        list: impl IntoIterator<Item = &'d Listed>,
+        allowance: &Allowance,
+    ) -> Everybody {
         let mut found = Everybody::default();
-        self.visit(list, |principal| {
+        self.visit(list, allowance, |principal| {
             match principal {
                 Principal::Person(email) => {
                     found.persons.insert(email.clone());
@@ -110,8 +128,11 @@ impl Directory {
     }
 
     /// Whether a list names the principal, itself or through static groups.
-    pub(crate) fn names(&self, list: &BTreeSet<Principal>, principal: &Principal) -> bool {
+    pub(crate) fn names(&self, list: &BTreeSet<Principal>, principal: &Principal, allowance: &Allowance) -> bool {
         list.contains(principal)
-            || self.above([principal.clone()]).into_iter().any(|group| list.contains(&Principal::Group(group)))
+            || self
+                .above([principal.clone()], allowance)
+                .into_iter()
+                .any(|group| list.contains(&Principal::Group(group)))
     }
 }

@@ -4,6 +4,7 @@
 //! fact has to be named in the open: `context.mfa`, never `context` as a value.
 
 use crate::advice;
+use crate::allowance::{Allowance, Paid};
 use crate::source::Place;
 use cedar_policy::{Effect, Expression as Parsed, ParseErrors, Policy, PolicyId, PolicySet};
 use curfew_domain::limits;
@@ -106,6 +107,16 @@ impl Guardrail {
         let message = message.map_or_else(|| "a guardrail forbids it".to_owned(), str::to_owned);
         Ok(Self { message, text: text.to_owned(), place, needs, policy })
     }
+}
+
+/// What the pieces of Cedar of a set may come to, in bytes.
+pub(crate) fn allowance(bytes: usize) -> Allowance {
+    Allowance::of(limits::POLICY_CEDAR + bytes / limits::POLICY_BYTES_PER_CEDAR)
+}
+
+/// Pays for one piece.
+pub(crate) fn pay(allowance: &Allowance, text: &str) -> Paid {
+    allowance.pay(text.len().max(limits::SHORTEST_CEDAR))
 }
 
 fn bounded(text: &str) -> Result<(), NotCedar> {

@@ -1,14 +1,15 @@
 //! `*.cedar` files: policies that bound every role.
 
-use crate::expression::{Guardrail, NotCedar, pieces};
+use crate::allowance::{Allowance, Paid};
+use crate::expression::{self, Guardrail, NotCedar, pieces};
 use crate::parse::{BYTE_ORDER_MARK, end_of, utf8};
 use crate::problem::{At, Problems};
-use crate::source::{Place, SourceFile, Span};
+use crate::source::{Place, Pos, SourceFile, Span};
 use curfew_domain::limits;
 use std::sync::Arc;
 
 /// Adds the guardrails of a file.
-pub(crate) fn read(file: &SourceFile, guardrails: &mut Vec<Guardrail>, out: &mut Problems) {
+pub(crate) fn read(file: &SourceFile, guardrails: &mut Vec<Guardrail>, allowance: &Allowance, out: &mut Problems) {
     if file.bytes.len() > limits::POLICY_FILE_BYTES {
         let message = format!("the file has {} bytes; {} is the most", file.bytes.len(), limits::POLICY_FILE_BYTES);
         return out.error(&file.path, At::FILE, "file-too-large", message, "split it");
@@ -21,15 +22,18 @@ pub(crate) fn read(file: &SourceFile, guardrails: &mut Vec<Guardrail>, out: &mut
     }
     let path: Arc<str> = Arc::from(file.path.as_str());
     // Places are counted on from the one before: a file may hold many.
-    let (mut line, mut counted) = (1, 0);
+    let (mut pos, mut counted) = (Pos { line: 1, column: 1 }, 0);
     for (offset, piece) in pieces {
-        line += text[counted..offset].matches('\n').count() as u32;
+        let further = end_of(&text[counted..offset]);
+        let column = if further.line > 1 { further.column } else { pos.column + further.column - 1 };
+        pos = Pos { line: pos.line + further.line - 1, column };
         counted = offset;
-        let start_of_line = text[..offset].rfind('\n').map_or(0, |at| at + 1);
-        let mut pos = end_of(&text[start_of_line..offset]);
-        pos.line = line;
         let first_line = piece.lines().next().unwrap_or_default().len();
         let at = At { pos, span: Some(Span { offset: skipped + offset, len: first_line }) };
+        if expression::pay(allowance, piece) == Paid::No {
+            let hint = "say it in fewer: one guardrail can name several cases";
+            return out.error(&file.path, at, "too-much", "the guardrails of the set are too many", hint);
+        }
         match Guardrail::parse(piece, guardrails.len(), Place::new(path.clone(), at)) {
             Ok(guardrail) => guardrails.push(guardrail),
             Err(NotCedar { code, message, hint }) => out.error(&file.path, at, code, message, hint),

@@ -9,6 +9,7 @@
 // The text: bytes, tree, and the one table of what may stand in it.
 mod address;
 mod advice;
+mod allowance;
 mod codes;
 mod compound;
 mod glob;
@@ -37,6 +38,7 @@ mod expression;
 mod guardrail_file;
 mod inventory;
 mod link;
+
 mod lint;
 mod model;
 mod set;
@@ -52,6 +54,7 @@ mod facts;
 mod meaning;
 mod scene;
 mod scope;
+mod scopes;
 mod stages;
 mod trials;
 
@@ -74,7 +77,7 @@ pub use approve::Approver;
 pub use ask::{Ask, Expect, Explanation, Judgement, NotAnApprover, Occasion, Terms, Trial};
 pub use check::{Checked, Purpose, check, check_in, environments};
 pub use codes::{ProblemKind, problem_kind, problem_kinds};
-pub use diff::{AccessDiff, Change, Direction, Kind, diff};
+pub use diff::{AccessDiff, Answer, Change, Direction, Kind, Prover, Question, diff, diff_with};
 pub use expression::{Expression, Guardrail};
 pub use facts::{Facts, Grants, Mfa as MfaFact, OnCall, TicketState};
 pub use format::format;

@@ -3,11 +3,10 @@
 use crate::check::Purpose;
 use crate::draft::Draft;
 use crate::inventory::Inventory;
-use crate::model::{
-    Account, Approval, Condition, Listed, Pattern, Principal, Receiver, Requesters, Resource, Risk, Role, StageRule,
-};
+use crate::model::{Account, Listed, Pattern, Principal, Receiver, Resource, Role, StageRule};
 use crate::nearest::nearest;
-use crate::problem::Problems;
+use crate::problem::{At, Problems};
+use crate::scopes::Scopes;
 use crate::source::Place;
 use curfew_domain::{ActionName, GroupName};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -29,7 +28,20 @@ pub(crate) fn link(draft: &Draft, inventory: &Inventory, purpose: Purpose, out: 
     group_cycles(draft, out);
     let known: BTreeMap<String, &str> = roles.iter().map(|(name, _)| (name.to_ascii_lowercase(), *name)).collect();
     roles_exist(draft, &known, out);
-    let scopes = Scopes { inventory, purpose };
+    if inventory.unmatched() > 0 {
+        let message = format!("{} globs and selectors cover more than can be worked out", inventory.unmatched());
+        let place = all_roles(draft).flat_map(|r| &r.conditions).find(|c| !matches!(c.resource, Pattern::Exact(_)));
+        let (file, at) = place.map_or(("", At::FILE), |c| (&c.place.file, c.place.at()));
+        out.error(
+            file,
+            at,
+            "too-much",
+            message,
+            "share globs between roles, let each begin with a name, or divide the set",
+        );
+        return;
+    }
+    let mut scopes = Scopes::new(inventory, purpose);
     for role in all_roles(draft) {
         scopes.role(role, out);
     }
@@ -58,6 +70,9 @@ fn roles_exist(draft: &Draft, known: &BTreeMap<String, &str>, out: &mut Problems
         if known.get(&name.to_ascii_lowercase()).is_some_and(|exact| *exact == name) {
             continue;
         }
+        if out.is_full() {
+            return;
+        }
         let hint = match nearest(name, known.values().copied()) {
             Some(near) => format!("did you mean `{near}`?"),
             None if known.is_empty() => "define it under `roles`".to_owned(),
@@ -75,7 +90,7 @@ fn some<'n>(names: impl Iterator<Item = &'n str>) -> String {
     format!("{}{more}", all[..all.len().min(FEW)].join(", "))
 }
 
-fn refuse(out: &mut Problems, place: &Place, code: &'static str, message: String, hint: impl Into<String>) {
+pub(crate) fn refuse(out: &mut Problems, place: &Place, code: &'static str, message: String, hint: impl Into<String>) {
     out.error(&place.file, place.at(), code, message, hint);
 }
 
@@ -135,6 +150,9 @@ fn groups_exist(draft: &Draft, out: &mut Problems) {
         if known.contains(name.as_str()) {
             continue;
         }
+        if out.is_full() {
+            return;
+        }
         let hint = match nearest(name.as_str(), known.iter().copied()) {
             Some(near) => format!("did you mean group:{near}?"),
             None => "declare it in `groups`, or in `idp_groups` if it is the identity provider's".to_owned(),
@@ -174,208 +192,57 @@ fn group_names(draft: &Draft) -> impl Iterator<Item = (&GroupName, &Place)> {
     })
 }
 
-/// Takes away groups whose members are all known to end; what cannot be taken away is in a cycle or above one.
+/// Takes away groups whose members are all known to end, and then those that nothing left holds; what cannot be taken
+/// away is in a cycle, or between two.
 fn group_cycles(draft: &Draft, out: &mut Problems) {
-    let edges = |listed: &Listed| match &listed.principal {
-        Principal::Group(name) => Some(name.clone()),
+    let numbers: HashMap<&GroupName, usize> = draft.groups.iter().enumerate().map(|(n, g)| (&g.name, n)).collect();
+    let number = |listed: &Listed| match &listed.principal {
+        Principal::Group(name) => numbers.get(name).copied(),
         Principal::Person(_) | Principal::OnCall(_) | Principal::Workload(_) => None,
     };
-    let mut below: BTreeMap<GroupName, BTreeSet<GroupName>> =
-        draft.groups.iter().map(|g| (g.name.clone(), g.members.iter().filter_map(edges).collect())).collect();
-    prune(&mut below, Direction::Down);
-    prune(&mut below, Direction::Up);
+    let mut edges = Vec::new();
     for group in &draft.groups {
-        let Some(inside) = below.get(&group.name) else { continue };
-        for member in &group.members {
-            if let Principal::Group(name) = &member.principal
-                && inside.contains(name)
-            {
-                let message = format!("group `{}` is in itself, through `{name}`", group.name);
-                refuse(
-                    out,
-                    &member.place,
-                    "group-cycle",
-                    message,
-                    "a group cannot contain itself: remove one of the entries",
-                );
-            }
+        let Some(holder) = numbers.get(&group.name).copied() else { continue };
+        edges.extend(group.members.iter().filter_map(number).map(|member| (holder, member)));
+    }
+    let back: Vec<(usize, usize)> = edges.iter().map(|(holder, member)| (*member, *holder)).collect();
+    let mut left = vec![true; draft.groups.len()];
+    prune(&edges, &mut left);
+    prune(&back, &mut left);
+    for group in draft.groups.iter().filter(|group| numbers.get(&group.name).is_some_and(|n| left[*n])) {
+        for member in group.members.iter().filter(|member| number(member).is_some_and(|n| left[n])) {
+            let message = format!("group `{}` is in itself, through `{}`", group.name, bare(&member.principal));
+            let hint = "a group cannot contain itself: remove one of the entries";
+            refuse(out, &member.place, "group-cycle", message, hint);
         }
     }
 }
 
-/// From which end groups are taken away.
-#[derive(Clone, Copy)]
-enum Direction {
-    /// Groups that hold no group that is left.
-    Down,
-    /// Groups that no group that is left holds.
-    Up,
-}
-
-/// Removes what cannot be on a cycle. Each round looks only at neighbours of what the last one removed.
-fn prune(below: &mut BTreeMap<GroupName, BTreeSet<GroupName>>, direction: Direction) {
-    let mut above: BTreeMap<GroupName, BTreeSet<GroupName>> = BTreeMap::new();
-    for (group, members) in below.iter() {
-        for member in members.iter().filter(|m| below.contains_key(*m)) {
-            above.entry(member.clone()).or_default().insert(group.clone());
-        }
-    }
-    let names: BTreeSet<GroupName> = below.keys().cloned().collect();
-    for members in below.values_mut() {
-        members.retain(|m| names.contains(m));
-    }
-    let mut open: Vec<GroupName> = names.into_iter().collect();
-    while let Some(group) = open.pop() {
-        let Some(members) = below.get(&group) else { continue };
-        let holders = above.get(&group);
-        let free = match direction {
-            Direction::Down => members.is_empty(),
-            Direction::Up => holders.is_none_or(BTreeSet::is_empty),
-        };
-        if !free {
-            continue;
-        }
-        let members = below.remove(&group).unwrap_or_default();
-        for member in members {
-            above.get_mut(&member).map(|holders| holders.remove(&group));
-            open.push(member);
-        }
-        for holder in above.remove(&group).into_iter().flatten() {
-            below.get_mut(&holder).map(|members| members.remove(&group));
-            open.push(holder);
-        }
+fn bare(principal: &Principal) -> String {
+    match principal {
+        Principal::Group(name) => name.to_string(),
+        Principal::Person(_) | Principal::OnCall(_) | Principal::Workload(_) => principal.to_string(),
     }
 }
 
-/// Checks what roles can give against what there is.
-struct Scopes<'a> {
-    inventory: &'a Inventory,
-    purpose: Purpose,
-}
-
-impl Scopes<'_> {
-    fn role(&self, role: &Role, out: &mut Problems) {
-        for condition in &role.conditions {
-            self.condition(condition, out);
-        }
-        self.defined_by(role, out);
-        let unattended = match (&role.approval, &role.auto_approve_when) {
-            (Approval::Automatic(place), _) => place,
-            (Approval::Stages(_), Some(expression)) => &expression.place,
-            (Approval::Stages(_), None) => return,
-        };
-        let open = match &role.requesters {
-            Requesters::Anyone(_) => unattended,
-            Requesters::Listed(_) | Requesters::TriggersOnly => return,
-        };
-        if let Some(name) = self.above_low_risk(role) {
-            let message = format!("anyone would get `{name}`, which is above low risk, without anybody's approval");
-            refuse(
-                out,
-                open,
-                "automatic-for-anyone",
-                message,
-                "list `approvers` or `requesters`, or declare the resource `risk: low`",
-            );
-        }
+/// Removes, of what is left, whatever leads nowhere. Each step looks only at those that lead to what was removed.
+fn prune(edges: &[(usize, usize)], left: &mut [bool]) {
+    let mut ways = vec![0_usize; left.len()];
+    let mut into: Vec<Vec<usize>> = vec![Vec::new(); left.len()];
+    for (from, to) in edges.iter().filter(|(from, to)| left[*from] && left[*to]) {
+        ways[*from] += 1;
+        into[*to].push(*from);
     }
-
-    /// A resource may say which files hold roles over it.
-    fn defined_by(&self, role: &Role, out: &mut Problems) {
-        for condition in &role.conditions {
-            let covered = match &condition.resource {
-                Pattern::Exact(name) => self.inventory.resource(name).into_iter().collect::<Vec<_>>(),
-                Pattern::Glob(_) | Pattern::Labels(_) => self.inventory.covered(&condition.resource).collect(),
-            };
-            let elsewhere = |r: &&&Resource| {
-                !r.defined_by.is_empty() && !r.defined_by.iter().any(|glob| glob.matches(&condition.place.file))
-            };
-            if let Some(resource) = covered.iter().find(elsewhere) {
-                let globs: Vec<String> = resource.defined_by.iter().map(ToString::to_string).collect();
-                let message = format!("roles over `{}` may stand in {} only", resource.name, globs.join(", "));
-                refuse(out, &condition.place, "defined-by", message, "move the role there, or leave the resource out");
+    let mut open: Vec<usize> = (0..left.len()).filter(|n| left[*n] && ways[*n] == 0).collect();
+    while let Some(gone) = open.pop() {
+        left[gone] = false;
+        for from in std::mem::take(&mut into[gone]) {
+            ways[from] -= 1;
+            if ways[from] == 0 {
+                open.push(from);
             }
         }
     }
-
-    /// A resource that the role gives and that is not declared harmless. What nothing defines is not.
-    fn above_low_risk(&self, role: &Role) -> Option<String> {
-        role.conditions.iter().find_map(|condition| match &condition.resource {
-            Pattern::Exact(name) => {
-                let risk = self.inventory.resource(name).map_or(Risk::default(), |r| r.risk);
-                (risk > Risk::Low).then(|| name.to_string())
-            }
-            Pattern::Glob(_) | Pattern::Labels(_) => {
-                let mut covered = self.inventory.covered(&condition.resource);
-                covered.find(|r| r.risk > Risk::Low).map(|r| r.name.to_string())
-            }
-        })
-    }
-
-    fn condition(&self, condition: &Condition, out: &mut Problems) {
-        match &condition.resource {
-            Pattern::Exact(name) => match self.inventory.resource(name) {
-                Some(resource) => self.actions(condition, &[resource], out),
-                None => self.undefined(condition, out),
-            },
-            Pattern::Glob(_) | Pattern::Labels(_) => {
-                let covered: Vec<&Resource> = self.inventory.covered(&condition.resource).collect();
-                if covered.is_empty() {
-                    let message = format!("`{}` matches no resource of the set", condition.resource.as_str());
-                    let hint = "check the spelling, or define resources that it matches; `services/**` is all below `services`, not itself";
-                    out.warning(&condition.place.file, condition.place.at(), "glob-matches-nothing", message, hint);
-                } else {
-                    self.actions(condition, &covered, out);
-                }
-            }
-        }
-    }
-
-    fn undefined(&self, condition: &Condition, out: &mut Problems) {
-        let name = condition.resource.as_str();
-        let near = nearest(name, self.inventory.resources().map(|r| r.name.as_str()));
-        let hint = near.map_or_else(|| define(name), |near| format!("did you mean `{near}`?"));
-        let message = format!("nothing defines the resource `{name}`");
-        let (file, at) = (&condition.place.file, condition.place.at());
-        match self.purpose {
-            Purpose::Check => out.warning(file, at, "undefined-resource", message, hint),
-            Purpose::Load => out.error(file, at, "undefined-resource", message, hint),
-        }
-    }
-
-    /// Every action has to exist on at least one of the resources; it is given where it does.
-    fn actions(&self, condition: &Condition, on: &[&Resource], out: &mut Problems) {
-        for (action, place) in condition.actions.iter().zip(&condition.action_places) {
-            if !on.iter().any(|r| has_action(r, action)) {
-                self.unknown_action(condition, action, place, on, out);
-            }
-        }
-    }
-
-    fn unknown_action(
-        &self,
-        condition: &Condition,
-        action: &ActionName,
-        place: &Place,
-        on: &[&Resource],
-        out: &mut Problems,
-    ) {
-        let known: BTreeSet<&str> = on.iter().flat_map(|r| actions_of(r)).collect();
-        let hint = match nearest(action.as_str(), known.iter().copied()) {
-            Some(near) => format!("did you mean `{near}`?"),
-            None if known.is_empty() => "define actions in the resource's `settings`".to_owned(),
-            None => format!("there are: {}", known.into_iter().collect::<Vec<_>>().join(", ")),
-        };
-        let connectors: BTreeSet<&str> = on.iter().map(|r| r.connector.name).collect();
-        let connectors = connectors.into_iter().collect::<Vec<_>>().join(" or ");
-        let message = format!("`{}` ({connectors}) has no action `{action}`", condition.resource.as_str());
-        refuse(out, place, "unknown-action", message, hint);
-    }
-}
-
-/// How a resource that nothing defines is defined.
-fn define(name: &str) -> String {
-    format!("define it: `resources: [{{name: {name}, connector: postgres}}]`, with the connector it has")
 }
 
 /// Built-in ones and those of its settings.

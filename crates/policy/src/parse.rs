@@ -103,6 +103,8 @@ struct Builder<'a> {
     root: Option<Node>,
     comments: Vec<Comment>,
     documents: u32,
+    /// Texts, lists, mappings and comments so far.
+    values: usize,
 }
 
 /// Whether to go on reading.
@@ -114,14 +116,14 @@ enum Then {
 
 impl<'a> Builder<'a> {
     fn new(path: &'a str, text: &'a str, skipped: usize, out: &'a mut Problems) -> Self {
-        Self { path, text, skipped, out, open: Vec::new(), root: None, comments: Vec::new(), documents: 0 }
+        Self { path, text, skipped, out, open: Vec::new(), root: None, comments: Vec::new(), documents: 0, values: 0 }
     }
 
     fn run(mut self) -> Option<Document> {
         let options = granit_parser::options! {
             emit_anchor_events: true,
             emit_unresolved_aliases: true,
-            max_buffered_comment_events: limits::POLICY_FILE_BYTES,
+            max_buffered_comment_events: limits::POLICY_VALUES,
         };
         let text = self.text;
         for next in Parser::new_from_str_with_options(text, options) {
@@ -148,6 +150,17 @@ impl<'a> Builder<'a> {
             let at = span.tag_span().map_or_else(|| self.at(span), |s| self.at(&s));
             let tag = tag.to_string().replacen("tag:yaml.org,2002:", "!!", 1);
             self.refuse(at, "tag", format!("`{tag}` is a tag"), "write the value without a tag");
+        }
+        self.values += 1;
+        if self.values > limits::POLICY_VALUES {
+            let message = format!("the file holds more than {} values", limits::POLICY_VALUES);
+            self.refuse(
+                self.at(span),
+                "too-many-values",
+                message,
+                "split it: every file below the folder belongs to the set",
+            );
+            return Then::Stop;
         }
         match event {
             Event::DocumentStart(..) => return self.document(span),

@@ -1,22 +1,40 @@
 //! Patterns over texts that people type: linear-time, and always over the whole text.
 
+use crate::allowance::{Allowance, Paid};
 use crate::model::TextPattern;
 use regex::{Regex, RegexBuilder};
 
-/// Bytes a compiled pattern may take. A pattern that needs more is refused when the policy is checked.
-const COMPILED_BYTES: usize = 1 << 20;
+/// Bytes a compiled pattern may take, from small to large. One that needs more is refused when the policy is checked;
+/// every other pays for the first that is enough.
+const COMPILED_BYTES: [usize; 4] = [16 << 10, 64 << 10, 256 << 10, 1 << 20];
+
+/// Why a text is no pattern.
+#[derive(Debug)]
+pub(crate) enum NotAPattern {
+    /// What is wrong, in one line.
+    Wrong(String),
+    /// The patterns of the set take too much together.
+    TooMany,
+}
 
 impl TextPattern {
     /// Compiles a pattern.
     ///
     /// # Errors
-    /// Says in one line why it is none.
-    pub(crate) fn new(text: &str) -> Result<Self, String> {
-        // By itself first, so that `a)|(b` cannot escape from the group below.
-        build(text)?;
-        // A pattern in `(?x)` mode may end in a comment, which would swallow the closing bracket.
-        let regex = build(&format!(r"\A(?:{text})\z")).or_else(|_| build(&format!("\\A(?:{text}\n)\\z")))?;
-        Ok(Self { text: text.to_owned(), regex })
+    /// When it is none, or the allowance is spent.
+    pub(crate) fn new(text: &str, allowance: &Allowance) -> Result<Self, NotAPattern> {
+        let mut too_large = None;
+        for most in COMPILED_BYTES {
+            if allowance.pay(most) == Paid::No {
+                return Err(NotAPattern::TooMany);
+            }
+            match whole(text, most) {
+                Ok(regex) => return Ok(Self { text: text.to_owned(), regex }),
+                Err(regex::Error::CompiledTooBig(_)) => too_large = Some("it is too large when compiled".to_owned()),
+                Err(other) => return Err(NotAPattern::Wrong(last_line(&other))),
+            }
+        }
+        Err(NotAPattern::Wrong(too_large.unwrap_or_default()))
     }
 
     /// Whether the whole text matches.
@@ -25,11 +43,19 @@ impl TextPattern {
     }
 }
 
-fn build(text: &str) -> Result<Regex, String> {
-    RegexBuilder::new(text).size_limit(COMPILED_BYTES).build().map_err(|e| match e {
-        regex::Error::CompiledTooBig(_) => "it is too large when compiled".to_owned(),
-        other => other.to_string().lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned(),
-    })
+fn whole(text: &str, most: usize) -> Result<Regex, regex::Error> {
+    // By itself first, so that `a)|(b` cannot escape from the group below.
+    build(text, most)?;
+    // A pattern in `(?x)` mode may end in a comment, which would swallow the closing bracket.
+    build(&format!(r"\A(?:{text})\z"), most).or_else(|_| build(&format!("\\A(?:{text}\n)\\z"), most))
+}
+
+fn build(text: &str, most: usize) -> Result<Regex, regex::Error> {
+    RegexBuilder::new(text).size_limit(most).build()
+}
+
+fn last_line(error: &regex::Error) -> String {
+    error.to_string().lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned()
 }
 
 #[cfg(test)]
@@ -37,7 +63,7 @@ mod tests {
     use super::*;
 
     fn pattern(text: &str) -> TextPattern {
-        TextPattern::new(text).expect("a pattern")
+        TextPattern::new(text, &Allowance::endless()).expect("a pattern")
     }
 
     #[test]
@@ -51,9 +77,19 @@ mod tests {
     }
 
     #[test]
+    fn large_patterns_pay_for_themselves() {
+        let allowance = Allowance::of(3 << 20);
+        let large = |n| TextPattern::new(&format!("(\\w{{9}}){{{n}}}"), &allowance);
+        let refused = (1..200).find(|n| matches!(large(*n), Err(NotAPattern::TooMany)));
+        assert!(refused.is_some_and(|n| n > 2), "{refused:?}");
+    }
+
+    #[test]
     fn what_is_no_pattern() {
         for text in ["a)|(b", "(?=a)", r"(a)\1", "[", "(a{1000}){1000}"] {
-            let why = TextPattern::new(text).expect_err(text);
+            let NotAPattern::Wrong(why) = TextPattern::new(text, &Allowance::endless()).expect_err(text) else {
+                panic!("{text}")
+            };
             assert!(!why.is_empty() && !why.contains('\n'), "{text}: {why}");
         }
     }

@@ -107,6 +107,11 @@ impl Problems {
         self.errors.len() >= limits::POLICY_PROBLEMS
     }
 
+    /// No more warnings can be recorded.
+    pub(crate) fn is_full_of_warnings(&self) -> bool {
+        self.warnings.len() >= limits::POLICY_PROBLEMS
+    }
+
     /// All of them in the order of the text; errors win when there are too many.
     pub(crate) fn sorted(self) -> Vec<Problem> {
         let mut all = self.errors;

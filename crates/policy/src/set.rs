@@ -221,7 +221,8 @@ impl PolicySet {
     pub fn approvers_of(&self, role: &RoleName) -> BTreeSet<String> {
         let Some(role) = self.role(role) else { return BTreeSet::new() };
         let lists = role.approval.stages().iter().map(|stage| stage.approvers.as_slice());
-        let left = lists.flat_map(|list| crate::stages::left(&self.directory, list, &role.deny));
+        let allowance = crate::allowance::Allowance::endless();
+        let left = lists.flat_map(|list| crate::stages::left(&self.directory, list, &role.deny, &allowance));
         left.map(|principal| principal.to_string()).collect()
     }
 

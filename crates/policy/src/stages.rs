@@ -1,11 +1,13 @@
 //! Who could decide the stages of a request, as far as that can be listed, and whether enough persons are left for
 //! all of them. Whether somebody may decide is Cedar's to say; a property test holds the two together.
 
+use crate::allowance::Allowance;
 use crate::directory::Directory;
 use crate::model::{Chain, Counting, Listed, Principal, StageRule};
 use curfew_domain::{Email, Stage};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
+use std::rc::Rc;
 
 /// A stage of one request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,6 +25,8 @@ pub(crate) struct Staffing<'a> {
     pub(crate) deny: &'a [Listed],
     /// The requester, and the person behind a run.
     pub(crate) never: &'a BTreeSet<Email>,
+    /// For who is in groups. Once it is spent, nothing that is said here holds.
+    pub(crate) allowance: &'a Allowance,
 }
 
 /// Persons already counted on, each for one seat.
@@ -76,7 +80,7 @@ impl Staffing<'_> {
 
     /// Whom a list names and nothing keeps from approving.
     fn left(&self, list: &[Listed]) -> BTreeSet<Principal> {
-        let mut left = left(self.directory, list, self.deny);
+        let mut left = left(self.directory, list, self.deny, self.allowance);
         left.retain(|principal| match principal {
             Principal::Person(email) => !self.never.contains(email),
             Principal::Group(_) | Principal::OnCall(_) | Principal::Workload(_) => true,
@@ -86,21 +90,32 @@ impl Staffing<'_> {
 }
 
 /// The persons of a list, and its groups that cannot be listed, without those whom a deny list names.
-pub(crate) fn left(directory: &Directory, list: &[Listed], deny: &[Listed]) -> BTreeSet<Principal> {
+pub(crate) fn left(
+    directory: &Directory,
+    list: &[Listed],
+    deny: &[Listed],
+    allowance: &Allowance,
+) -> BTreeSet<Principal> {
+    allowance.pay(deny.len());
     let denied: BTreeSet<Principal> = deny.iter().map(|d| d.principal.clone()).collect();
-    let everybody = directory.everybody(list);
+    let everybody = directory.everybody(list, allowance);
     let persons = everybody.persons.into_iter().map(Principal::Person);
-    persons.chain(everybody.unlisted).filter(|p| denied.is_empty() || !directory.names(&denied, p)).collect()
+    persons.chain(everybody.unlisted).filter(|p| denied.is_empty() || !directory.names(&denied, p, allowance)).collect()
 }
 
 /// Whether a list leaves at least so many persons after a deny list, or a group that cannot be listed. It looks no further
 /// than it has to, however large a group is.
-pub(crate) fn leaves(directory: &Directory, list: &[Listed], deny: &[Listed], least: usize) -> bool {
+pub(crate) fn leaves(
+    directory: &Directory,
+    list: &[Listed],
+    deny: &[Listed],
+    (least, allowance): (usize, &Allowance),
+) -> bool {
     let denied: BTreeSet<Principal> = deny.iter().map(|d| d.principal.clone()).collect();
     let mut persons: BTreeSet<&Email> = BTreeSet::new();
     let mut enough = false;
-    directory.visit(list, |principal| {
-        if !denied.is_empty() && directory.names(&denied, principal) {
+    directory.visit(list, allowance, |principal| {
+        if !denied.is_empty() && directory.names(&denied, principal, allowance) {
             return ControlFlow::Continue(());
         }
         match principal {
@@ -117,16 +132,16 @@ pub(crate) fn leaves(directory: &Directory, list: &[Listed], deny: &[Listed], le
 }
 
 /// Whether every stage leaves more persons than all stages together take, so that no stage can want for somebody.
-pub(crate) fn are_plenty(directory: &Directory, chain: &Chain, deny: &[Listed]) -> bool {
+pub(crate) fn are_plenty(directory: &Directory, chain: &Chain, deny: &[Listed], allowance: &Allowance) -> bool {
     let seats = |stage: &StageRule| match stage.counting {
         Counting::AnyOf => stage.require as usize,
         Counting::AllOf => stage.approvers.len(),
     };
     let more = chain.stages.iter().map(seats).fold(1, usize::saturating_add);
     chain.stages.iter().all(|stage| match stage.counting {
-        Counting::AnyOf => leaves(directory, &stage.approvers, deny, more),
+        Counting::AnyOf => leaves(directory, &stage.approvers, deny, (more, allowance)),
         Counting::AllOf => {
-            stage.approvers.iter().all(|entry| leaves(directory, std::slice::from_ref(entry), deny, more))
+            stage.approvers.iter().all(|entry| leaves(directory, std::slice::from_ref(entry), deny, (more, allowance)))
         }
     })
 }
@@ -137,7 +152,7 @@ enum Seat {
     /// Anybody of a group that only its provider can list.
     Unlisted,
     /// One of these.
-    Persons(BTreeSet<Email>),
+    Persons(Rc<BTreeSet<Email>>),
 }
 
 impl Seat {
@@ -148,7 +163,7 @@ impl Seat {
         };
         let all = left.len();
         let persons: BTreeSet<Email> = left.into_iter().filter_map(person).collect();
-        if persons.len() < all { Seat::Unlisted } else { Seat::Persons(persons) }
+        if persons.len() < all { Seat::Unlisted } else { Seat::Persons(Rc::new(persons)) }
     }
 }
 
@@ -174,7 +189,7 @@ fn moved(seat: usize, seats: &[Seat], taken: &mut Seats, asked: &mut BTreeSet<Em
         taken.insert(free.clone(), seat);
         return true;
     }
-    for person in persons {
+    for person in persons.iter() {
         if !asked.insert(person.clone()) {
             continue;
         }

@@ -104,6 +104,7 @@ fn request(set: &PolicySet, number: usize) -> Request {
         decision: set.decide(&ask).decision,
         role: ask.role,
         meaning: String::new(),
+        extends: None,
         origin: Origin::Asked,
         created_at: now,
         lapses_at: now.plus(Seconds::new(3_600)),

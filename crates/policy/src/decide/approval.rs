@@ -2,6 +2,7 @@
 
 use super::reasons::Reasons;
 use super::{Behind, Case};
+use crate::allowance::Allowance;
 use crate::ask::Occasion;
 use crate::model::{Approval, Chain, Extension, ExtensionApproval};
 use crate::scene::Scene;
@@ -45,7 +46,8 @@ impl Case<'_> {
                 reasons.fails(CODE, &chain.place, message.to_owned());
             }
         }
-        let staffing = Staffing { directory: self.set.directory(), deny: &self.role.deny, never: &never };
+        let (directory, allowance) = (self.set.directory(), &Allowance::endless());
+        let staffing = Staffing { directory, deny: &self.role.deny, never: &never, allowance };
         let mut asked = Asked::default();
         for (rule, staffed) in chain.stages.iter().zip(staffing.of(chain)) {
             let (name, place) = (&rule.name, &rule.place);

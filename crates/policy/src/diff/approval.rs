@@ -2,7 +2,7 @@
 
 use super::allowed::Allowed;
 use super::change::{Changes, Kind};
-use super::expression::{Condition, Sense, one_line};
+use super::expression::{Condition, one_line};
 use super::order::{Order, Proof};
 use crate::crowd::Crowd;
 use curfew_domain::{RoleName, Seconds, limits};
@@ -106,15 +106,16 @@ pub(super) fn compare(role: &RoleName, before: Chain<'_>, after: Chain<'_>, chan
     let waits = |length: Seconds| format!("an undecided request ends after {length}");
     changes
         .ordered(Kind::Approval, order, |d| d.role(role).was(waits(old.lapses_after)).becomes(waits(new.lapses_after)));
-    let order = match (&old.automatic_when, &new.automatic_when) {
-        (None, None) => Order::Same,
-        (None, Some(_)) => Order::Wider,
-        (Some(_), None) => Order::Narrower,
-        (Some(old), Some(new)) => Condition::compare_texts(&[old], &[new], Sense::Grants),
+    let (order, open) = match (&old.automatic_when, &new.automatic_when) {
+        (None, None) => (Order::Same, None),
+        (None, Some(_)) => (Order::Wider, None),
+        (Some(_), None) => (Order::Narrower, None),
+        (Some(old), Some(new)) => Condition::compare_texts(&[old], &[new]),
     };
+    let open = open.map(|open| open.of_role(role));
     let when = |side: &Option<String>| side.as_ref().map(|text| format!("automatic when {}", one_line(text)));
-    changes
-        .ordered(Kind::Approval, order, |d| d.role(role).sides(when(&old.automatic_when), when(&new.automatic_when)));
+    let sides = (when(&old.automatic_when), when(&new.automatic_when));
+    changes.ordered(Kind::Approval, order, |d| d.role(role).sides(sides.0, sides.1).open(open));
 }
 
 /// Whether whatever satisfies the first chain satisfies the second.

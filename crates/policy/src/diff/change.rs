@@ -1,6 +1,8 @@
 //! What an access diff says.
 
+use super::open::Open;
 use super::order::Order;
+use super::prover::{Inputs, Prover};
 use curfew_domain::{ActionName, ResourceName, RoleName};
 use serde::Serialize;
 
@@ -42,6 +44,9 @@ pub struct Change {
     pub before: Option<String>,
     /// What will hold; none when nothing will.
     pub after: Option<String>,
+    /// A request that would be let through and was not, where a solver found one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request: Option<String>,
 }
 
 /// What a change is about.
@@ -114,12 +119,12 @@ pub enum Direction {
 
 /// A change that is being put together.
 #[derive(Debug, Clone)]
-pub(super) struct Draft(Change);
+pub(super) struct Draft(Change, Option<Open>);
 
 impl Draft {
     /// About nothing in particular yet.
     pub(super) fn new(kind: Kind, direction: Direction) -> Self {
-        Self(Change {
+        let change = Change {
             kind,
             direction,
             role: None,
@@ -128,18 +133,14 @@ impl Draft {
             action: None,
             before: None,
             after: None,
-        })
+            request: None,
+        };
+        Self(change, None)
     }
 
     /// None when nothing changed.
     pub(super) fn ordered(kind: Kind, order: Order) -> Option<Self> {
-        let direction = match order {
-            Order::Same => return None,
-            Order::Narrower => Direction::Narrower,
-            Order::Wider => Direction::Wider,
-            Order::Unknown => Direction::Unknown,
-        };
-        Some(Self::new(kind, direction))
+        Direction::of(order).map(|direction| Self::new(kind, direction))
     }
 
     pub(super) fn role(mut self, role: &RoleName) -> Self {
@@ -172,6 +173,12 @@ impl Draft {
         self
     }
 
+    /// What could not be told about it, if anything.
+    pub(super) fn open(mut self, open: Option<Open>) -> Self {
+        self.1 = open;
+        self
+    }
+
     /// Both sides, of which either may be absent.
     pub(super) fn sides(mut self, before: Option<String>, after: Option<String>) -> Self {
         (self.0.before, self.0.after) = (before, after);
@@ -182,22 +189,39 @@ impl Draft {
 /// Collects changes.
 #[derive(Debug, Default)]
 pub(super) struct Changes {
-    listed: Vec<Change>,
+    listed: Vec<Draft>,
     unlisted: usize,
+    /// Whether one of those that are not listed is wider, or might be.
     widened: bool,
+}
+
+impl Direction {
+    fn widens(self) -> bool {
+        match self {
+            Self::Wider | Self::Unknown => true,
+            Self::Narrower => false,
+        }
+    }
+
+    /// None when nothing changed.
+    fn of(order: Order) -> Option<Self> {
+        match order {
+            Order::Same => None,
+            Order::Narrower => Some(Self::Narrower),
+            Order::Wider => Some(Self::Wider),
+            Order::Unknown => Some(Self::Unknown),
+        }
+    }
 }
 
 impl Changes {
     pub(super) fn push(&mut self, draft: Draft) {
-        let Draft(change) = draft;
-        self.widened |= match change.direction {
-            Direction::Wider | Direction::Unknown => true,
-            Direction::Narrower => false,
-        };
-        match self.listed.len() < MOST_LISTED {
-            true => self.listed.push(change),
-            false => self.unlisted += 1,
+        if self.listed.len() < MOST_LISTED {
+            self.listed.push(draft);
+            return;
         }
+        self.unlisted += 1;
+        self.widened |= draft.0.direction.widens();
     }
 
     /// The change, unless nothing changed.
@@ -207,7 +231,15 @@ impl Changes {
         }
     }
 
-    pub(super) fn finish(self) -> AccessDiff {
-        AccessDiff { widened: self.widened, changes: self.listed, unlisted: self.unlisted }
+    /// What is still open is asked; what turns out to be no change is none.
+    pub(super) fn finish(self, inputs: &Inputs<'_>, prover: &dyn Prover) -> AccessDiff {
+        let settled = |Draft(change, open): Draft| {
+            let Some(settled) = open.and_then(|open| open.settle(inputs, prover)) else { return Some(change) };
+            let direction = Direction::of(settled.order)?;
+            Some(Change { direction, request: settled.request, ..change })
+        };
+        let changes: Vec<Change> = self.listed.into_iter().filter_map(settled).collect();
+        let widened = self.widened || changes.iter().any(|change| change.direction.widens());
+        AccessDiff { widened, changes, unlisted: self.unlisted }
     }
 }

@@ -1,7 +1,7 @@
 //! What a request must bring, and whether more would pass than before.
 
-use super::change::{Changes, Kind};
-use super::expression::{Condition, Sense, one_line};
+use super::change::{Changes, Draft, Kind};
+use super::expression::{Condition, one_line};
 use super::order::{Order, Proof};
 use super::windows;
 use crate::address::Network;
@@ -87,14 +87,19 @@ impl Said<'_> {
         // As they stand: on one line a comment would swallow what follows it.
         let texts = |list: &[Expressed]| list.iter().map(|e| e.expression.text.clone()).collect::<Vec<_>>();
         let (before, after) = (texts(before), texts(after));
-        let order = match (before.is_empty(), after.is_empty()) {
-            (true, true) => Order::Same,
-            (true, false) => Order::Narrower,
-            (false, true) => Order::Wider,
-            (false, false) => Condition::compare_texts(&before, &after, Sense::Grants),
+        let (order, open) = match (before.is_empty(), after.is_empty()) {
+            (true, true) => (Order::Same, None),
+            (true, false) => (Order::Narrower, None),
+            (false, true) => (Order::Wider, None),
+            (false, false) => Condition::compare_texts(&before, &after),
         };
-        let shown = |texts: &[String]| joined(&texts.iter().map(|text| one_line(text)).collect::<Vec<_>>());
-        self.say("when", order, shown(&before), shown(&after));
+        let open = open.map(|open| open.of_role(self.role));
+        let shown = |texts: &[String]| {
+            let text = joined(&texts.iter().map(|text| one_line(text)).collect::<Vec<_>>());
+            text.map(|text| format!("when: {text}"))
+        };
+        let draft = |d: Draft| d.role(self.role).sides(shown(&before), shown(&after)).open(open);
+        self.changes.ordered(Kind::Constraint, order, draft);
     }
 }
 

@@ -4,11 +4,25 @@
 //! What is enumerated covers all that can be, and sometimes more. So a proof is a proof, while a difference may be
 //! one that cannot happen; where it may be, the answer is that it cannot be told.
 
+use super::open::Open;
 use super::order::Order;
 use super::terms::Reader;
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::fmt;
+
+/// Facts that there are of every request.
+const ALWAYS_KNOWN: [&str; 9] = [
+    "context.actions",
+    "context.duration",
+    "context.now",
+    "context.reason",
+    "context.role",
+    "context.ticket",
+    "principal.id",
+    "resource.name",
+    "resource.risk",
+];
 
 /// Combinations that are looked at before giving up.
 const MOST_COMBINATIONS: usize = 1 << 16;
@@ -69,19 +83,44 @@ impl Condition {
         Self::of(text, body)
     }
 
-    /// How expressions that must all be true compare with those before. The same texts are not read at all.
-    pub(super) fn compare_texts<T: AsRef<str> + PartialEq>(before: &[T], after: &[T], sense: Sense) -> Order {
+    /// How expressions that must all be true compare with those before, and what is left open. The same texts are not
+    /// read at all.
+    pub(super) fn compare_texts<T: AsRef<str> + PartialEq>(before: &[T], after: &[T]) -> (Order, Option<Open>) {
         if before == after {
-            return Order::Same;
+            return (Order::Same, None);
         }
         let all = |texts: &[T]| -> Option<Condition> {
             let read = texts.iter().map(|text| Condition::parse(text.as_ref())).collect::<Option<Vec<_>>>()?;
             Some(Condition::all(&read))
         };
         match (all(before), all(after)) {
-            (Some(before), Some(after)) => Condition::compare(&before, &after, sense),
-            (None, _) | (_, None) => Order::Unknown,
+            (Some(before), Some(after)) => {
+                let order = Condition::compare(&before, &after, Sense::Grants);
+                let open = matches!(order, Order::Unknown).then(|| Open::between(&before, &after));
+                (order, open)
+            }
+            (None, _) | (_, None) => (Order::Unknown, None),
         }
+    }
+
+    /// The contrary, over the same facts.
+    pub(super) fn not(&self) -> Condition {
+        Self { text: self.text.clone(), body: serde_json::json!({"!": {"arg": self.body}}), facts: self.facts.clone() }
+    }
+
+    /// Cedar's own JSON form.
+    pub(super) fn body(&self) -> &Value {
+        &self.body
+    }
+
+    /// Every fact it names, with its path.
+    pub(super) fn facts(&self) -> &BTreeSet<String> {
+        &self.facts
+    }
+
+    /// Whether it is only evaluated where the other is: every fact that it could lack is one that the other names too.
+    pub(super) fn needs_no_more_than(&self, other: &Self) -> bool {
+        self.facts.difference(&other.facts).all(|fact| ALWAYS_KNOWN.contains(&fact.as_str()))
     }
 
     /// How the second compares with the first.
@@ -90,7 +129,7 @@ impl Condition {
             return Order::Same;
         }
         // With a fact less to know, an expression is evaluated where it was not.
-        let knows_as_much = before.facts.is_subset(&after.facts);
+        let knows_as_much = before.needs_no_more_than(after);
         let Some(found) = enumerate(&before.body, &after.body) else { return Order::Unknown };
         let order = match (sense, found.after_implies_before, found.before_implies_after) {
             (Sense::Grants, true, true) | (Sense::Forbids, true, true) if before.facts == after.facts => Order::Same,
@@ -156,8 +195,10 @@ fn collect_facts(value: &Value, facts: &mut BTreeSet<String>) {
     }
 }
 
+/// That there is a fact can only be asked where it is known, so `has` names it as well.
 fn path_of(value: &Value) -> Option<String> {
-    let access = value.as_object().filter(|map| map.len() == 1)?.get(".")?;
+    let access = value.as_object().filter(|map| map.len() == 1)?;
+    let access = access.get(".").or_else(|| access.get("has"))?;
     let (left, attr) = (access.get("left")?, access.get("attr")?.as_str()?);
     let place = match left.get("Var").and_then(Value::as_str) {
         Some(variable) => variable.to_owned(),
@@ -211,6 +252,22 @@ mod tests {
             Order::Unknown
         );
         assert_eq!(compared("context.mfa", before, Sense::Grants), Order::Narrower);
+    }
+
+    #[test]
+    fn to_ask_for_a_fact_is_to_name_it() {
+        let before = "context has mfa && context.oncall";
+        assert_eq!(compared(before, "context.oncall", Sense::Grants), Order::Unknown);
+        let names =
+            |text| Condition::parse(text).expect("an expression").facts.into_iter().collect::<Vec<_>>().join(" ");
+        assert_eq!(names(before), "context.mfa context.oncall");
+        assert_eq!(names("resource has labels && resource.labels has env"), "resource.labels resource.labels.env");
+    }
+
+    #[test]
+    fn a_fact_of_every_request_makes_no_difference() {
+        let before = "context.mfa && context.duration <= duration(\"1h\")";
+        assert_eq!(compared(before, "context.mfa && context.oncall && false", Sense::Grants), Order::Narrower);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use super::change::{Changes, Direction, Draft, Kind};
 use super::expression::{Condition, Sense};
+use super::open::Open;
 use super::order::Order;
 use serde_json::{Value, json};
 
@@ -71,6 +72,9 @@ pub(super) fn compare(before: &[Option<Bound>], after: &[Option<Bound>], changes
     let (all_old, all_new) = (old.clone(), new.clone());
     old.retain(|bound| !all_new.iter().any(|b| same(bound, b)));
     new.retain(|bound| !all_old.iter().any(|b| same(b, bound)));
+    // What all that there will be let through together.
+    let passes: Vec<Condition> = all_new.iter().map(|bound| bound.forbids.not()).collect();
+    let passes = Condition::all(&passes);
     for bound in old {
         let compared = |b: &&Bound| Condition::compare(&bound.forbids, &b.forbids, Sense::Forbids);
         // Another that keeps out at least as much stands for it.
@@ -81,7 +85,8 @@ pub(super) fn compare(before: &[Option<Bound>], after: &[Option<Bound>], changes
         let orders: Vec<Order> = new.iter().map(compared).collect();
         let unknown = orders.contains(&Order::Unknown) && !orders.contains(&Order::Wider);
         let direction = if unknown { Direction::Unknown } else { Direction::Wider };
-        changes.push(Draft::new(Kind::Guardrail, direction).was(bound.message.clone()));
+        let open = Open::between(&bound.forbids.not(), &passes);
+        changes.push(Draft::new(Kind::Guardrail, direction).was(bound.message.clone()).open(Some(open)));
     }
     for bound in new {
         changes.push(Draft::new(Kind::Guardrail, Direction::Narrower).becomes(bound.message.clone()));

@@ -13,7 +13,9 @@ mod change;
 mod constraint;
 mod expression;
 mod guardrail;
+mod open;
 mod order;
+mod prover;
 mod resource;
 mod role;
 mod surroundings;
@@ -23,12 +25,20 @@ mod windows;
 mod workload;
 
 pub use change::{AccessDiff, Change, Direction, Kind};
+pub use prover::{Answer, Prover, Question};
 
 use crate::set::PolicySet;
 use change::Changes;
+use prover::{Inputs, Nobody};
 
 /// Compares what two sets give. The first is in force, the second is to take its place.
 pub fn diff(base: &PolicySet, head: &PolicySet) -> AccessDiff {
+    diff_with(base, head, &Nobody)
+}
+
+/// The same, with somebody who is asked about expressions that cannot be compared by enumeration.
+pub fn diff_with(base: &PolicySet, head: &PolicySet, prover: &dyn Prover) -> AccessDiff {
+    let inputs = Inputs::of(base, head);
     let (base, head) = (view::of(base), view::of(head));
     let mut changes = Changes::default();
     surroundings::compare(&base, &head, &mut changes);
@@ -38,5 +48,5 @@ pub fn diff(base: &PolicySet, head: &PolicySet) -> AccessDiff {
     for name in names {
         role::compare(base.roles.get(name), head.roles.get(name), &mut changes);
     }
-    changes.finish()
+    changes.finish(&inputs, prover)
 }

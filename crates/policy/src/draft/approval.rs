@@ -2,6 +2,7 @@
 
 use super::layers::{Field, Layer, Layers};
 use super::{Drafter, NamedChain};
+use crate::allowance::Paid;
 use crate::leaf;
 use crate::model::{Approval, Chain, Counting, OnTimeout, StageRule};
 use crate::nearest::nearest;
@@ -27,7 +28,8 @@ impl Drafter<'_> {
                 out.error(entry.file, named.value.at(), "name", message, "choose another name, such as prod-change");
             }
             if let Some(chain) = self.chain(entry, place.clone(), out) {
-                self.draft.chains.push(NamedChain { name: name.to_owned(), chain, place });
+                let entries = entry.entries();
+                self.draft.chains.push(NamedChain { name: name.to_owned(), chain, place, entries });
             }
         }
     }
@@ -86,7 +88,8 @@ impl Drafter<'_> {
             (_, Some("automatic")) => Some(Approval::Automatic(field.place())),
             (_, Some(name)) => {
                 if let Some(named) = self.draft.chains.iter().find(|c| c.name == name) {
-                    return Some(Approval::Stages(named.chain.clone()));
+                    let paid = self.inherits(named.entries, field.layer(), out);
+                    return (paid == Paid::Yes).then(|| Approval::Stages(named.chain.clone()));
                 }
                 if !matches!(name, "none" | "auto" | "never" | "") && is_name(field.value) {
                     let known = self.draft.chains.iter().map(|c| c.name.as_str()).chain(["automatic"]);
@@ -115,6 +118,12 @@ impl Drafter<'_> {
                 out.error(entry.file, stage.place.at(), "duplicate-name", message, "give one of them another name");
             }
             stages.push(stage);
+        }
+        let persons = stages.iter().fold(0_u32, |all, stage| all.saturating_add(stage.require));
+        if persons > limits::STAGE_PERSONS {
+            let message = format!("these stages take {persons} persons; {} is the most", limits::STAGE_PERSONS);
+            out.error(layer.file, layer.node.head(), "out-of-range", message, "ask fewer of them");
+            return None;
         }
         let flag = |key: &str| layer.field(key).and_then(|f| leaf::boolean(f.value));
         let lapses_after = layer.field("lapses_after").and_then(|f| leaf::duration(f.value));

@@ -26,6 +26,11 @@ impl<'n> Layer<'n> {
         Some(Field { file: self.file, key: &entry.key, value: &entry.value })
     }
 
+    /// Entries of the lists in it, and keys in those.
+    pub(crate) fn entries(self) -> usize {
+        entries(self.node)
+    }
+
     pub(crate) fn place(self, at: At) -> Place {
         Place::new(self.file.clone(), at)
     }
@@ -54,6 +59,12 @@ impl<'n> Field<'n> {
     pub(crate) fn items(self) -> impl Iterator<Item = Layer<'n>> {
         self.value.items().iter().map(move |node| Layer { file: self.file, node })
     }
+}
+
+/// The reader bounds how deep this goes.
+fn entries(node: &Node) -> usize {
+    let listed: usize = node.items().iter().map(|item| 1 + item.entries().len() + entries(item)).sum();
+    listed + node.entries().iter().map(|entry| entries(&entry.value)).sum::<usize>()
 }
 
 /// Mappings of the same keys, the one that wins first.

@@ -9,16 +9,18 @@ mod set;
 mod trial;
 
 use crate::advice;
+use crate::allowance::{Allowance, Paid};
 use crate::ask::Trial;
-use crate::expression::{Expression, Guardrail, NotCedar};
+use crate::expression::{self, Expression, Guardrail, NotCedar};
 use crate::leaf;
 use crate::model::{Account, Bundle, Chain, Listed, PolicyApprovers, Resource, Role, TextPattern};
 use crate::node::Node;
+use crate::pattern::NotAPattern;
 use crate::problem::Problems;
 use crate::shape::shown;
 use crate::source::Place;
 use curfew_domain::connector::ConnectorKind;
-use curfew_domain::{GroupName, RoleName};
+use curfew_domain::{GroupName, RoleName, limits};
 use layers::{Field, Layer};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -76,6 +78,8 @@ pub(crate) struct NamedChain {
     pub(crate) name: String,
     pub(crate) chain: Chain,
     pub(crate) place: Place,
+    /// Entries of its lists, and keys in them.
+    pub(crate) entries: usize,
 }
 
 /// A file that was read.
@@ -98,11 +102,39 @@ pub(crate) struct Drafter<'a> {
     /// Roles tend to share patterns and expressions; each is read once.
     patterns: HashMap<String, Arc<TextPattern>>,
     expressions: HashMap<String, Expression>,
+    /// For what `defaults` and named chains add to roles.
+    inherited: Allowance,
+    /// For expressions, in bytes.
+    cedar: Allowance,
+    /// For patterns, in bytes when compiled.
+    compiled: Allowance,
 }
 
 impl<'a> Drafter<'a> {
-    pub(crate) fn new(kinds: &'a [&'static ConnectorKind]) -> Self {
-        Self { kinds, draft: Draft::default(), patterns: HashMap::new(), expressions: HashMap::new() }
+    /// For a set whose text has so many bytes.
+    pub(crate) fn new(kinds: &'a [&'static ConnectorKind], bytes: usize) -> Self {
+        let inherited = Allowance::of(limits::POLICY_INHERITED + bytes / limits::POLICY_BYTES_PER_STEP);
+        Self {
+            kinds,
+            draft: Draft::default(),
+            patterns: HashMap::new(),
+            expressions: HashMap::new(),
+            inherited,
+            cedar: expression::allowance(bytes),
+            compiled: Allowance::of(limits::POLICY_PATTERNS + bytes * 4),
+        }
+    }
+
+    /// Pays for what a role has from elsewhere. That it is too much is said once.
+    fn inherits(&self, entries: usize, layer: Layer<'_>, out: &mut Problems) -> Paid {
+        let said = self.inherited.is_spent();
+        let paid = self.inherited.pay(entries);
+        if paid == Paid::No && !said {
+            let message = "from here on, what `defaults` and named chains add to the roles is too much";
+            let hint = "name a group there, not its members, or divide the set";
+            out.error(layer.file, layer.node.head(), "too-much", message, hint);
+        }
+        paid
     }
 
     /// Adds everything the files say, and what an environment changes of it.
@@ -160,15 +192,22 @@ impl<'a> Drafter<'a> {
         if let Some(known) = self.patterns.get(text) {
             return Some(known.clone());
         }
-        match TextPattern::new(text) {
+        match TextPattern::new(text, &self.compiled) {
             Ok(pattern) => {
                 let pattern = Arc::new(pattern);
                 self.patterns.insert(text.to_owned(), pattern.clone());
                 Some(pattern)
             }
             Err(why) => {
-                let message = format!("`{}` is not a linear-time pattern: {why}", shown(text));
-                out.error(layer.file, node.at(), "pattern", message, advice::pattern(&why.to_string()));
+                let message = match &why {
+                    NotAPattern::Wrong(why) => format!("`{}` is not a linear-time pattern: {why}", shown(text)),
+                    NotAPattern::TooMany => "the patterns of the set take too much room when compiled".to_owned(),
+                };
+                let hint = match &why {
+                    NotAPattern::Wrong(why) => advice::pattern(&why.to_string()),
+                    NotAPattern::TooMany => "share patterns between roles, or put them into `defaults`",
+                };
+                out.error(layer.file, node.at(), "pattern", message, hint);
                 None
             }
         }
@@ -181,6 +220,11 @@ impl<'a> Drafter<'a> {
         }
         if let Some(known) = self.expressions.get(text) {
             return Some(Expression { place, ..known.clone() });
+        }
+        if expression::pay(&self.cedar, text) == Paid::No {
+            let hint = "share expressions between roles, or say it in a guardrail";
+            out.error(field.file, field.value.at(), "too-much", "the expressions of the set are too many", hint);
+            return None;
         }
         match Expression::parse(text, place) {
             Ok(expression) => {

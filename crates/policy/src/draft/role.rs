@@ -2,6 +2,7 @@
 
 use super::layers::{Field, Layer, Layers};
 use super::{Drafter, Tree, Unfit};
+use crate::allowance::Paid;
 use crate::glob;
 use crate::leaf;
 use crate::model::{
@@ -36,10 +37,15 @@ impl Drafter<'_> {
             }
         }
         let mut names: Vec<&str> = Vec::new();
+        let inherited = defaults.map_or(0, Layer::entries);
         for own in trees.iter().filter_map(|tree| tree.layer().field("roles")).flat_map(|f| f.items()) {
             let name = own.field("name").and_then(|f| f.text());
             names.extend(name);
             let overlay = name.and_then(|name| changed.remove(name));
+            // Each would be read with all of it.
+            if self.inherits(inherited, own, out) == Paid::No {
+                break;
+            }
             self.role(&Layers { overlay, own, defaults }, out);
         }
         for (name, layer) in changed {

@@ -53,6 +53,9 @@ impl<'a> Importer<'a> {
         let [environment, system, group] = self.levels;
         let full = [environment, system, group].map(|level| text(level, "name")).join(".");
         let name = self.outline.role_names.of(&full, &full);
+        if self.outline.pay(self.shared()).is_none() {
+            return;
+        }
         let Some(shape) = self.constraints(&name) else { return };
         let access = self.access(&name);
         let conditions = self.privileges(&name);
@@ -89,6 +92,15 @@ impl<'a> Importer<'a> {
             let name = if both { self.outline.role_names.of(&wanted, &wanted) } else { name };
             self.outline.roles.push(role(name, Requesters::Listed(access.join_alone.clone()), Approval::Automatic));
         }
+    }
+
+    /// What is looked at for this group, most of which its neighbours share.
+    fn shared(&self) -> usize {
+        let of = |level: &Node| {
+            let constraints = level.get("constraints").map(|c| items(c, "join").len() + items(c, "approve").len());
+            items(level, "access").len() + constraints.unwrap_or_default()
+        };
+        1 + self.levels.into_iter().map(of).sum::<usize>()
     }
 
     fn remark(&mut self, role: &str, effect: Effect, message: impl Into<String>) {
@@ -230,7 +242,8 @@ impl<'a> Importer<'a> {
                 return;
             }
             let matched = expression.strip_prefix(&format!("input.{name}.matches('"));
-            let pattern = matched.and_then(|rest| rest.strip_suffix("')")).and_then(whole);
+            let pattern = matched.and_then(|rest| rest.strip_suffix("')"));
+            let pattern = pattern.filter(|_| self.outline.pay(PATTERN_STEPS).is_some()).and_then(whole);
             if let (Some(pattern), true) = (pattern, name.to_ascii_lowercase().contains("ticket")) {
                 shape.ticket = Some(pattern);
                 return;
@@ -266,8 +279,13 @@ fn whole(pattern: &str) -> Option<String> {
     let pattern = pattern.replace("\\\\", "\\");
     let anchored = pattern.strip_prefix('^').and_then(|p| p.strip_suffix('$')).filter(|p| !p.contains('|'));
     let whole = anchored.map_or_else(|| format!("(?s:.*)(?:{pattern})(?s:.*)"), str::to_owned);
-    regex::Regex::new(&whole).is_ok().then_some(whole)
+    regex::RegexBuilder::new(&whole).size_limit(PATTERN_BYTES).build().is_ok().then_some(whole)
 }
+
+/// Bytes that a pattern may take when it is compiled.
+const PATTERN_BYTES: usize = 256 << 10;
+/// What it costs to see whether a text is a pattern.
+const PATTERN_STEPS: usize = 1_000;
 
 fn items<'n>(node: &'n Node, key: &str) -> &'n [Node] {
     node.get(key).map(Node::items).unwrap_or_default()

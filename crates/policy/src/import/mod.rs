@@ -88,11 +88,16 @@ pub fn import(files: &[SourceFile], origin: Option<Origin>) -> Result<Imported, 
         }
         return Err(out.sorted());
     };
-    let mut outline = Outline::default();
+    let mut outline = Outline::new(files.iter().map(|file| file.bytes.len()).sum());
     match origin {
         Origin::JitGroups => jit_groups::read(&documents, &mut outline, &mut out),
         Origin::Teleport => teleport::read(&documents, &mut outline, &mut out),
         Origin::AwsTeam => team::read(&documents, &mut outline, &mut out),
+    }
+    if outline.is_too_much() {
+        let message = "what the roles of these files share comes to too much when it is written out for each";
+        let file = files.first().map_or("", |f| f.path.as_str());
+        out.error(file, At::FILE, "too-much", message, "import them in parts");
     }
     if out.has_errors() {
         return Err(out.sorted());
@@ -128,11 +133,15 @@ fn parts(file: &SourceFile) -> Vec<SourceFile> {
         return vec![file.clone()];
     }
     let mut parts = vec![String::new()];
-    let mut lines_before = 0_usize;
+    let (mut lines_before, mut blank_lines) = (0_usize, MOST_BLANK_LINES);
     for line in text.split_inclusive('\n') {
         lines_before += 1;
         match line.trim_end() {
-            "---" => parts.push("\n".repeat(lines_before.min(MOST_LINES))),
+            "---" => {
+                let lines = lines_before.min(MOST_LINES).min(blank_lines);
+                blank_lines -= lines;
+                parts.push("\n".repeat(lines));
+            }
             _ => parts.last_mut().expect("INVARIANT: there is one").push_str(line),
         }
         if parts.len() > MOST_DOCUMENTS {
@@ -150,6 +159,8 @@ fn parts(file: &SourceFile) -> Vec<SourceFile> {
 const MOST_DOCUMENTS: usize = 500;
 /// Lines before a document that are counted.
 const MOST_LINES: usize = 20_000;
+/// Such lines in all; after that, places are wrong.
+const MOST_BLANK_LINES: usize = 1_000_000;
 
 fn origin_of(document: &Document) -> Option<Origin> {
     let root = &document.root;

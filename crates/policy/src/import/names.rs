@@ -1,13 +1,15 @@
 //! Names that others allow and this language does not.
 
 use curfew_domain::limits;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Gives every foreign name one of ours, the same each time, and no two the same one.
 #[derive(Debug, Default)]
 pub(super) struct Names {
     ours: BTreeMap<String, String>,
-    taken: BTreeMap<String, ()>,
+    taken: BTreeSet<String>,
+    /// The next number behind a name that is taken.
+    next: BTreeMap<String, u32>,
 }
 
 impl Names {
@@ -18,13 +20,13 @@ impl Names {
         }
         let base = segment(wanted);
         let mut name = base.clone();
-        let mut number = 2_u32;
-        while self.taken.contains_key(&name.to_ascii_lowercase()) {
+        let number = self.next.entry(base.to_ascii_lowercase()).or_insert(2);
+        while self.taken.contains(&name.to_ascii_lowercase()) {
             let ending = format!("-{number}");
             name = format!("{}{ending}", &base[..base.len().min(limits::NAME_BYTES - ending.len())]);
-            number += 1;
+            *number += 1;
         }
-        self.taken.insert(name.to_ascii_lowercase(), ());
+        self.taken.insert(name.to_ascii_lowercase());
         self.ours.insert(foreign.to_owned(), name.clone());
         name
     }

@@ -2,19 +2,22 @@
 
 use super::names::Names;
 use super::{Effect, Remark};
+use crate::allowance::{Allowance, Paid};
 use crate::node::Node;
 use curfew_domain::text::visible;
 use curfew_domain::{Email, Seconds, limits};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Everything that is carried over.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Outline {
     pub(super) roles: Vec<Role>,
     pub(super) remarks: Vec<Remark>,
     /// Groups of the identity provider, by what the other system calls them.
     pub(super) groups: Names,
     pub(super) role_names: Names,
+    /// For what roles share: it is written out for each.
+    allowance: Allowance,
 }
 
 /// A role to be written.
@@ -67,6 +70,23 @@ pub(super) struct Input {
 }
 
 impl Outline {
+    /// For texts of so many bytes.
+    pub(super) fn new(bytes: usize) -> Self {
+        let steps = limits::POLICY_IMPORT + bytes / limits::POLICY_BYTES_PER_IMPORT;
+        let (groups, role_names) = (Names::default(), Names::default());
+        Self { roles: Vec::new(), remarks: Vec::new(), groups, role_names, allowance: Allowance::of(steps) }
+    }
+
+    /// Pays for so many steps; none when they are too many.
+    pub(super) fn pay(&self, steps: usize) -> Option<()> {
+        (self.allowance.pay(steps) == Paid::Yes).then_some(())
+    }
+
+    /// Whether it came to too much, so that not all of it is here.
+    pub(super) fn is_too_much(&self) -> bool {
+        self.allowance.is_spent()
+    }
+
     /// Notes a difference.
     pub(super) fn remark(&mut self, role: &str, (file, at): (&str, &Node), effect: Effect, message: impl Into<String>) {
         if self.remarks.len() < limits::POLICY_PROBLEMS {

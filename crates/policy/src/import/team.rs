@@ -133,6 +133,9 @@ impl Importer<'_> {
     }
 
     fn role(&mut self, who: &str, requester: &str, place: (&str, &Node), actions: &BTreeSet<String>, max: Seconds) {
+        if self.outline.pay(1 + actions.len()).is_none() {
+            return;
+        }
         let ((kind, node), row) = (place, self.at.1);
         let (id, called) = (plain(node, "id"), plain(node, "name"));
         let readable = if called.is_empty() { id } else { called };
@@ -169,6 +172,7 @@ impl Importer<'_> {
     /// Any one of the groups that approve for the account or unit.
     fn approval(&mut self, id: &str) -> Option<Approval> {
         let groups = self.approvers.get(id).filter(|groups| !groups.is_empty())?;
+        self.outline.pay(groups.len())?;
         let any_of = groups.iter().map(|group| self.outline.group(group)).collect();
         Some(Approval::Needed { require: 1, any_of })
     }

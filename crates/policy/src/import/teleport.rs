@@ -35,11 +35,10 @@ pub(super) fn read(documents: &[Read], outline: &mut Outline, out: &mut Problems
             }
         }
     }
-    let asked_for: BTreeSet<&str> =
-        roles.values().flat_map(|(_, role)| named(role, "request", "roles", &roles)).collect();
+    let rights = Rights::of(&roles, outline);
     for (name, (file, role)) in &roles {
-        if asked_for.contains(name) {
-            Importer { name, file, role, roles: &roles, outline }.role();
+        if !rights.of_holders(Right::Request, name).is_empty() {
+            Importer { name, file, role, roles: &roles, rights: &rights, outline }.role();
         } else if !is_holder(role) {
             let message = format!("nobody asks for the role `{name}`, so its holders keep it: left out");
             outline.remark("", (file, role), Effect::Narrower, message);
@@ -66,39 +65,88 @@ fn is_holder(role: &Node) -> bool {
     at(role, &["spec", "allow", "request"]).is_some() || at(role, &["spec", "allow", "review_requests"]).is_some()
 }
 
-/// The roles that a role's `allow` names, with `*` and `^...$` resolved among those there are.
-fn named<'a>(role: &'a Node, section: &str, key: &str, roles: &Roles<'a>) -> Vec<&'a str> {
-    matching(texts(at(role, &["spec", "allow", section, key])), roles)
+/// What the holders of a role may do, or not, to others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Right {
+    Request,
+    Review,
+    NoRequest,
+    NoReview,
 }
 
-fn matching<'a>(patterns: Vec<&'a str>, roles: &Roles<'a>) -> Vec<&'a str> {
-    let chosen = |pattern: &str| -> Vec<&'a str> {
-        let regular = pattern.starts_with('^') && pattern.ends_with('$');
-        let text = match regular {
-            true => pattern.to_owned(),
-            false => format!("^{}$", pattern.split('*').map(regex::escape).collect::<Vec<_>>().join(".*")),
-        };
-        let Ok(regex) = regex::Regex::new(&text) else { return Vec::new() };
-        roles.keys().filter(|name| regex.is_match(name)).copied().collect()
-    };
-    patterns.into_iter().flat_map(chosen).collect()
+impl Right {
+    const ALL: [(Right, [&'static str; 4]); 4] = [
+        (Right::Request, ["spec", "allow", "request", "roles"]),
+        (Right::Review, ["spec", "allow", "review_requests", "roles"]),
+        (Right::NoRequest, ["spec", "deny", "request", "roles"]),
+        (Right::NoReview, ["spec", "deny", "review_requests", "roles"]),
+    ];
 }
+
+/// Whose holders may do what to each role, with `*` and `^...$` resolved among the roles there are.
+struct Rights<'a>(BTreeMap<(Right, &'a str), BTreeSet<&'a str>>);
+
+impl<'a> Rights<'a> {
+    /// Some of them when it comes to too much.
+    fn of(roles: &Roles<'a>, outline: &Outline) -> Self {
+        let mut rights = BTreeMap::<_, BTreeSet<&str>>::new();
+        for (right, path) in Right::ALL {
+            for (holder, (_, role)) in roles {
+                for pattern in texts(at(role, &path)) {
+                    let Some(named) = matching(pattern, roles, outline) else { return Self(rights) };
+                    for name in named {
+                        rights.entry((right, name)).or_default().insert(*holder);
+                    }
+                }
+            }
+        }
+        Self(rights)
+    }
+
+    fn of_holders(&self, right: Right, name: &str) -> BTreeSet<&'a str> {
+        self.0.get(&(right, name)).cloned().unwrap_or_default()
+    }
+}
+
+/// The roles that a pattern names; none when it is too much to find out.
+fn matching<'a>(pattern: &str, roles: &Roles<'a>, outline: &Outline) -> Option<Vec<&'a str>> {
+    let regular = pattern.starts_with('^') && pattern.ends_with('$');
+    if !regular && !pattern.contains('*') {
+        outline.pay(1)?;
+        return Some(roles.get_key_value(pattern).map(|(name, _)| *name).into_iter().collect());
+    }
+    let text = match regular {
+        true => pattern.to_owned(),
+        false => format!("^{}$", pattern.split('*').map(regex::escape).collect::<Vec<_>>().join(".*")),
+    };
+    outline.pay(PATTERN_STEPS)?;
+    let regex = regex::RegexBuilder::new(&text).size_limit(PATTERN_BYTES).build();
+    let Ok(regex) = regex else { return Some(Vec::new()) };
+    let found: Vec<&str> = roles.keys().filter(|name| regex.is_match(name)).copied().collect();
+    outline.pay(found.len())?;
+    Some(found)
+}
+
+/// Bytes that a pattern may take when it is compiled.
+const PATTERN_BYTES: usize = 64 << 10;
+/// What it costs to match a pattern against all roles.
+const PATTERN_STEPS: usize = 500;
 
 struct Importer<'a, 'o> {
     name: &'a str,
     file: &'a str,
     role: &'a Node,
     roles: &'a Roles<'a>,
+    rights: &'o Rights<'a>,
     outline: &'o mut Outline,
 }
 
 impl<'a> Importer<'a, '_> {
     fn role(mut self) {
         let name = self.outline.role_names.of(self.name, self.name);
-        let askers = self.who(&["spec", "allow", "request", "roles"]);
-        let reviewers = self.who(&["spec", "allow", "review_requests", "roles"]);
-        let denied_asking = self.who(&["spec", "deny", "request", "roles"]);
-        let denied_reviewing = self.who(&["spec", "deny", "review_requests", "roles"]);
+        let who = |right| self.rights.of_holders(right, self.name);
+        let (askers, reviewers) = (who(Right::Request), who(Right::Review));
+        let (denied_asking, denied_reviewing) = (who(Right::NoRequest), who(Right::NoReview));
         let conditions = teleport_targets::conditions(&name, (self.file, self.role), self.outline);
         if reviewers.is_empty() {
             return self.left_out(&name, "nobody reviews requests for it");
@@ -139,12 +187,6 @@ impl<'a> Importer<'a, '_> {
 
     fn left_out(&mut self, name: &str, why: &str) {
         self.remark("", Effect::Narrower, format!("the role `{name}` is not carried over: {why}"));
-    }
-
-    /// The roles whose holders may do this to the role.
-    fn who(&self, path: &[&str]) -> BTreeSet<&'a str> {
-        let names = |role: &'a Node| matching(texts(at(role, path)), self.roles).contains(&self.name);
-        self.roles.iter().filter(|(_, (_, role))| names(role)).map(|(name, _)| *name).collect()
     }
 
     fn groups(&mut self, holders: &BTreeSet<&str>) -> BTreeSet<String> {

@@ -52,6 +52,9 @@ pub(super) fn conditions(
             continue;
         };
         for place in places {
+            if outline.pay(actions.len()).is_none() {
+                return found;
+            }
             let message = format!("`{place}` stands for what `{}` chose: define it", kind.labels);
             outline.remark(role, (file, labels), Effect::ToDo, message);
             found.entry(place).or_default().extend(actions.clone());
@@ -90,6 +93,9 @@ fn places(kind: &str, labels: &Node) -> Option<Vec<String>> {
         let values = texts(Some(&entry.value));
         if key == "*" {
             continue;
+        }
+        if places.len().saturating_mul(values.len()) > MOST_RESOURCES {
+            return None;
         }
         let value = |v: &str| if v == "*" { segment(key) } else { segment(&format!("{key}.{v}")) };
         places = places.iter().flat_map(|p| values.iter().map(move |v| format!("{p}/{}", value(v)))).collect();

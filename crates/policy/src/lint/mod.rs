@@ -5,6 +5,7 @@ mod approval;
 mod loosened;
 mod resource;
 
+use crate::allowance::Allowance;
 use crate::directory::Directory;
 use crate::draft::Draft;
 use crate::inventory::Inventory;
@@ -18,7 +19,15 @@ use curfew_domain::Seconds;
 const LONG: Seconds = Seconds::new(12 * 3_600);
 
 /// Reports what somebody should look at.
-pub(crate) fn lint(draft: &Draft, inventory: &Inventory, directory: &Directory, out: &mut Problems) {
+///
+/// Who is left of groups and lists is worked out for one role after the other, until the allowance is spent.
+pub(crate) fn lint(
+    draft: &Draft,
+    inventory: &Inventory,
+    directory: &Directory,
+    allowance: &Allowance,
+    out: &mut Problems,
+) {
     for group in draft.groups.iter().filter(|g| g.is_empty) {
         warn(
             out,
@@ -32,8 +41,7 @@ pub(crate) fn lint(draft: &Draft, inventory: &Inventory, directory: &Directory, 
         resource::lint(&defined.resource, &defined.place, out);
     }
     for role in &draft.roles {
-        lint_role(role, directory, out);
-        approval::lint(role, directory, out);
+        persons(role, directory, allowance, out);
         unattended(role, inventory, out);
         if let Some(defaults) = &draft.defaults {
             loosened::lint(role, defaults, out);
@@ -42,11 +50,28 @@ pub(crate) fn lint(draft: &Draft, inventory: &Inventory, directory: &Directory, 
     alike::lint(&draft.roles, out);
 }
 
+/// What depends on who is in which group. When that is too much to work out, it is said once, and nothing of what was
+/// found since.
+fn persons(role: &Role, directory: &Directory, allowance: &Allowance, out: &mut Problems) {
+    if allowance.is_spent() {
+        return;
+    }
+    let mut found = Problems::default();
+    lint_role(role, (directory, allowance), &mut found);
+    approval::lint(role, directory, allowance, &mut found);
+    if allowance.is_spent() {
+        let message =
+            "from here on it is not worked out who is left in the roles: their groups and lists are too large";
+        return warn(out, &role.place, "too-much", message.to_owned(), "divide the set, or its largest groups");
+    }
+    found.sorted().into_iter().for_each(|problem| out.push(problem));
+}
+
 fn warn(out: &mut Problems, place: &Place, code: &'static str, message: String, hint: &str) {
     out.warning(&place.file, place.at(), code, message, hint);
 }
 
-fn lint_role(role: &Role, directory: &Directory, out: &mut Problems) {
+fn lint_role(role: &Role, (directory, allowance): (&Directory, &Allowance), out: &mut Problems) {
     let name = &role.name;
     match &role.requesters {
         Requesters::Anyone(place) => {
@@ -57,7 +82,7 @@ fn lint_role(role: &Role, directory: &Directory, out: &mut Problems) {
             let machines = list.iter().any(|l| matches!(l.principal, crate::model::Principal::Workload(_)));
             // A list of which nothing could be read was refused already.
             let read = !list.is_empty() && !machines && role.triggers.is_empty();
-            if read && !leaves(directory, list, &role.deny, 1) {
+            if read && !leaves(directory, list, &role.deny, (1, allowance)) {
                 let message =
                     format!("nobody can ask for `{name}`: no requester is left after the deny list and empty groups");
                 let place = list.first().map_or(&role.place, |l| &l.place);
@@ -98,7 +123,7 @@ fn unattended(role: &Role, inventory: &Inventory, out: &mut Problems) {
     let high = |r: &&Resource| r.risk >= Risk::High;
     let given = role.conditions.iter().find_map(|condition| match &condition.resource {
         Pattern::Exact(name) => inventory.resource(name).filter(high),
-        Pattern::Glob(_) | Pattern::Labels(_) => inventory.covered(&condition.resource).find(high),
+        Pattern::Glob(_) | Pattern::Labels(_) => inventory.riskiest(&condition.resource).filter(high),
     });
     if let Some(resource) = given {
         let message = format!(

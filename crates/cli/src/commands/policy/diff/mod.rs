@@ -10,6 +10,8 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::Voice;
 use clap::{Args, ValueEnum};
+use curfew_policy::AccessDiff;
+use curfew_proof::{Cvc5, Limits};
 use serde_json::json;
 use std::path::PathBuf;
 
@@ -46,7 +48,7 @@ pub(crate) fn run(context: &mut Context, args: &DiffArgs) -> Result<Exit, Failur
         true => wait_for(sides::in_force(context, &args.what))?,
         false => sides::load(context, &args.what, &args.environments)?,
     };
-    let diff = curfew_policy::diff(&sides.base, &sides.head);
+    let diff = compared(context, &sides);
     // Without a server there are no grants to look at, and the rest is said all the same.
     let live = match context.server {
         _ if args.in_force => wait_for(live::touched(context, &diff, &sides.head))?,
@@ -67,6 +69,15 @@ pub(crate) fn run(context: &mut Context, args: &DiffArgs) -> Result<Exit, Failur
         Format::Markdown => context.output.raw(print::markdown(&diff, &live).as_bytes())?,
     }
     Ok(if args.fail_on_widening && diff.widened { Exit::No } else { Exit::Done })
+}
+
+/// Where a solver is on the path, it is asked about what cannot be told without one.
+fn compared(context: &Context, sides: &sides::Sides) -> AccessDiff {
+    let path = context.machine.var_os("PATH");
+    match path.and_then(|path| Cvc5::on_path(path, Limits::default())) {
+        Some(solver) => curfew_policy::diff_with(&sides.base, &sides.head, &solver),
+        None => curfew_policy::diff(&sides.base, &sides.head),
+    }
 }
 
 #[cfg(test)]

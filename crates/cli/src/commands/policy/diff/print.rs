@@ -51,7 +51,8 @@ pub(super) fn markdown(diff: &AccessDiff, live: &[Touched]) -> String {
             Direction::Narrower => "narrower",
         };
         let role = change.role.as_ref().map(ToString::to_string);
-        let cells = [role, place(change), change.before.clone(), change.after.clone()];
+        let after = change.after.as_ref().map(|after| after.clone() + &request(change));
+        let cells = [role, place(change), change.before.clone(), after];
         let cells = cells.map(|cell| cell.map_or_else(String::new, |cell| code(&cell)));
         text.push_str(&format!("| {mark} | {} | {} |\n", change.kind.word(), cells.join(" | ")));
     }
@@ -85,7 +86,16 @@ fn sentence(change: &Change) -> String {
         (Some(before), None) => format!(": no longer {before}"),
         (None, None) => String::new(),
     };
-    format!("{}{role}{place}{sides}", change.kind.word())
+    format!("{}{role}{place}{sides}{}", change.kind.word(), request(change))
+}
+
+/// The request that shows it, if one was found.
+fn request(change: &Change) -> String {
+    let lead = match change.direction {
+        Direction::Wider | Direction::Narrower => "for instance",
+        Direction::Unknown => "perhaps",
+    };
+    change.request.as_ref().map_or_else(String::new, |request| format!(" ({lead}: {request})"))
 }
 
 fn place(change: &Change) -> Option<String> {
