@@ -1,7 +1,7 @@
 //! The ask, and the verdicts of people on it.
 
 use crate::audit::{AuditAction, AuditEvent};
-use crate::course::{ApproverReason, Counted, Course, OnTimeout};
+use crate::course::{ApproverReason, Counted, Course, OnTimeout, Opening};
 use crate::decision::{Decision, Stage};
 use crate::grant::Grant;
 use crate::id::{Id, Identified};
@@ -9,7 +9,7 @@ use crate::input::Inputs;
 use crate::limits;
 use crate::names::{ActionName, GroupName, RoleName};
 use crate::scope::Scope;
-use crate::subject::{Subject, SubjectKind};
+use crate::subject::{Identity, Subject, SubjectKind};
 use crate::time::{Seconds, Timestamp};
 use crate::transition::{Noun, Transition, Version};
 use serde::{Deserialize, Serialize};
@@ -61,6 +61,13 @@ pub struct Approval {
     /// The groups the approver's sign-in asserted, so that their authority can be checked again.
     #[serde(default)]
     pub groups: BTreeSet<GroupName>,
+}
+
+impl Approval {
+    /// The approver as they were signed in when they said so.
+    pub fn identity(&self) -> Identity {
+        Identity { subject: self.approver.clone(), groups: self.groups.clone() }
+    }
 }
 
 /// How a request came to be.
@@ -287,9 +294,25 @@ impl Request {
         Ok(Transition::new(next, event))
     }
 
+    /// The subject as they were signed in when they asked.
+    pub fn asker(&self) -> Identity {
+        Identity { subject: self.subject.clone(), groups: self.groups.clone() }
+    }
+
+    /// Whose yes counts in a stage now.
+    pub fn opening(&self, stage: &str) -> Opening {
+        let course = self.course.stages.iter().find(|course| course.name == stage);
+        course.map_or(Opening::Own, |course| course.opening)
+    }
+
+    /// Each yes to a stage, oldest first.
+    pub fn approvals_in<'a>(&'a self, stage: &'a str) -> impl Iterator<Item = &'a Approval> {
+        self.approvals.iter().filter(move |a| a.stage == stage && a.verdict == Verdict::Approve)
+    }
+
     /// The stage whose turn it is: the first that has not all of its approvals. None when all have.
     pub fn stage_now(&self) -> Option<&Stage> {
-        self.decision.stages.iter().find(|stage| self.yes_in(stage) < stage.require as usize)
+        self.decision.stages.iter().find(|stage| self.approvals_in(&stage.name).count() < stage.require as usize)
     }
 
     /// Whether this person's yes counts already, for this stage or, where one person counts once, for any.
@@ -330,10 +353,6 @@ impl Request {
         let stage = &mut next.course.stages[place];
         stage.opening = stage.opening.escalated();
         Ok(Transition::new(next, event.with("stage", name)))
-    }
-
-    fn yes_in(&self, stage: &Stage) -> usize {
-        self.approvals.iter().filter(|a| a.stage == stage.name && a.verdict == Verdict::Approve).count()
     }
 
     /// Notes that the turn of a stage has come.

@@ -75,6 +75,7 @@ impl Engine {
 
     /// An end that takes too long is an alarm at 5, 15 and 60 minutes; it is never given up.
     pub(crate) async fn raise_overdue(&self, leases: &[Lease], now: Timestamp) {
+        self.forget_overdue(leases);
         for lease in leases {
             let since = match &lease.state {
                 LeaseState::Revoking { since, .. } | LeaseState::LockedOut { since, .. } => *since,
@@ -100,5 +101,18 @@ impl Engine {
             changes.0.push(Change::Event(Box::new(event)));
             let _ = self.commit(changes).await;
         }
+    }
+
+    /// What is over cannot be overdue again.
+    fn forget_overdue(&self, open: &[Lease]) {
+        let mut alarms = self.alarms.lock().unwrap_or_else(PoisonError::into_inner);
+        if !alarms.iter().any(|alarm| alarm.starts_with(OVERDUE)) {
+            return;
+        }
+        let open: BTreeSet<String> = open.iter().map(|lease| lease.id.to_string()).collect();
+        alarms.retain(|alarm| match alarm.strip_prefix(OVERDUE).and_then(|rest| rest.split_once(':')) {
+            Some((lease, _)) => open.contains(lease),
+            None => true,
+        });
     }
 }

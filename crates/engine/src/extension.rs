@@ -11,7 +11,7 @@ use crate::drive::NewWork;
 use crate::engine::Changes;
 use crate::seams::connector::{CallError, ExtendOrder, Issued};
 use crate::seams::store::CommitError;
-use crate::verbs::activate::check_authority;
+use crate::verbs::again::check_authority;
 use crate::verbs::decide::DecideError;
 use crate::verbs::extend::ExtendError;
 use curfew_domain::request::{Extends, Narrowed, Origin, VerdictError};
@@ -141,13 +141,13 @@ impl Engine {
         }
         let running = self.still_running(&extends).await?;
         let (_, total) = request.narrowed().map_err(|e| VerdictError::Widens(e.to_string()))?;
-        let who = Identity { subject: request.subject.clone(), groups: request.groups.clone() };
+        let who = request.asker();
         let judgement = self.judge_total(&who, &running, total, extends.source_ip).await?;
-        if judgement.terms.is_none() {
+        let Some(terms) = &judgement.terms else {
             return Err(ExtendError::Denied(Box::new(judgement.decision)).into());
-        }
+        };
         if judgement.decision.outcome != Outcome::Automatic {
-            let authority = check_authority(&self.policy(), &request, &judgement.decision);
+            let authority = check_authority(&self.policy(), &request, (&judgement.decision, &terms.course));
             authority.map_err(|error| DecideError::Extension(error.to_string()))?;
         }
         Ok(self.order_extension(changes, (&running, request), judgement.decision.max_until, now).await?)

@@ -17,8 +17,11 @@ impl Engine {
         let data = json!({ "request": request });
         let mut to: Vec<String> = Vec::new();
         if about == "requested" {
-            let people = request.decision.stages.iter().flat_map(|stage| &stage.approvers);
-            to.extend(people.filter(|a| a.contains('@')).cloned());
+            let policy = self.policy();
+            let stages =
+                request.decision.stages.iter().map(|stage| (stage.name.as_str(), request.opening(&stage.name)));
+            let people = stages.flat_map(|stage| policy.deciders(&request.role, stage, &request.subject));
+            to.extend(people.filter(|a| a.contains('@')));
         }
         to.extend(request.subject.email.as_ref().map(ToString::to_string));
         self.notices_of_role(about, (&request.role, to), &data, now)

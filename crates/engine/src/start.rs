@@ -2,7 +2,7 @@
 
 use crate::Engine;
 use crate::engine::{Changes, Standing};
-use crate::reconcile::Open;
+use crate::reconcile::Reading;
 use crate::seams::Change;
 use crate::seams::store::{CommitError, ReadError};
 use curfew_domain::audit::{AuditAction, AuditEvent};
@@ -45,12 +45,12 @@ impl Engine {
         }
         self.take_standing().await?;
         self.begin_policy().await?;
-        let open = self.open().await?;
-        for lease in open.leases.iter().filter(|lease| matches!(lease.state, LeaseState::Live { .. })) {
+        let reading = self.reading().await?;
+        for lease in reading.open.leases.iter().filter(|lease| matches!(lease.state, LeaseState::Live { .. })) {
             self.remember(lease);
         }
         {
-            let recovering = pin!(self.recover(open));
+            let recovering = pin!(self.recover(reading));
             let patience = pin!(self.clock.sleep(RECOVERY));
             match select(recovering, patience).await {
                 Either::Left((done, _)) => done?,
@@ -108,10 +108,10 @@ impl Engine {
         }
     }
 
-    async fn recover(&self, open: Open) -> Result<(), StartError> {
+    async fn recover(&self, reading: Reading) -> Result<(), StartError> {
         self.end_what_is_due().await;
-        let open = self.refresh(open).await?;
-        let report = self.reconcile_from(open).await?;
+        let reading = self.refresh(reading).await?;
+        let report = self.reconcile_from(reading).await?;
         for (resource, message) in &report.unread {
             tracing::warn!(%resource, because = message, "target could not be read at start");
         }

@@ -6,7 +6,7 @@ use crate::targets::{Kind, Presence, Targets, kind, public_half, resources};
 use crate::world::{World, person};
 use curfew_connectors::postgres::fake::{Call, Fault};
 use curfew_domain::lease::handle;
-use curfew_domain::request::{Narrowed, Verdict};
+use curfew_domain::request::Narrowed;
 use curfew_domain::{Identity, LeaseState, Request, RequestState, Seconds};
 use curfew_engine::seams::store::{Page, RequestFilter, Store};
 use curfew_engine::{Activation, AskFor, Claim, Engine, ExtendBy, GrantRef, Judging, RevokeWhat};
@@ -35,10 +35,6 @@ fn is_pending(request: &Request) -> bool {
 
 fn has_grant(request: &Request) -> bool {
     request.grant_id().is_some()
-}
-
-fn subject_of(request: &Request) -> Identity {
-    Identity { subject: request.subject.clone(), groups: request.groups.clone() }
 }
 
 pub(crate) fn ask(world: &mut World) {
@@ -129,7 +125,7 @@ pub(crate) fn activate(world: &mut World) {
         world.targets.break_next(resource, Call::Issue, Fault::Slow(Duration::from_secs(7)));
     }
     for _ in 0..clicks {
-        let who = if world.chance.one_in(8) { somebody(world) } else { subject_of(&request) };
+        let who = if world.chance.one_in(8) { somebody(world) } else { request.asker() };
         let halves = scope.by_resource().into_keys().map(|name| (name.clone(), public_half(&name))).collect();
         let (engine, targets, promises) = (world.engine.clone(), world.targets.clone(), world.memory.promises.clone());
         // A ledger that does not answer does not keep an end from being carried out: then it says more than there is.
@@ -181,11 +177,9 @@ fn unbacked(engine: &Engine, before: &PolicySet, request: &Request) -> Option<St
         let Some(role) = policy.role(&request.role) else { return false };
         let Approval::Stages(stages) = &role.approval else { return true };
         stages.stages.iter().all(|stage| {
-            let counts = request.approvals.iter().filter(|a| {
-                let approver = Identity { subject: a.approver.clone(), groups: a.groups.clone() };
-                let may = policy.may_approve(&request.role, &stage.name, &approver, &request.subject).is_ok();
-                a.verdict == Verdict::Approve && a.stage == stage.name && may
-            });
+            let counts = request
+                .approvals_in(&stage.name)
+                .filter(|a| policy.may_approve(&request.role, &stage.name, &a.identity(), &request.subject).is_ok());
             counts.count() >= stage.require as usize
         })
     };
@@ -203,7 +197,7 @@ pub(crate) fn extend(world: &mut World) {
         world.targets.break_next(resource, Call::Extend, fault);
     }
     for _ in 0..1 + world.chance.below(2) {
-        let who = if world.chance.one_in(6) { somebody(world) } else { subject_of(&request) };
+        let who = if world.chance.one_in(6) { somebody(world) } else { request.asker() };
         let more = Seconds::new(*world.chance.pick(&[60, 300, 900, 90_000]));
         let (engine, promises, id) = (world.engine.clone(), world.memory.promises.clone(), request.id);
         let what = format!("{} asks for {more} more of {id}", who.subject.label());
@@ -235,7 +229,7 @@ fn end_of(world: &mut World, request: &Request) {
     let which = GrantRef::Request(request.id);
     let (engine, promises) = (world.engine.clone(), world.memory.promises.clone());
     if world.chance.one_in(2) {
-        let who = subject_of(request);
+        let who = request.asker();
         let what = format!("{} returns {}", who.subject.label(), request.id);
         let verb = async move {
             show(engine.give_back(&who, which).await.map(|grant| {
@@ -259,7 +253,7 @@ fn end_of(world: &mut World, request: &Request) {
 
 pub(crate) fn withdraw(world: &mut World) {
     let Some(request) = some_request(world, is_pending) else { return };
-    let who = if world.chance.one_in(4) { somebody(world) } else { subject_of(&request) };
+    let who = if world.chance.one_in(4) { somebody(world) } else { request.asker() };
     let (engine, promises) = (world.engine.clone(), world.memory.promises.clone());
     let what = format!("{} withdraws {}", who.subject.label(), request.id);
     let verb = async move {

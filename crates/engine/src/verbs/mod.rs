@@ -1,6 +1,7 @@
 //! What people do, one file a verb.
 
 pub(crate) mod activate;
+pub(crate) mod again;
 pub(crate) mod break_glass;
 pub(crate) mod bundle;
 pub(crate) mod decide;

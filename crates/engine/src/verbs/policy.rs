@@ -5,11 +5,11 @@ use crate::ending::{EndOrder, OrderError};
 use crate::engine::Changes;
 use crate::seams::Change;
 use crate::seams::store::{CommitError, ReadError};
-use crate::verbs::activate::occasion_of;
+use crate::verbs::again::{Approved, occasion_of};
 use curfew_domain::audit::{AuditAction, AuditEvent};
 use curfew_domain::request::Origin;
 use curfew_domain::{EndCause, Grant, GrantState, Identity, Reason, ReasonCode, RoleName, Seconds, Subject};
-use curfew_policy::{Ask, Occasion, OnPolicyChange, PolicySet, Role};
+use curfew_policy::{Ask, Facts, Occasion, OnPolicyChange, PolicySet, Role};
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError};
 
@@ -112,17 +112,10 @@ impl Engine {
             return Ok(false);
         }
         let Some(request) = self.store.request(grant.request_id).await? else { return Ok(false) };
-        let who = Identity { subject: request.subject.clone(), groups: request.groups.clone() };
+        let approved = Approved { grant, request: &request };
+        let asked = approved.asked(request.asker(), Facts::default(), grant.approved_at);
         let judged = |occasion: Occasion, duration: Seconds| {
-            policy.decide(&Ask {
-                pairs: Some(grant.scope.clone()),
-                duration: Some(duration),
-                occasion,
-                reason: request.reason.clone(),
-                ticket: request.ticket.clone(),
-                inputs: request.inputs.clone(),
-                ..Ask::of(who.clone(), grant.role.clone(), grant.approved_at)
-            })
+            policy.decide(&Ask { duration: Some(duration), occasion, ..asked.clone() })
         };
         let mut judgements = vec![judged(occasion_of(grant.origin), grant.duration)];
         // What it was given beyond that has a rule of its own.

@@ -234,6 +234,8 @@ mod break_glass_tests;
 #[cfg(test)]
 mod bundle_tests;
 #[cfg(test)]
+mod claim_tests;
+#[cfg(test)]
 mod more_time_tests;
 #[cfg(test)]
 mod rules_tests;

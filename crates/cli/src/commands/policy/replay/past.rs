@@ -1,7 +1,7 @@
 //! Past requests, as the audit log holds them.
 
 use curfew_domain::request::Origin;
-use curfew_domain::{Identity, Request, Timestamp};
+use curfew_domain::{Request, Timestamp};
 use curfew_policy::{Ask, Facts, Occasion};
 use serde_json::Value;
 
@@ -40,7 +40,7 @@ pub(super) fn ask(request: &Request) -> Ask {
         (None, Origin::BreakGlass) => Occasion::BreakGlass,
     };
     let source_ip = request.extends.as_ref().and_then(|extends| extends.source_ip);
-    let who = Identity { subject: request.subject.clone(), groups: request.groups.clone() };
+    let who = request.asker();
     Ask {
         pairs: Some(request.scope.clone()),
         duration: Some(request.duration),
