@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 const REQUESTS: usize = 10_000;
 const AT_ONCE: usize = 16;
 
-const PATHS: [&str; 26] = [
+const PATHS: [&str; 29] = [
     "/api/v1/whoami",
     "/api/v1/roles",
     "/api/v1/requests",
