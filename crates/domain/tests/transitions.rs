@@ -410,11 +410,11 @@ fn a_later_end_counts_when_every_lease_has_it() {
     reads_back(&step);
     let lease = step.next;
     assert_eq!((lease.expires_at, lease.latest_end()), (before, after));
-    assert!(extending.clone().extended(&[lease.clone()], NOW).is_err(), "its target was not read");
+    assert!(extending.clone().extended(std::slice::from_ref(&lease), NOW).is_err(), "its target was not read");
     assert!(extending.clone().extended(&[], NOW).is_err(), "nor any");
     let step = lease.clone().extended("16385".into(), BTreeMap::new(), NOW).expect("extending");
     reads_back(&step);
-    let extended = extending.extended(&[step.next.clone()], NOW).expect("everywhere");
+    let extended = extending.extended(std::slice::from_ref(&step.next), NOW).expect("everywhere");
     reads_back(&extended);
     assert_eq!((extended.next.until(), step.next.expires_at, step.next.extends_to), (Some(after), after, None));
     let ended = lease.revoking(&Subject::system(), "over", NOW).expect("live").next;

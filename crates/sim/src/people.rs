@@ -165,6 +165,9 @@ pub(crate) fn activate(world: &mut World) {
         // Its end is ordered while it is being made.
         world.pass(Duration::from_secs(1));
         end_of(world, &request);
+    } else if world.chance.one_in(3) {
+        world.pass(Duration::from_secs(1));
+        extend(world);
     }
 }
 
