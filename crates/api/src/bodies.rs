@@ -2,6 +2,7 @@
 
 use crate::input::InputBody;
 use crate::serde_seconds;
+use crate::views::LedgerMarkView;
 use curfew_domain::review::ReviewVerdict;
 use curfew_domain::{ActionName, GroupName, ResourceName, RoleName, Seconds, Timestamp, limits};
 use serde::{Deserialize, Serialize};
@@ -66,6 +67,28 @@ impl Bounded for AskBody {
         at_most("reason", self.reason.chars().count(), limits::REASON_CHARS, "characters")?;
         at_most("ticket", self.ticket.chars().count(), limits::TICKET_CHARS, "characters")?;
         check_inputs(&self.inputs)
+    }
+}
+
+/// Puts a policy in force.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PolicyApplyBody {
+    /// The commit, by its id or the beginning of it; the end of the branch when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commit: Option<String>,
+    /// The content hash that it must have.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content: Option<String>,
+    /// Whether it may go back. Without a commit: to the one that was in force before.
+    #[serde(default)]
+    pub rollback: bool,
+}
+
+impl Bounded for PolicyApplyBody {
+    fn check(&self) -> Result<(), OutOfBounds> {
+        at_most("commit", self.commit.as_ref().map_or(0, String::len), 64, "bytes")?;
+        at_most("content", self.content.as_ref().map_or(0, String::len), 64, "bytes")
     }
 }
 
@@ -326,6 +349,9 @@ pub struct HostReportBody {
     pub at: Timestamp,
     /// Every open session of ours.
     pub sessions: Vec<HostSessionBody>,
+    /// How far the ledger had come when the host last did as it was told; none before the first time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mark: Option<LedgerMarkView>,
 }
 
 /// One session on an SSH host.

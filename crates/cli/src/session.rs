@@ -150,6 +150,7 @@ fn exit_of(code: ErrorCode) -> Exit {
         | ErrorCode::Denied
         | ErrorCode::Widens
         | ErrorCode::PublicHalfRefused
+        | ErrorCode::PolicyRefused
         | ErrorCode::IdempotencyKeyReused
         | ErrorCode::NotSupported => Exit::No,
         ErrorCode::TooSlow
@@ -158,6 +159,7 @@ fn exit_of(code: ErrorCode) -> Exit {
         | ErrorCode::Unavailable
         | ErrorCode::TargetUnavailable
         | ErrorCode::ClockInDoubt
+        | ErrorCode::PolicyStale
         | ErrorCode::TimedOut => Exit::Unavailable,
     }
 }

@@ -9,6 +9,7 @@
 mod activation;
 mod alarms;
 mod busy;
+mod copies;
 mod drive;
 mod ending;
 mod engine;
@@ -40,4 +41,5 @@ pub use verbs::decide::{DecideError, Judging};
 pub use verbs::end::{EndError, RevokeWhat};
 pub use verbs::extend::{ExtendBy, ExtendError, Extension};
 pub use verbs::look::{EndOrdered, Found, HeldUp, Sight, Which};
+pub use verbs::policy::{Fate, InForce, PolicyStep};
 pub use verbs::request::{AskFor, RequestError};

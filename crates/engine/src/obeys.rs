@@ -7,7 +7,7 @@
 use crate::engine::Audience;
 use curfew_policy::{PolicySet, Requesters, Role};
 
-/// One line for each word that stands in the set and is not obeyed.
+/// One line for each word that stands in the set and is not obeyed, where nobody checks who signed a change of policy.
 pub fn not_obeyed(set: &PolicySet) -> Vec<String> {
     let approvers = set.policy_approvers().iter();
     approvers.map(|a| format!("{}:{}: `policy_approvers`", a.place.file, a.place.line)).collect()

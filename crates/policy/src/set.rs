@@ -111,9 +111,27 @@ impl PolicySet {
         }
     }
 
-    /// The content hash of the files, in hex.
+    /// Which set this is: the content hash of the files, in hex; of one that was read from git, the commit and the
+    /// hash, `COMMIT:HASH`.
     pub fn version(&self) -> &str {
         &self.version
+    }
+
+    /// The content hash of the files, in hex.
+    pub fn content_hash(&self) -> &str {
+        self.version.rsplit(':').next().unwrap_or_default()
+    }
+
+    /// The commit that it was read from, if it was read from git.
+    pub fn commit(&self) -> Option<&str> {
+        self.version.split_once(':').map(|(commit, _)| commit)
+    }
+
+    /// The same set as it was read from a commit.
+    #[must_use]
+    pub fn at_commit(self, commit: &str) -> Self {
+        let version = format!("{commit}:{}", self.content_hash());
+        Self { version, ..self }
     }
 
     /// All roles, by name.

@@ -8,6 +8,7 @@ mod doctor;
 mod grant;
 mod lease;
 mod listing;
+mod policy;
 mod request;
 mod role;
 mod ssh;
@@ -23,9 +24,12 @@ pub use grant::{
 };
 pub use lease::{HeldUpView, LeaseView, LeftoverView};
 pub use listing::Listing;
+pub use policy::{
+    PolicyAppliedState, PolicyAppliedView, PolicyFileView, PolicySourceView, PolicyTouchedView, PolicyView,
+};
 pub use request::{
     ApprovalView, ExtendsView, NarrowedView, RequestGrantView, RequestStageView, RequestView, ResourceActionsView,
 };
 pub use role::{JustificationView, RoleInputView, RoleScopeView, RoleView};
-pub use ssh::{AuthoritiesView, AuthorityView, HostDutiesView, HostTokenView};
+pub use ssh::{AuthoritiesView, AuthorityView, HostDutiesView, HostTokenView, LedgerMarkView};
 pub use subject::{Powers, SignedInView, SubjectView, WhoAmIView};

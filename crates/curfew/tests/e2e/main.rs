@@ -9,6 +9,7 @@ mod crash;
 mod dev;
 mod ends;
 mod examples;
+mod following;
 mod harness;
 mod hostile;
 mod hosts;

@@ -143,6 +143,8 @@ pub enum AuditAction {
     PolicyApplied,
     #[serde(rename = "policy.refused")]
     PolicyRefused,
+    #[serde(rename = "policy.rollback_asked")]
+    PolicyRollbackAsked,
     #[serde(rename = "sign_in.accepted")]
     SignInAccepted,
     #[serde(rename = "sign_in.refused")]

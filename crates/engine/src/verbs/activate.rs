@@ -65,6 +65,9 @@ pub enum ActivateError {
     /// The clocks disagree: nothing new is given.
     #[error("nothing new is given while {0}")]
     ClockInDoubt(String),
+    /// The policy in force may be an old one: nothing new is given.
+    #[error("nothing new is given while {0}")]
+    PolicyStale(String),
     /// A target refuses or does not answer.
     #[error(transparent)]
     Target(#[from] CallError),
@@ -135,6 +138,9 @@ impl Engine {
         if let Some(doubt) = self.clock.doubt() {
             return Err(ActivateError::ClockInDoubt(doubt));
         }
+        if let Some(doubt) = self.policy_doubt() {
+            return Err(ActivateError::PolicyStale(doubt));
+        }
         let policy = self.policy();
         let request = self.store.request(grant.request_id).await?.ok_or(ActivateError::NotFound)?;
         let now = self.clock.now();
@@ -151,6 +157,9 @@ impl Engine {
         let approved = Approved { grant: &grant, request: &request };
         let until = approved.until(&policy, who, facts, now)?;
         let wanted = self.wanted(&policy, &grant, halves, until)?;
+        for (lane, _, _) in &wanted {
+            self.may_be_old(lane, &grant).await?;
+        }
         let id = grant.id;
         let mut changes = Changes::default();
         let ids = wanted.iter().map(|(_, lease, _)| lease.id).collect();

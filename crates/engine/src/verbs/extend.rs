@@ -66,6 +66,9 @@ pub enum ExtendError {
     /// The clocks disagree: nothing new is given.
     #[error("nothing new is given while {0}")]
     ClockInDoubt(String),
+    /// The policy in force may be an old one: nothing new is given.
+    #[error("nothing new is given while {0}")]
+    PolicyStale(String),
     /// The server is coming up or going down.
     #[error("the server is starting or stopping")]
     Stopping,
@@ -98,6 +101,9 @@ impl Engine {
         }
         if let Some(doubt) = self.clock.doubt() {
             return Err(ExtendError::ClockInDoubt(doubt));
+        }
+        if let Some(doubt) = self.policy_doubt() {
+            return Err(ExtendError::PolicyStale(doubt));
         }
         for _ in 0..ATTEMPTS {
             let counting = self.counting.lock().await;
@@ -267,6 +273,7 @@ impl From<ExtendError> for DecideError {
             | ExtendError::UnderWay(_)
             | ExtendError::TooManyPending(_)
             | ExtendError::ClockInDoubt(_)
+            | ExtendError::PolicyStale(_)
             | ExtendError::Stopping
             | ExtendError::Failed(_) => Self::Extension(error.to_string()),
         }

@@ -9,5 +9,5 @@ mod doctor;
 pub(crate) mod end;
 pub(crate) mod extend;
 pub(crate) mod look;
-mod policy;
+pub(crate) mod policy;
 pub(crate) mod request;

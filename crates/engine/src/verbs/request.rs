@@ -61,6 +61,9 @@ pub enum RequestError {
     /// The clocks disagree: nothing new is given.
     #[error("nothing new is given while {0}")]
     ClockInDoubt(String),
+    /// The policy in force may be an old one: nothing new is given.
+    #[error("nothing new is given while {0}")]
+    PolicyStale(String),
     /// The server is coming up or going down.
     #[error("the server is starting or stopping")]
     Stopping,
@@ -124,6 +127,9 @@ impl Engine {
         }
         if let Some(doubt) = self.clock.doubt() {
             return Err(RequestError::ClockInDoubt(doubt));
+        }
+        if let Some(doubt) = self.policy_doubt() {
+            return Err(RequestError::PolicyStale(doubt));
         }
         let emergency = origin == Origin::BreakGlass;
         let _counting = if emergency { Some(self.counting.lock().await) } else { self.counting(&ask.role).await };

@@ -122,6 +122,7 @@ impl From<RequestError> for ApiError {
                 Self::new(ErrorCode::NotFound, error.to_string()).hint("`curfew roles` lists what you may ask for.")
             }
             RequestError::ClockInDoubt(_) => Self::new(ErrorCode::ClockInDoubt, error.to_string()),
+            RequestError::PolicyStale(_) => Self::new(ErrorCode::PolicyStale, error.to_string()),
             RequestError::Stopping => Self::new(ErrorCode::Unavailable, error.to_string()).retry_after(5),
             RequestError::Read(error) => error.into(),
             RequestError::Commit(error) => error.into(),
@@ -190,6 +191,7 @@ impl From<ActivateError> for ApiError {
             ActivateError::Grown(why) => Self::new(ErrorCode::NoLongerAllowed, why),
             ActivateError::Halves(why) => Self::new(ErrorCode::PublicHalfRefused, why),
             ActivateError::ClockInDoubt(_) => Self::new(ErrorCode::ClockInDoubt, error.to_string()),
+            ActivateError::PolicyStale(_) => Self::new(ErrorCode::PolicyStale, error.to_string()),
             ActivateError::Target(error) => error.into(),
             ActivateError::Stopping => Self::new(ErrorCode::Unavailable, error.to_string()).retry_after(5),
             ActivateError::Failed(_) => Self::new(ErrorCode::TargetUnavailable, error.to_string()),
@@ -221,6 +223,7 @@ impl From<ExtendError> for ApiError {
                 .hint("`curfew requests --mine` lists what waits; withdraw it to ask otherwise."),
             ExtendError::TooManyPending(many) => RequestError::TooManyPending(many).into(),
             ExtendError::ClockInDoubt(_) => Self::new(ErrorCode::ClockInDoubt, message),
+            ExtendError::PolicyStale(_) => Self::new(ErrorCode::PolicyStale, message),
             ExtendError::Stopping => Self::new(ErrorCode::Unavailable, message).retry_after(5),
             ExtendError::Failed(_) => {
                 Self::new(ErrorCode::TargetUnavailable, message).hint("`curfew show` tells when it has the later end.")

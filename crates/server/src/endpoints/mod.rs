@@ -28,6 +28,8 @@ mod grants;
 mod health;
 mod host_desk;
 mod metrics;
+mod policy;
+mod policy_apply;
 mod public_halves;
 pub(crate) mod request;
 mod request_bundle;
@@ -140,6 +142,8 @@ fn signed() -> OpenApiRouter<App> {
         .routes(routes!(audit_checkpoint::audit_checkpoint))
         .routes(routes!(connectors::connectors))
         .routes(routes!(doctor::doctor))
+        .routes(routes!(policy::policy))
+        .routes(routes!(policy_apply::policy_apply))
         .routes(routes!(ssh_rotate::ssh_rotate))
         .routes(routes!(ssh_host::ssh_host, ssh_host::ssh_host_gone))
         .routes(routes!(events::events))
