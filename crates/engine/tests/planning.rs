@@ -122,6 +122,20 @@ fn nothing_is_done_where_all_is_well() {
 }
 
 #[test]
+fn a_later_end_that_does_not_count_yet_is_gone_on_with_until_the_end_there_is() {
+    let mut case = Case::healthy();
+    let until = NOW.plus(Seconds::new(60));
+    let extends_to = Some(NOW.plus(Seconds::new(120)));
+    case.grants[0].state = GrantState::Active { activated_at: NOW, until, extends_to };
+    case.leases[0].extends_to = extends_to;
+    let id = case.grants[0].id;
+    assert_eq!(case.plan(), vec![Action::Extend(id)]);
+    assert_eq!(case.plan_at(until, 20), vec![Action::End { grant: id, cause: EndCause::Expired }]);
+    case.leases[0].state = LeaseState::Revoking { since: NOW, locator: None };
+    assert!(!case.plan().contains(&Action::Extend(id)), "half of it is gone");
+}
+
+#[test]
 fn what_is_over_by_the_clock_of_its_target_ends_although_ours_was_set_back() {
     let mut case = Case::healthy();
     let end = case.leases[0].expires_at.as_millis();

@@ -7,8 +7,8 @@ use crate::world::{World, person};
 use curfew_connectors::postgres::fake::{Call, Fault};
 use curfew_domain::lease::handle;
 use curfew_domain::request::Narrowed;
-use curfew_domain::{Identity, LeaseState, Request, RequestState, Seconds};
-use curfew_engine::seams::store::{Page, RequestFilter, Store};
+use curfew_domain::{GrantState, Identity, LeaseState, Request, RequestState, Seconds};
+use curfew_engine::seams::store::{GrantFilter, Page, RequestFilter, Store};
 use curfew_engine::{Activation, AskFor, Claim, Engine, ExtendBy, GrantRef, Judging, RevokeWhat};
 use curfew_policy::{Approval, PolicySet};
 use futures::FutureExt;
@@ -27,6 +27,17 @@ fn some_request(world: &World, fits: fn(&Request) -> bool) -> Option<Request> {
     let fitting: Vec<Request> = recent.iter().filter(|r| fits(r)).cloned().collect();
     let from = if fitting.is_empty() || world.chance.one_in(5) { recent } else { fitting };
     (!from.is_empty()).then(|| world.chance.pick(&from).clone())
+}
+
+/// One whose grant gives access now; now and then none, although there is one.
+fn active_request(world: &World) -> Option<Request> {
+    let page = Page { before: None, limit: 20 };
+    let grants = block_on(world.store.grants(&GrantFilter::default(), page)).unwrap_or_default();
+    let active: Vec<_> = grants.iter().filter(|grant| matches!(grant.state, GrantState::Active { .. })).collect();
+    if active.is_empty() || world.chance.one_in(6) {
+        return None;
+    }
+    block_on(world.store.request(world.chance.pick(&active).request_id)).ok().flatten()
 }
 
 fn is_pending(request: &Request) -> bool {
@@ -154,6 +165,9 @@ pub(crate) fn activate(world: &mut World) {
         // Its end is ordered while it is being made.
         world.pass(Duration::from_secs(1));
         end_of(world, &request);
+    } else if world.chance.one_in(3) {
+        world.pass(Duration::from_secs(1));
+        extend(world);
     }
 }
 
@@ -187,7 +201,7 @@ fn unbacked(engine: &Engine, before: &PolicySet, request: &Request) -> Option<St
 }
 
 pub(crate) fn extend(world: &mut World) {
-    let Some(request) = some_request(world, has_grant) else { return };
+    let Some(request) = active_request(world).or_else(|| some_request(world, has_grant)) else { return };
     let slow = world.trouble.target_fault_once_in > 0 && world.chance.one_in(4);
     if slow {
         let resources: Vec<_> = request.scope.by_resource().into_keys().collect();

@@ -24,7 +24,7 @@ pub enum BundlePartView {
     /// A request like any other, of origin `bundle`.
     Asked(Box<RequestView>),
     /// Policy denies it: there is no request.
-    Denied(DeniedPartView),
+    Denied(Box<DeniedPartView>),
 }
 
 /// A role of a bundle that policy denies. `id` is null, because what policy refuses becomes no request.

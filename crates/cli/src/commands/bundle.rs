@@ -9,7 +9,6 @@ use crate::output::Voice;
 use crate::session::{self, Session};
 use curfew_api::{AskBody, BundleBody, BundlePartView, BundleView, IdempotencyKey};
 use curfew_domain::{Outcome, Seconds};
-use std::time::Instant;
 
 /// The bundle of this name, if there is one of which the caller may ask for something.
 pub(crate) async fn find(session: &Session, name: &str) -> Result<Option<BundleView>, Failure> {
@@ -110,11 +109,12 @@ async fn wait_for_all(
     parts: &mut [BundlePartView],
     timeout: Option<Seconds>,
 ) -> Result<(), Failure> {
-    let began = Instant::now();
+    let began = context.machine.now();
     for part in parts {
         let BundlePartView::Asked(request) = part else { continue };
         say_who_approves(context, request);
-        let passed = u32::try_from(began.elapsed().as_secs()).unwrap_or(u32::MAX);
+        let passed = context.machine.now().millis_since(began) / 1_000;
+        let passed = u32::try_from(passed).unwrap_or(u32::MAX);
         let left = timeout.map(|timeout| Seconds::new(timeout.as_secs().saturating_sub(passed)));
         **request = wait(session, (**request).clone(), left).await?;
     }

@@ -209,9 +209,9 @@ impl From<ExtendError> for ApiError {
             ExtendError::NotApproved(state) => not_approved(state, message),
             ExtendError::Forbidden => Self::new(ErrorCode::Forbidden, message),
             ExtendError::NotActive(_) => {
-                Self::new(ErrorCode::WrongState, message).hint("Activate it first: its clock starts then.")
+                Self::new(ErrorCode::NotExtensible, message).hint("Activate it first: its clock starts then.")
             }
-            ExtendError::AlreadyFinal(_) => Self::new(ErrorCode::AlreadyFinal, message),
+            ExtendError::AlreadyFinal(_) => Self::new(ErrorCode::NotExtensible, message),
             ExtendError::Denied(decision) => {
                 let mut denied = Self::denied(&message, &decision);
                 denied.code = ErrorCode::NotExtensible;

@@ -180,7 +180,7 @@ async fn what_was_revoked_stays_revoked_whoever_says_yes_to_more_time() {
     let path = format!("/api/v1/grants/{}/revoke", held.id);
     held.world.post(&second, &path, json!({"reason": "enough"})).await.ok();
     assert_eq!(approve(&held.world, "lead@example.com", &asked, Value::Null).await.code(), "already_final");
-    assert_eq!(held.extend("10m").await.code(), "already_final");
+    assert_eq!(held.extend("10m").await.code(), "not_extensible");
     let ended = held.world.until(&held.dev, &held.id, "ended").await;
     assert_eq!((&ended["end_cause"], &ended["extensions"]), (&json!("revoked"), &json!(0)));
 }
@@ -282,7 +282,7 @@ async fn revoking_while_a_target_is_being_given_more_time_wins() {
         held.world.post(&held.dev, &path, json!({})).await.ok();
     };
     let (extended, ()) = tokio::join!(held.extend("30m"), give_back);
-    assert_eq!(extended.code(), "already_final", "{}", extended.text);
+    assert_eq!(extended.code(), "not_extensible", "{}", extended.text);
     let ended = held.world.until(&held.dev, &held.id, "ended").await;
     assert_eq!((&ended["end_cause"], &ended["verified"]), (&json!("returned"), &json!(true)));
     assert!(held.world.target.roles(&name).is_empty());

@@ -42,12 +42,12 @@ pub(crate) async fn request_bundle(
 fn view(part: &BundlePart) -> BundlePartView {
     match part {
         BundlePart::Asked(request) => BundlePartView::Asked(Box::new(RequestView::from(&**request))),
-        BundlePart::Denied(decision) => BundlePartView::Denied(DeniedPartView {
+        BundlePart::Denied(decision) => BundlePartView::Denied(Box::new(DeniedPartView {
             id: None,
             state: "denied".to_owned(),
             role: decision.role.clone(),
             origin: Origin::Bundle,
             decision: DecisionView::from(&**decision),
-        }),
+        })),
     }
 }
