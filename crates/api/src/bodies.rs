@@ -2,6 +2,7 @@
 
 use crate::input::InputBody;
 use crate::serde_seconds;
+use crate::views::LedgerMarkView;
 use curfew_domain::review::ReviewVerdict;
 use curfew_domain::{ActionName, GroupName, ResourceName, RoleName, Seconds, Timestamp, limits};
 use serde::{Deserialize, Serialize};
@@ -348,6 +349,9 @@ pub struct HostReportBody {
     pub at: Timestamp,
     /// Every open session of ours.
     pub sessions: Vec<HostSessionBody>,
+    /// How far the ledger had come when the host last did as it was told; none before the first time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mark: Option<LedgerMarkView>,
 }
 
 /// One session on an SSH host.

@@ -17,8 +17,8 @@ mod serde_seconds;
 
 pub use bodies::{
     ActivateBody, ApproveBody, AskBody, Bounded, BundleBody, DenyBody, ExtendBody, HostBody, HostReportBody,
-    HostSessionBody, NarrowBody, OutOfBounds, PolicyApplyBody, PublicHalfBody, ReviewBody, RevocationBody, RevokeBody, RotateBody,
-    SignInBody,
+    HostSessionBody, NarrowBody, OutOfBounds, PolicyApplyBody, PublicHalfBody, ReviewBody, RevocationBody, RevokeBody,
+    RotateBody, SignInBody,
 };
 pub use client::{Client, ClientError, Download, EventStream, IdempotencyKey};
 pub use error::{ErrorBody, ErrorCode, ErrorView};
@@ -31,8 +31,8 @@ pub use views::{
     ActionView, ActivationView, ApprovalView, AuditEventView, AuditKeyView, AuthoritiesView, AuthorityView,
     BundlePartView, BundleView, CheckpointView, ConnectionView, ConnectorView, ConsistencyView, DecisionView,
     DeniedPartView, DoctorView, EndOrderedView, ExtendsView, FindingView, GrantView, HeldUpView, HostDutiesView,
-    HostTokenView, JustificationView, LeaseView, LeftoverView, Listing, MoreTimeView, NarrowedView, PolicyAppliedState, PolicyAppliedView,
-    PolicyFileView, PolicySourceView, PolicyTouchedView, PolicyView, Powers,
+    HostTokenView, JustificationView, LeaseView, LedgerMarkView, LeftoverView, Listing, MoreTimeView, NarrowedView,
+    PolicyAppliedState, PolicyAppliedView, PolicyFileView, PolicySourceView, PolicyTouchedView, PolicyView, Powers,
     PrivilegeView, ProofView, ReasonView, RequestGrantView, RequestStageView, RequestView, ResourceActionsView,
     ReviewView, RoleInputView, RoleScopeView, RoleView, RunView, SettingView, SignedInView, StageView, StandingView,
     SubjectView, WantedHalfView, WhoAmIView,

@@ -22,11 +22,10 @@ impl From<FolderError> for Failure {
         let failure = Self::wrong_use(error.to_string());
         match error {
             FolderError::TooMany(_) => failure.hint("name the folder that holds the policies"),
-            FolderError::Unreadable { .. }
-            | FolderError::Neither(_)
-            | FolderError::Name(_)
-            | FolderError::TooDeep(_)
-            | FolderError::TooLarge(_) => failure,
+            FolderError::Unreadable { .. } => failure.hint("name the folder that holds the policies, or one file"),
+            FolderError::Neither(_) | FolderError::Name(_) | FolderError::TooDeep(_) | FolderError::TooLarge(_) => {
+                failure
+            }
         }
     }
 }

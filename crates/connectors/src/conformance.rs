@@ -6,7 +6,7 @@
 use curfew_domain::lease::{Evidence, handle};
 use curfew_domain::{ActionName, Id, Lease, Seconds, Timestamp};
 use curfew_engine::seams::connector::{
-    Access, CallError, ExtendOrder, Found, IssueOrder, Issued, PublicHalf, Revocation, RevokeOrder, Target,
+    Access, CallError, ExtendOrder, Found, IssueOrder, Issued, LedgerMark, PublicHalf, Revocation, RevokeOrder, Target,
 };
 use curfew_engine::seams::{BoxFuture, Connector};
 use serde::Serialize;
@@ -81,6 +81,7 @@ pub async fn run(harness: &dyn Harness) {
     unmarked_is_ended(harness).await;
     unknown_is_locked(harness).await;
     stale_epoch_is_refused(harness).await;
+    the_ledger_is_remembered(harness).await;
 }
 
 fn kind_is_stated(harness: &dyn Harness) {
@@ -349,4 +350,30 @@ async fn stale_epoch_is_refused(harness: &dyn Harness) {
     assert_ne!(lets_in(harness, &order, &issued).await, Some(false), "an older server changes nothing");
     assert_eq!(found(harness, late.lease).await, []);
     end(harness, &ending).await;
+}
+
+/// Whoever makes access tells the target how far the ledger had come, and an older copy of the ledger is told from it.
+/// A target of several parts may say so only when they ask.
+async fn the_ledger_is_remembered(harness: &dyn Harness) {
+    let at = |seq: u64| LedgerMark { seq, leaf_hash: hex::encode([seq as u8; 32]) };
+    let target = |seq| Target { mark: at(seq), ..harness.target() };
+    let order = order(harness);
+    let orders = std::slice::from_ref(&order);
+    let issued = harness.connector().issue(&target(40), orders).await.remove(0).expect("issued");
+    let told = harness.connector().told(&target(41)).await.expect("told");
+    assert!(told.marks.iter().all(|mark| *mark == at(40)), "{told:?}");
+    harness.connector().tell(&target(42)).await.expect("tell");
+    harness.connector().tell(&target(41)).await.expect("a late word changes nothing");
+    let told = harness.connector().told(&target(42)).await.expect("told");
+    assert!(told.marks.iter().all(|mark| *mark == at(42)), "{told:?}");
+    end(harness, &ending(harness, &order, Some(&issued))).await;
+    harness.connector().begin_again(&target(7)).await.expect("begun again");
+    let told = harness.connector().told(&target(7)).await.expect("told");
+    assert!(told.marks.iter().all(|mark| *mark == at(7)), "{told:?}");
+    let older = Target { epoch: harness.target().epoch - 1, ..target(50) };
+    let answers = [harness.connector().tell(&older).await, harness.connector().begin_again(&older).await];
+    assert!(answers.iter().all(|a| matches!(a, Err(CallError::StaleEpoch { .. }))), "{answers:?}");
+    let order = self::order(harness);
+    let issued = issue_one(harness, &order).await;
+    end(harness, &ending(harness, &order, Some(&issued))).await;
 }

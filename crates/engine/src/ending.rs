@@ -58,6 +58,10 @@ impl Engine {
                     self.waiters.tell(next.id, &Err(crate::Failure::Ended));
                     self.extensions.tell(next.id, &Err(crate::Failure::Ended));
                     self.forget(&next.leases);
+                    if next.leases.is_empty() && order.cause != EndCause::Lapsed {
+                        // No target was called, so that each hears of it with a look.
+                        self.look.give();
+                    }
                     self.take(ending);
                     return Ok(next);
                 }

@@ -6,7 +6,7 @@ use crate::drive::NewWork;
 use crate::lanes::{Lane, Queue};
 use crate::nudge::Nudge;
 use crate::retries::Retries;
-use crate::seams::connector::CallError;
+use crate::seams::connector::{CallError, LedgerMark};
 use crate::seams::store::{Change, CommitError, Committed, Notice};
 use crate::seams::{Clock, Connector, Entropy, Secrets, Store};
 use crate::steady::SteadyClock;
@@ -71,6 +71,8 @@ pub enum GrantRef {
 pub(crate) struct Standing {
     pub(crate) installation: String,
     pub(crate) epoch: u64,
+    /// When this server started.
+    pub(crate) began: Timestamp,
 }
 
 /// The verbs, over a ledger, clocks, and plugs to targets.
@@ -109,6 +111,10 @@ pub struct Engine {
     pub(crate) stopped: Nudge,
     /// Alarms that stand, so that each is raised once.
     pub(crate) alarms: Mutex<std::collections::BTreeSet<String>>,
+    /// The last event of ours in the ledger.
+    pub(crate) furthest: Mutex<LedgerMark>,
+    /// Held while a target is told of a ledger that is behind what it knew.
+    pub(crate) beginning_again: futures::lock::Mutex<()>,
 }
 
 impl Engine {
@@ -144,6 +150,8 @@ impl Engine {
             stopping: AtomicBool::new(false),
             stopped: Nudge::default(),
             alarms: Mutex::default(),
+            furthest: Mutex::default(),
+            beginning_again: futures::lock::Mutex::default(),
         }
     }
 
@@ -189,7 +197,11 @@ impl Engine {
     }
 
     pub(crate) fn standing(&self) -> Standing {
-        self.standing.get().cloned().unwrap_or(Standing { installation: String::new(), epoch: 0 })
+        self.standing.get().cloned().unwrap_or(Standing {
+            installation: String::new(),
+            epoch: 0,
+            began: Timestamp::from_millis(i64::MAX),
+        })
     }
 
     /// Stops: nothing new is begun, what is under way is finished, then [`Engine::drive`] returns.
@@ -245,7 +257,14 @@ impl Engine {
     }
 
     pub(crate) async fn commit(&self, changes: Changes) -> Result<Committed, CommitError> {
-        self.store.commit(changes.0).await
+        let committed = self.store.commit(changes.0).await?;
+        if let Some(last) = committed.events.last() {
+            let mut furthest = self.furthest.lock().unwrap_or_else(PoisonError::into_inner);
+            if last.seq >= furthest.seq {
+                *furthest = LedgerMark { seq: last.seq, leaf_hash: last.leaf_hash.clone() };
+            }
+        }
+        Ok(committed)
     }
 }
 

@@ -248,7 +248,7 @@ impl Engine {
             label: text::visible(&lease.subject.label()).into_owned(),
         };
         let once = async || {
-            lane.prepare(&target).await?;
+            self.prepare(&lane, &target).await?;
             let answer = lane.connector.extend(&target, std::slice::from_ref(&order)).await.pop();
             answer.unwrap_or_else(|| Err(CallError::Invalid("the connector gave too few answers".to_owned())))
         };

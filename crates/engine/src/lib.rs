@@ -9,6 +9,7 @@
 mod activation;
 mod alarms;
 mod busy;
+mod copies;
 mod drive;
 mod ending;
 mod engine;

@@ -132,8 +132,10 @@ impl Engine {
     async fn observe<'a>(&self, lane: &'a Arc<Lane>) -> (&'a Arc<Lane>, Result<Observation, String>) {
         let seen = async {
             let target = self.target(lane)?;
-            lane.prepare(&target).await?;
-            lane.connector.observe(&target).await
+            self.prepare(lane, &target).await?;
+            let seen = lane.connector.observe(&target).await?;
+            self.compare(lane, &target).await?;
+            Ok(seen)
         };
         match seen.await {
             Ok(seen) => (lane, Ok(seen)),

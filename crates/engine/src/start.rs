@@ -73,7 +73,8 @@ impl Engine {
         let before = self.store.fact("epoch").await?.and_then(|text| text.parse::<u64>().ok()).unwrap_or(0);
         // The latest start wins, also against a copy of the ledger that was restored elsewhere and is behind.
         let epoch = (before + 1).max(u64::try_from(self.clock.now().as_unix_seconds()).unwrap_or(0));
-        let event = AuditEvent::new(self.clock.now(), Subject::system(), AuditAction::ServerStarted)
+        let began = self.clock.now();
+        let event = AuditEvent::new(began, Subject::system(), AuditAction::ServerStarted)
             .with("installation", installation.clone())
             .with("epoch", i64::try_from(epoch).unwrap_or(i64::MAX));
         let fact = |name: &str, value: String| Change::Fact { name: name.to_owned(), value: Some(value) };
@@ -86,7 +87,7 @@ impl Engine {
         changes.0.push(Change::Fact { name: CLOCK.to_owned(), value: anchor });
         self.commit(changes).await?;
         // A second start of one engine keeps the first standing; there is none in this tree.
-        let _ = self.standing.set(Standing { installation, epoch });
+        let _ = self.standing.set(Standing { installation, epoch, began });
         Ok(())
     }
 

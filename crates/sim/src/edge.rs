@@ -4,7 +4,7 @@
 use crate::chance::Chance;
 use curfew_domain::connector::ConnectorKind;
 use curfew_engine::seams::connector::{
-    CallError, ExtendOrder, Finding, Found, IssueOrder, Issued, Observation, Revocation, RevokeOrder, Target,
+    CallError, ExtendOrder, Finding, Found, IssueOrder, Issued, Observation, Revocation, RevokeOrder, Target, Told,
 };
 use curfew_engine::seams::{BoxFuture, Connector};
 use std::collections::BTreeMap;
@@ -150,6 +150,15 @@ impl Connector for Edged {
     }
     fn observe<'a>(&'a self, target: &'a Target) -> BoxFuture<'a, Result<Observation, CallError>> {
         Box::pin(self.around(self.inner.observe(target)))
+    }
+    fn told<'a>(&'a self, target: &'a Target) -> BoxFuture<'a, Result<Told, CallError>> {
+        Box::pin(self.around(self.inner.told(target)))
+    }
+    fn tell<'a>(&'a self, target: &'a Target) -> BoxFuture<'a, Result<(), CallError>> {
+        Box::pin(self.around(self.inner.tell(target)))
+    }
+    fn begin_again<'a>(&'a self, target: &'a Target) -> BoxFuture<'a, Result<(), CallError>> {
+        Box::pin(self.around(self.inner.begin_again(target)))
     }
     fn lock<'a>(&'a self, target: &'a Target, found: &'a Found) -> BoxFuture<'a, Result<(), CallError>> {
         Box::pin(self.around(self.inner.lock(target, found)))

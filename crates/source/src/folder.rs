@@ -114,7 +114,10 @@ fn read_folder(path: &Path) -> Result<PolicyFiles, FolderError> {
                 }
                 files.push(SourceFile { path: name, bytes });
             }
-            Err(error) => problems.push(problem("unreadable-file", &name, format!("cannot be read: {error}"), "")),
+            Err(error) => {
+                let hint = "let yourself read it (chmod u+r), or list it in .curfewignore";
+                problems.push(problem("unreadable-file", &name, format!("cannot be read: {error}"), hint));
+            }
         }
     }
     Ok(PolicyFiles { folder: path.to_owned(), files, problems })
@@ -215,10 +218,9 @@ pub(crate) fn irregular(found: &Found, ignore: Option<&str>) -> Vec<Problem> {
             "put the file itself here, or list it in .curfewignore",
         )
     });
-    let badly_named = found
-        .badly_named
-        .iter()
-        .map(|path| problem("file-name", path, "the name of this file is not UTF-8".to_owned(), "rename it"));
+    let badly_named = found.badly_named.iter().map(|path| {
+        problem("file-name", path, "the name of this file is not UTF-8".to_owned(), "rename it in ASCII letters")
+    });
     irregular.chain(badly_named).collect()
 }
 

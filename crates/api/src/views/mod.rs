@@ -31,5 +31,5 @@ pub use request::{
     ApprovalView, ExtendsView, NarrowedView, RequestGrantView, RequestStageView, RequestView, ResourceActionsView,
 };
 pub use role::{JustificationView, RoleInputView, RoleScopeView, RoleView};
-pub use ssh::{AuthoritiesView, AuthorityView, HostDutiesView, HostTokenView};
+pub use ssh::{AuthoritiesView, AuthorityView, HostDutiesView, HostTokenView, LedgerMarkView};
 pub use subject::{Powers, SignedInView, SubjectView, WhoAmIView};

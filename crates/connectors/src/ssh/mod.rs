@@ -21,6 +21,7 @@ mod public_key;
 mod revocation_list;
 mod revoke;
 mod settings;
+mod told;
 mod wire;
 
 pub use connector::Ssh;

@@ -22,6 +22,27 @@ pub struct Target {
     pub installation: String,
     /// The fencing epoch. A target that has seen a higher one refuses the effect.
     pub epoch: u64,
+    /// How far the ledger has come. Whatever makes access tells the target so, with the access itself.
+    pub mark: LedgerMark,
+}
+
+/// A place in the ledger's log. Targets are told how far it had come, so that a server which is started on an older
+/// copy of its ledger finds out.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
+pub struct LedgerMark {
+    /// The place of an event.
+    pub seq: u64,
+    /// Its RFC 6962 leaf hash, in hex.
+    pub leaf_hash: String,
+}
+
+/// What a target remembers of the ledger.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Told {
+    /// The furthest place each part of it was told.
+    pub marks: Vec<LedgerMark>,
+    /// Parts of it that could not be asked, each a sentence.
+    pub silent: Vec<String>,
 }
 
 /// What every object we make in a target bears: `curfew:<installation>:<lease>:<expiry as Unix seconds>`.
@@ -325,6 +346,17 @@ pub trait Connector: Send + Sync {
 
     /// Reads everything of ours in the target. Changes nothing.
     fn observe<'a>(&'a self, target: &'a Target) -> BoxFuture<'a, Result<Observation, CallError>>;
+
+    /// What the target remembers of the ledger. Changes nothing.
+    fn told<'a>(&'a self, target: &'a Target) -> BoxFuture<'a, Result<Told, CallError>>;
+
+    /// Tells the target how far the ledger has come; what it was told before is forgotten. A target that is told
+    /// whenever it asks needs nothing here.
+    fn tell<'a>(&'a self, target: &'a Target) -> BoxFuture<'a, Result<(), CallError>>;
+
+    /// The ledger is an older copy of the one that this target was told of, and goes on from there: closes what only
+    /// the lost part of it knew, as far as [`Connector::lock`] cannot find it, and tells the target of this ledger.
+    fn begin_again<'a>(&'a self, target: &'a Target) -> BoxFuture<'a, Result<(), CallError>>;
 
     /// Locks (never removes) something that bears our marker and that the ledger does not know.
     fn lock<'a>(&'a self, target: &'a Target, found: &'a Found) -> BoxFuture<'a, Result<(), CallError>>;

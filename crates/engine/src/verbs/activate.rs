@@ -157,6 +157,9 @@ impl Engine {
         let approved = Approved { grant: &grant, request: &request };
         let until = approved.until(&policy, who, facts, now)?;
         let wanted = self.wanted(&policy, &grant, halves, until)?;
+        for (lane, _, _) in &wanted {
+            self.may_be_old(lane, &grant).await?;
+        }
         let id = grant.id;
         let mut changes = Changes::default();
         let ids = wanted.iter().map(|(_, lease, _)| lease.id).collect();

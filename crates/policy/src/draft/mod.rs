@@ -8,6 +8,7 @@ mod role;
 mod set;
 mod trial;
 
+use crate::advice;
 use crate::ask::Trial;
 use crate::expression::{Expression, Guardrail, NotCedar};
 use crate::leaf;
@@ -64,6 +65,8 @@ pub(crate) struct Defined {
 pub(crate) struct Group {
     pub(crate) name: GroupName,
     pub(crate) members: Vec<Listed>,
+    /// Whether nothing is written in it; what is wrong is not among the members either.
+    pub(crate) is_empty: bool,
     pub(crate) place: Place,
 }
 
@@ -165,8 +168,7 @@ impl<'a> Drafter<'a> {
             }
             Err(why) => {
                 let message = format!("`{}` is not a linear-time pattern: {why}", shown(text));
-                let hint = "look-around and back-references do not exist here";
-                out.error(layer.file, node.at(), "pattern", message, hint);
+                out.error(layer.file, node.at(), "pattern", message, advice::pattern(&why.to_string()));
                 None
             }
         }

@@ -11,7 +11,7 @@ use crate::inventory::Inventory;
 use crate::model::{Approval, Pattern, Requesters, Resource, Risk, Role};
 use crate::problem::Problems;
 use crate::source::Place;
-use crate::stages::left;
+use crate::stages::leaves;
 use curfew_domain::Seconds;
 
 /// Longer access than this is worth a second look.
@@ -19,7 +19,7 @@ const LONG: Seconds = Seconds::new(12 * 3_600);
 
 /// Reports what somebody should look at.
 pub(crate) fn lint(draft: &Draft, inventory: &Inventory, directory: &Directory, out: &mut Problems) {
-    for group in draft.groups.iter().filter(|g| g.members.is_empty()) {
+    for group in draft.groups.iter().filter(|g| g.is_empty) {
         warn(
             out,
             &group.place,
@@ -51,11 +51,13 @@ fn lint_role(role: &Role, directory: &Directory, out: &mut Problems) {
     match &role.requesters {
         Requesters::Anyone(place) => {
             let message = format!("any signed-in person may ask for `{name}`");
-            warn(out, place, "anyone-may-ask", message, "list `requesters` to say who may");
+            warn(out, place, "anyone-may-ask", message, "write `requesters: [group:sre]` to say who may");
         }
         Requesters::Listed(list) => {
             let machines = list.iter().any(|l| matches!(l.principal, crate::model::Principal::Workload(_)));
-            if !machines && role.triggers.is_empty() && left(directory, list, &role.deny).is_empty() {
+            // A list of which nothing could be read was refused already.
+            let read = !list.is_empty() && !machines && role.triggers.is_empty();
+            if read && !leaves(directory, list, &role.deny, 1) {
                 let message =
                     format!("nobody can ask for `{name}`: no requester is left after the deny list and empty groups");
                 let place = list.first().map_or(&role.place, |l| &l.place);
@@ -70,7 +72,13 @@ fn lint_role(role: &Role, directory: &Directory, out: &mut Problems) {
     {
         if length > LONG {
             let message = format!("`{name}` gives access for up to {length}");
-            warn(out, place, "long-duration", message, "more than 12h outlasts the day in which it was needed");
+            warn(
+                out,
+                place,
+                "long-duration",
+                message,
+                "write 12h or less, or leave it: more outlasts the day in which it was needed",
+            );
         }
     }
 }
@@ -99,6 +107,6 @@ fn unattended(role: &Role, inventory: &Inventory, out: &mut Problems) {
             resource.name,
             resource.risk.word()
         );
-        warn(out, place, "automatic-on-high-risk", message, "let somebody approve it");
+        warn(out, place, "automatic-on-high-risk", message, "list `approvers` in place of it");
     }
 }

@@ -12,7 +12,7 @@ use curfew_connectors::postgres::KIND;
 use curfew_connectors::postgres::fake::FakePostgres;
 use curfew_domain::{ResourceName, Timestamp};
 use curfew_engine::keyring::{Keyring, SealKey};
-use curfew_engine::seams::connector::CallError;
+use curfew_engine::seams::connector::{CallError, LedgerMark};
 use curfew_engine::seams::host_desk::{Authority, HostDuties, HostReport};
 use curfew_engine::seams::{BoxFuture, Clock, Entropy, HostDesk, Store};
 use curfew_engine::{Audience, Engine, EngineParts, Unnamed};
@@ -106,6 +106,7 @@ impl HostDesk for Desk {
                 end_serials: report.sessions.iter().map(|session| session.serial).collect(),
                 principals: [(format!("{resource}:{host}"), vec!["deploy".to_owned()])].into(),
                 poll_seconds: 1,
+                mark: LedgerMark::default(),
             })
         })
     }

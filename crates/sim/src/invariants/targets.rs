@@ -34,7 +34,7 @@ pub(super) fn check(world: &mut World, ledger: &Ledger) -> Result<(), Broken> {
         }
     }
     ended_means_looked(ledger, &shown)?;
-    nothing_comes_back(world, &shown)
+    nothing_comes_back(world, ledger, &shown)
 }
 
 fn named(name: &str) -> Option<Id<Lease>> {
@@ -106,7 +106,12 @@ fn ended_means_looked(ledger: &Ledger, shown: &BTreeMap<Id<Lease>, Shown>) -> Re
 }
 
 /// 22: what any ledger there was saw end stays ended.
-fn nothing_comes_back(world: &World, shown: &BTreeMap<Id<Lease>, Shown>) -> Result<(), Broken> {
+fn nothing_comes_back(world: &World, ledger: &Ledger, shown: &BTreeMap<Id<Lease>, Shown>) -> Result<(), Broken> {
+    for lease in ledger.leases.values().filter(|lease| world.memory.over.contains(&lease.grant_id)) {
+        if let Some(open) = shown.get(&lease.id).filter(|thing| thing.is_open()) {
+            return broken(22, format!("{} had ended, and {} lets in ({})", lease.grant_id, lease.resource, how(open)));
+        }
+    }
     for (id, resource) in &world.memory.ended {
         if let Some(open) = shown.get(id).filter(|thing| thing.is_open()) {
             return broken(22, format!("{id} had ended, and {resource} lets in again ({})", how(open)));

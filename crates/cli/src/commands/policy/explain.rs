@@ -119,7 +119,10 @@ pub(crate) fn run(context: &mut Context, args: ExplainArgs) -> Result<Exit, Fail
         }
         let names: Vec<_> = set.roles().map(|role| role.name.to_string()).take(20).collect();
         return Err(Failure::not_found(format!("there is no role `{}`", args.role))
-            .hint(format!("there is {}", names.join(", "))));
+            .hint(format!("there are: {}", names.join(", "))));
+    }
+    for group in args.groups.iter().filter(|group| !set.idp_groups().any(|known| known == *group)) {
+        context.output.note(&format!("`{group}` is none of `idp_groups`, so being in it changes nothing"));
     }
     let inputs = args.facts.inputs.iter().map(|input| (input.name.as_str(), input.value.as_str()));
     let ask = Ask {

@@ -22,6 +22,10 @@ pub enum Call {
     Revoke,
     /// `observe`
     Observe,
+    /// `told`
+    Told,
+    /// `tell` and `begin_again`
+    Tell,
     /// `lock`
     Lock,
 }

@@ -8,7 +8,7 @@ use curfew_domain::lease::{Evidence, Leftover, LeftoverDone, handle};
 use curfew_domain::{Id, Lease, Timestamp};
 use curfew_engine::seams::connector::{
     Access, CallError, ExtendOrder, Found, IssueOrder, Issued, Marker, Observation, Reach, Revocation, RevokeOrder,
-    Target,
+    Target, Told,
 };
 use std::collections::BTreeMap;
 
@@ -55,6 +55,22 @@ pub(super) fn prepare(world: &mut World, target: &Target) -> Result<(), CallErro
     Ok(())
 }
 
+pub(super) fn told(world: &World) -> Told {
+    Told { marks: world.told.iter().cloned().collect(), silent: Vec::new() }
+}
+
+pub(super) fn tell(world: &mut World, target: &Target) -> Result<(), CallError> {
+    world.fence(target)?;
+    world.told = world.told.take().max(Some(target.mark.clone()));
+    Ok(())
+}
+
+pub(super) fn begin_again(world: &mut World, target: &Target) -> Result<(), CallError> {
+    world.fence(target)?;
+    world.told = Some(target.mark.clone());
+    Ok(())
+}
+
 pub(super) fn issue(
     world: &mut World,
     target: &Target,
@@ -65,6 +81,7 @@ pub(super) fn issue(
     if world.epoch != Some(target.epoch) {
         return Err(refused(target, "it was not prepared"));
     }
+    tell(world, target)?;
     let settings = Settings::parse(&target.definition.settings).map_err(|e| CallError::Invalid(e.to_string()))?;
     if order.actions.is_empty() {
         return Err(CallError::Invalid("an order without actions gives nothing".to_owned()));

@@ -9,7 +9,7 @@ use crate::ssh::settings::Settings;
 use curfew_domain::Timestamp;
 use curfew_domain::lease::{Evidence, handle};
 use curfew_engine::seams::connector::{
-    Access, CallError, ExtendOrder, Found, IssueOrder, Issued, Observation, Revocation, RevokeOrder, Target,
+    Access, CallError, ExtendOrder, Found, IssueOrder, Issued, Observation, Revocation, RevokeOrder, Target, Told,
 };
 use std::collections::BTreeMap;
 
@@ -49,6 +49,25 @@ pub(super) fn prepare(world: &mut World, target: &Target) -> Result<(), CallErro
     Ok(())
 }
 
+pub(super) fn told(world: &World, target: &Target) -> Told {
+    let host = &world.host;
+    let silent = host.strange.is_none() && host.reported.epoch != target.epoch;
+    let silent = silent.then(|| "its host has not reported since".to_owned());
+    Told { marks: host.strange.iter().cloned().collect(), silent: silent.into_iter().collect() }
+}
+
+pub(super) fn tell(world: &World, target: &Target) -> Result<(), CallError> {
+    world.fence(target)
+}
+
+pub(super) fn begin_again(world: &mut World, target: &Target) -> Result<(), CallError> {
+    world.fence(target)?;
+    world.authorities += 1;
+    (world.register.authority, world.register.first_authority) = (world.authorities, world.authorities);
+    world.register.marks.extend(world.host.strange.take());
+    Ok(())
+}
+
 pub(super) fn issue(world: &mut World, target: &Target, order: &IssueOrder) -> Result<Issued, CallError> {
     let settings = settings(target)?;
     world.fence(target)?;
@@ -66,6 +85,7 @@ pub(super) fn issue(world: &mut World, target: &Target, order: &IssueOrder) -> R
         marker: order.marker(target),
         actions: order.actions.iter().map(ToString::to_string).collect(),
         key: key.fingerprint(),
+        authority: world.register.authority,
     };
     if world.register.refused.contains(&wanted.serial) {
         return Err(refused(target, "this lease was ended"));
