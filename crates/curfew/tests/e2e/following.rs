@@ -115,7 +115,7 @@ fn what_is_signed_is_followed_and_nothing_else_over_http() {
     let asked = developer.json(&["request", "debug", "--reason", "orders are stuck"]);
     let version = text(&asked["policy_version"]);
     assert!(version.starts_with(&format!("{first}:")) && version.len() == 40 + 1 + 64, "{version}");
-    // A signed commit, and a merge of a signed branch.
+    // Another signed commit.
     policies.write("policies/p.yaml", &longer(2));
     let second = policies.signed("bob@example.com");
     policies.push();
