@@ -1,7 +1,9 @@
 //! Where the policy in force is changed, one step at a time, and where is known how that went.
 
-use super::follow::{Candidate, Follower, Found, Wanted, short};
+use super::follow::{Candidate, Follower, Found, Wanted};
+use super::news::{News, Trouble, WriteDown};
 use super::rollback::{Proposal, is_named};
+use super::unfit::short;
 use super::{Loaded, PolicyError, PolicySource, Unfit};
 use crate::config::PolicyOrigin;
 use curfew_domain::audit::{AuditAction, AuditEvent, Detail};
@@ -10,7 +12,7 @@ use curfew_engine::seams::Change;
 use curfew_engine::seams::store::{CommitError, ReadError};
 use curfew_engine::{Engine, Fate, PolicyStep};
 use curfew_policy::{PolicySet, SourceFile};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 
 /// The end of the branch that was rolled back from: what it holds is not followed by itself.
 const HELD: &str = "policy_held";
@@ -20,8 +22,6 @@ const BEFORE: &str = "policy_before";
 const ROLLBACK: &str = "policy_rollback";
 /// When the repository was last reached.
 const REACHED: &str = "policy_reached";
-/// How often that is written down, in milliseconds.
-const WRITE_DOWN_EVERY: u64 = 30_000;
 
 /// Who wants a policy in force.
 #[derive(Debug, Clone)]
@@ -78,37 +78,6 @@ pub(crate) struct Report {
     pub(crate) missing: Vec<String>,
 }
 
-/// What is wrong with following.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Trouble {
-    /// The repository does not answer.
-    Unreachable(String),
-    /// What is at its end cannot be in force.
-    Refused(String),
-    /// It was rolled back, and nothing new has come.
-    Held(String),
-}
-
-impl Trouble {
-    /// As people are told.
-    pub(crate) fn sentence(&self) -> String {
-        match self {
-            Self::Unreachable(why) | Self::Refused(why) => why.clone(),
-            Self::Held(tip) => format!(
-                "it was rolled back from {}: the branch is followed again when something new is on it, or by `curfew policy apply`",
-                short(tip)
-            ),
-        }
-    }
-}
-
-#[derive(Debug, Default)]
-struct News {
-    reached: Option<Timestamp>,
-    written: Option<Timestamp>,
-    trouble: Option<Trouble>,
-}
-
 /// What a desk is made of.
 pub(crate) struct DeskParts {
     pub(crate) source: Arc<PolicySource>,
@@ -130,13 +99,12 @@ pub(crate) struct PolicyDesk {
     changing: tokio::sync::Mutex<()>,
     /// The text of the version in force.
     files: RwLock<Arc<[SourceFile]>>,
-    news: Mutex<News>,
+    news: News,
 }
 
 impl PolicyDesk {
     pub(crate) fn new(parts: DeskParts) -> Self {
         let DeskParts { source, follower, engine, files, reached } = parts;
-        let news = News { reached, ..News::default() };
         Self {
             source,
             follower: follower.map(Arc::new),
@@ -144,7 +112,7 @@ impl PolicyDesk {
             turn: tokio::sync::Mutex::default(),
             changing: tokio::sync::Mutex::default(),
             files: RwLock::new(files),
-            news: Mutex::new(news),
+            news: News::new(reached),
         }
     }
 
@@ -177,12 +145,12 @@ impl PolicyDesk {
 
     /// What is wrong with following.
     pub(crate) fn trouble(&self) -> Option<Trouble> {
-        self.news.lock().unwrap_or_else(PoisonError::into_inner).trouble.clone()
+        self.news.trouble()
     }
 
     /// When the repository was last reached.
     pub(crate) fn reached(&self) -> Option<Timestamp> {
-        self.news.lock().unwrap_or_else(PoisonError::into_inner).reached
+        self.news.reached()
     }
 
     /// Whether a person may go back at all.
@@ -227,7 +195,7 @@ impl PolicyDesk {
         match loaded.await {
             Ok(loaded) => {
                 expect(content, &loaded)?;
-                self.set_trouble(None);
+                self.news.set_trouble(None);
                 let step = Step { loaded, by, because: String::new(), details: Vec::new(), facts: Vec::new() };
                 self.put(step).await
             }
@@ -252,11 +220,11 @@ impl PolicyDesk {
         match found {
             Err(error) => Err(self.refused(error, by).await),
             Ok(Found::InForce) => {
-                self.set_trouble(None);
+                self.news.set_trouble(None);
                 Ok(nothing())
             }
             Ok(Found::Held(tip)) => {
-                self.set_trouble(Some(Trouble::Held(tip)));
+                self.news.set_trouble(Some(Trouble::Held(tip)));
                 Ok(nothing())
             }
             Ok(Found::Candidate(candidate)) => {
@@ -273,7 +241,7 @@ impl PolicyDesk {
         let details = details(&candidate);
         let before = self.engine.policy().commit().map(str::to_owned);
         let facts = vec![(HELD, None), (BEFORE, before), (ROLLBACK, None)];
-        self.set_trouble(None);
+        self.news.set_trouble(None);
         self.put(Step { loaded: candidate.loaded, by, because: String::new(), details, facts }).await
     }
 
@@ -333,7 +301,7 @@ impl PolicyDesk {
         };
         let is_unreachable = matches!(trouble, Trouble::Unreachable(_));
         let is_news = match by {
-            By::Itself => self.set_trouble(Some(trouble)),
+            By::Itself => self.news.set_trouble(Some(trouble)),
             // What a person named says nothing of the branch.
             By::Person(_) => true,
         };
@@ -348,26 +316,12 @@ impl PolicyDesk {
         ApplyError::Refused(error)
     }
 
-    /// Whether that is news.
-    fn set_trouble(&self, trouble: Option<Trouble>) -> bool {
-        let mut news = self.news.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_news = news.trouble != trouble;
-        news.trouble = trouble;
-        is_news
-    }
-
     /// The repository was reached. That is written down now and then, so that a start does not make it younger.
     async fn reached_now(&self) {
         let now = self.engine.now();
-        let is_due = {
-            let mut news = self.news.lock().unwrap_or_else(PoisonError::into_inner);
-            news.reached = Some(now);
-            let is_due = news.written.is_none_or(|at| now.millis_since(at) >= WRITE_DOWN_EVERY);
-            news.written = if is_due { Some(now) } else { news.written };
-            is_due
-        };
+        let write_down = self.news.set_reached(now);
         self.judge_age();
-        if is_due {
+        if write_down == WriteDown::Now {
             let fact = Change::Fact { name: REACHED.to_owned(), value: Some(now.as_millis().to_string()) };
             if let Err(error) = self.engine.store().commit(vec![fact]).await {
                 tracing::warn!(%error, "when the repository was reached could not be written down");
@@ -378,11 +332,7 @@ impl PolicyDesk {
     /// Stops what is new while the policy in force may be older than it is allowed to be.
     pub(crate) fn judge_age(&self) {
         let Some(most) = self.follower().and_then(|follower| follower.branch().max_age) else { return };
-        let doubt = match self.reached() {
-            Some(at) if self.engine.now().millis_since(at) <= u64::from(most.as_secs()) * 1_000 => None,
-            Some(at) => Some(format!("the policy repository was last reached at {at}, longer ago than {most}")),
-            None => Some(format!("the policy repository was never reached, and `policy.max_age` is {most}")),
-        };
+        let doubt = self.news.doubt(most, self.engine.now());
         if doubt.is_some() != self.engine.policy_doubt().is_some() {
             match &doubt {
                 Some(because) => tracing::error!("nothing new is given: {because}"),

@@ -2,10 +2,11 @@
 //! takes, and changes nothing but the private copy.
 
 use super::approvers::{Places, SignedStep};
+use super::unfit::{Unfit, short};
 use super::{Loaded, Origin, PolicyError, PolicySource};
 use crate::config::{FollowedBranch, SignersAt, process_environment};
 use curfew_policy::{PolicySet, Purpose, Severity, SourceFile, check};
-use curfew_source::{Between, GitError, Mirror, SignatureError, Signers, Step, Surroundings};
+use curfew_source::{Between, GitError, Mirror, Signers, Step, Surroundings};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -29,82 +30,6 @@ pub(crate) enum Wanted {
     Commit(String),
     /// This commit, also when it does not.
     Rollback(String),
-}
-
-/// Why a commit cannot be in force, or the repository cannot be had.
-#[derive(Debug, thiserror::Error)]
-pub enum Unfit {
-    /// The repository or its private copy does not answer.
-    #[error("the repository cannot be followed: {0}")]
-    Unreachable(#[source] GitError),
-    /// History was rewritten, or the branch went back.
-    #[error("commit {} does not follow the commit in force, {}: the branch was rewritten", short(to), short(from))]
-    Rewritten {
-        /// In force.
-        from: String,
-        /// What came.
-        to: String,
-    },
-    /// An administrator named a commit before the one in force.
-    #[error("commit {} is older than the commit in force, {}", short(to), short(from))]
-    Backwards {
-        /// In force.
-        from: String,
-        /// What was named.
-        to: String,
-    },
-    /// The commit in force is not to be had any more.
-    #[error("the commit in force, {}, is not in the repository: {why}", short(commit))]
-    Lost {
-        /// Which.
-        commit: String,
-        /// What git said.
-        why: String,
-    },
-    /// The branch has no such commit.
-    #[error("the branch has no commit `{0}`")]
-    NoSuchCommit(String),
-    /// There is no list of signers.
-    #[error("the allowed signers cannot be read from {place}: {why}")]
-    NoSigners {
-        /// Where it was looked for.
-        place: String,
-        /// Why.
-        why: String,
-    },
-    /// A commit has no signature that counts.
-    #[error(transparent)]
-    Signature(SignatureError),
-    /// Others have to sign.
-    #[error("{}", .0.join("; "))]
-    Approvers(Vec<String>),
-    /// The repository has no such folder.
-    #[error("commit {} has no folder `{folder}`", short(commit))]
-    NoFolder {
-        /// The commit.
-        commit: String,
-        /// The folder.
-        folder: String,
-    },
-    /// Its own tests do not hold.
-    #[error("{failed} of its tests do not hold; the first is `{first}`: {why}")]
-    Tests {
-        /// How many.
-        failed: usize,
-        /// The name of the first.
-        first: String,
-        /// What came out.
-        why: String,
-    },
-}
-
-impl From<SignatureError> for Unfit {
-    fn from(error: SignatureError) -> Self {
-        match error {
-            SignatureError::Git(error) => Self::Unreachable(error),
-            SignatureError::Unsigned { .. } | SignatureError::NoKeygen(_) => Self::Signature(error),
-        }
-    }
 }
 
 /// A set that may be in force.
@@ -369,9 +294,4 @@ fn read_bounded(path: &PathBuf) -> std::io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     std::fs::File::open(path)?.take(SIGNERS_BYTES + 1).read_to_end(&mut bytes)?;
     Ok(bytes)
-}
-
-/// A commit's id as people say it.
-pub(super) fn short(commit: &str) -> &str {
-    commit.get(..12).unwrap_or(commit)
 }

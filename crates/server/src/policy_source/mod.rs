@@ -6,14 +6,17 @@
 mod approvers;
 mod desk;
 mod follow;
+mod news;
 mod read;
 mod rollback;
+mod unfit;
 mod watch;
 
-pub(crate) use desk::{ApplyError, By, DeskParts, PolicyDesk, Report, Trouble};
-pub use follow::Unfit;
+pub(crate) use desk::{ApplyError, By, DeskParts, PolicyDesk, Report};
 pub(crate) use follow::{Begun, Follower, Reached, Wanted};
+pub(crate) use news::Trouble;
 pub use read::FolderError;
+pub use unfit::Unfit;
 pub(crate) use watch::{follow, watch};
 
 use crate::config::PolicyOrigin;
@@ -84,32 +87,7 @@ impl PolicyError {
 
     /// What to do about it, when that is known.
     pub(crate) fn hint(&self) -> Option<&'static str> {
-        let Self::Unfit(unfit) = self else { return None };
-        match unfit {
-            Unfit::Rewritten { .. } | Unfit::Lost { .. } => Some(
-                "Put the branch back to where it was, or, if it is right as it is, an administrator says \
-                 `curfew policy apply COMMIT --rollback`.",
-            ),
-            Unfit::Backwards { .. } => {
-                Some("Going back is a step of its own: `curfew policy apply COMMIT --rollback`.")
-            }
-            Unfit::NoSuchCommit(_) => {
-                Some("Name a commit of the branch by its id, seven digits or more; push it first if it is new.")
-            }
-            Unfit::NoSigners { .. } => {
-                Some("`policy.allowed_signers` in the server's configuration says where they are.")
-            }
-            Unfit::Signature(_) => Some(
-                "Sign each commit (`git commit -S` with `gpg.format=ssh`) with a key of the allowed signers. If the \
-                 signer was added in the same push, apply the commit that adds them first.",
-            ),
-            Unfit::Approvers(_) => Some(
-                "Another of them signs a commit on top: one that changes such files, a merge, or an empty one \
-                 (`git commit --allow-empty -S`).",
-            ),
-            Unfit::Tests { .. } => Some("`curfew policy test` runs them."),
-            Unfit::Unreachable(_) | Unfit::NoFolder { .. } => None,
-        }
+        if let Self::Unfit(unfit) = self { unfit.hint() } else { None }
     }
 }
 
