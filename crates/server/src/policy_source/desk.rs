@@ -165,8 +165,8 @@ impl PolicyDesk {
     pub(crate) async fn apply(&self, wanted: Wanted, by: &By, content: Option<&str>) -> Result<Report, ApplyError> {
         let _turn = self.turn.lock().await;
         match (&self.follower, &wanted) {
-            (Some(follower), _) => self.from_git(follower, wanted, (by, content)).await,
-            (None, Wanted::Tip | Wanted::Newest) => self.from_folder(by, content).await,
+            (Some(follower), _) => self.apply_commit(follower, wanted, (by, content)).await,
+            (None, Wanted::Tip | Wanted::Newest) => self.apply_folder(by, content).await,
             (None, Wanted::Commit(_) | Wanted::Rollback(_)) => Err(ApplyError::NoGit),
         }
     }
@@ -183,7 +183,7 @@ impl PolicyDesk {
         self.apply(Wanted::Rollback(before), by, None).await
     }
 
-    async fn from_folder(&self, by: &By, content: Option<&str>) -> Result<Report, ApplyError> {
+    async fn apply_folder(&self, by: &By, content: Option<&str>) -> Result<Report, ApplyError> {
         let source = self.source.clone();
         // Reading and compiling a large set takes seconds, which nobody else should wait for.
         let loaded = blocking(move || match &source.origin {
@@ -203,7 +203,7 @@ impl PolicyDesk {
         }
     }
 
-    async fn from_git(
+    async fn apply_commit(
         &self,
         follower: &Arc<Follower>,
         wanted: Wanted,
