@@ -5,6 +5,7 @@
 //! **Invariant:** there is no I/O, no async, no clock and no randomness in this crate. Time, ids and
 //! keys arrive as arguments, so every state of the system can be written down in a test.
 
+pub mod approval;
 pub mod audit;
 pub mod connector;
 pub mod course;
@@ -24,6 +25,7 @@ pub mod text;
 pub mod time;
 pub mod transition;
 
+pub use approval::Approval;
 pub use course::{Course, Opening, StageCourse};
 pub use decision::{Decision, Outcome, Reason, ReasonCode, Stage};
 pub use grant::{EndCause, Grant, GrantState};
@@ -31,7 +33,7 @@ pub use id::Id;
 pub use input::{InputValue, Inputs};
 pub use lease::{Lease, LeaseState};
 pub use names::{ActionName, GroupName, ResourceName, RoleName};
-pub use request::{Approval, Request, RequestState};
+pub use request::{Request, RequestState};
 pub use scope::{Pair, Scope};
 pub use subject::{Email, Identity, Subject, SubjectId, SubjectKind};
 pub use time::{Seconds, Timestamp};

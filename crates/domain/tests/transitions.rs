@@ -1,9 +1,10 @@
 //! Every step of every noun: what it allows, what it refuses, and that what is written reads back the same.
 
+use curfew_domain::approval::{Approval, Narrowed, Verdict};
 use curfew_domain::audit::{AuditAction, Detail};
 use curfew_domain::course::{ApproverReason, Counted, OnTimeout};
 use curfew_domain::lease::{Definition, Evidence, WrongLeaseState};
-use curfew_domain::request::{Approval, Extends, Narrowed, Origin, Verdict, VerdictError};
+use curfew_domain::request::{Extends, Origin, VerdictError};
 use curfew_domain::{
     Course, Decision, EndCause, Grant, GrantState, Id, InputValue, Lease, LeaseState, Opening, Outcome, Pair, Request,
     RequestState, Scope, Seconds, Stage, StageCourse, Subject, SubjectId, SubjectKind, Timestamp, Transition, Version,

@@ -2,7 +2,8 @@
 
 use super::{DecisionView, EndOrderedView, GrantView, SubjectView};
 use crate::input::InputBody;
-use curfew_domain::request::{Narrowed, Origin, Verdict};
+use curfew_domain::approval::{Narrowed, Verdict};
+use curfew_domain::request::Origin;
 use curfew_domain::scope::ResourceActions;
 use curfew_domain::{
     ActionName, Approval, EndCause, Grant, Id, Opening, Request, ResourceName, RoleName, Scope, Seconds, StageCourse,

@@ -114,7 +114,7 @@ pub(crate) fn end_words(cause: Option<EndCause>, order: Option<&EndOrderedView>)
 }
 
 fn verdict_line(approval: &curfew_api::ApprovalView, now: Timestamp) -> String {
-    use curfew_domain::request::Verdict;
+    use curfew_domain::approval::Verdict;
     let word = match approval.verdict {
         Verdict::Approve => "approved",
         Verdict::Deny => "denied",

@@ -5,7 +5,8 @@ use crate::activation::ATTEMPTS;
 use crate::ending::{EndOrder, OrderError};
 use crate::engine::Changes;
 use crate::seams::store::{CommitError, ReadError};
-use curfew_domain::request::{Approval, Narrowed, Verdict, VerdictError};
+use curfew_domain::approval::{Approval, Narrowed, Verdict};
+use curfew_domain::request::VerdictError;
 use curfew_domain::{EndCause, Grant, GrantState, Id, Identity, Request, RequestState, limits};
 use curfew_policy::Approver;
 

@@ -8,7 +8,7 @@ use axum::Json;
 use axum::extract::State;
 use curfew_api::{ApproveBody, NarrowBody, RequestView};
 use curfew_domain::Request;
-use curfew_domain::request::Narrowed;
+use curfew_domain::approval::Narrowed;
 use curfew_engine::Judging;
 
 /// Says yes to what `digest` stands for. May narrow it, never widen it.

@@ -3,7 +3,7 @@
 use super::{Broken, broken};
 use crate::memory::{Ledger, Promise};
 use crate::world::World;
-use curfew_domain::request::Verdict;
+use curfew_domain::approval::Verdict;
 use curfew_domain::{Grant, GrantState, Id, Lease, LeaseState, Request, RequestState, Seconds, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,7 +1,8 @@
 //! Nouns to write into a ledger.
 
+use curfew_domain::approval::{Approval, Verdict};
 use curfew_domain::lease::{Definition, Evidence};
-use curfew_domain::request::{Approval, Origin, Verdict};
+use curfew_domain::request::Origin;
 use curfew_domain::{
     ActionName, Decision, EndCause, Grant, Id, Lease, LeaseState, Outcome, Pair, Request, RequestState, ResourceName,
     RoleName, Scope, Seconds, Stage, Subject, SubjectId, SubjectKind, Timestamp, Transition, Version,

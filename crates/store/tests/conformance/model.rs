@@ -55,13 +55,13 @@ impl World {
             }
             2 => {
                 let yes =
-                    request()?.approve(verdict(&request()?, "eve", curfew_domain::request::Verdict::Approve)).ok()?;
+                    request()?.approve(verdict(&request()?, "eve", curfew_domain::approval::Verdict::Approve)).ok()?;
                 let settled = yes.next.clone().settle(id(n), now).ok()??;
                 let grant = granted(n, &settled.next, now);
                 vec![request_step(yes), request_step(settled), grant_step(grant)]
             }
             3 => vec![request_step(
-                request()?.deny(verdict(&request()?, "eve", curfew_domain::request::Verdict::Deny)).ok()?,
+                request()?.deny(verdict(&request()?, "eve", curfew_domain::approval::Verdict::Deny)).ok()?,
             )],
             4 => vec![request_step(request()?.withdraw(&subject(who), now).ok()?)],
             5 => vec![request_step(request()?.lapse(now).ok()?)],

@@ -3,7 +3,7 @@
 use super::super::told::Told;
 use super::{Envelope, Letter, exposure, fact, facts_of_request, line};
 use crate::words;
-use curfew_domain::request::Verdict;
+use curfew_domain::approval::Verdict;
 use curfew_domain::text::visible;
 use curfew_domain::{Approval, Request, RequestState};
 

@@ -1,7 +1,8 @@
 //! Requests, grants, notices and clocks for tests.
 
 use crate::notices::told::{self, Told, Worth};
-use curfew_domain::request::{Approval, Origin, Verdict};
+use curfew_domain::approval::{Approval, Verdict};
+use curfew_domain::request::Origin;
 use curfew_domain::{
     ActionName, Decision, Grant, Id, Outcome, Pair, Request, RequestState, ResourceName, RoleName, Scope, Seconds,
     Stage, Subject, SubjectId, SubjectKind, Timestamp, Version,
