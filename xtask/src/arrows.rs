@@ -3,22 +3,24 @@
 use crate::metadata::Package;
 
 /// Each room and what it may need.
-const ALLOWED: [(&str, &[&str]); 12] = [
+const ALLOWED: [(&str, &[&str]); 13] = [
     ("curfew-domain", &[]),
     ("curfew-policy", &["curfew-domain"]),
+    ("curfew-source", &["curfew-domain", "curfew-policy"]),
     ("curfew-engine", &["curfew-domain", "curfew-policy"]),
     ("curfew-store", &["curfew-domain", "curfew-engine"]),
     ("curfew-connectors", &["curfew-domain", "curfew-engine"]),
     ("curfew-api", &["curfew-domain"]),
-    ("curfew-server", &["curfew-api", "curfew-engine", "curfew-policy", "curfew-domain"]),
+    ("curfew-server", &["curfew-api", "curfew-engine", "curfew-source", "curfew-policy", "curfew-domain"]),
     ("curfew-proof", &["curfew-policy"]),
-    ("curfew-cli", &["curfew-api", "curfew-policy", "curfew-proof", "curfew-domain"]),
+    ("curfew-cli", &["curfew-api", "curfew-source", "curfew-policy", "curfew-proof", "curfew-domain"]),
     ("curfew-sim", &["curfew-engine", "curfew-policy", "curfew-store", "curfew-connectors", "curfew-domain"]),
     (
         "curfew",
         &[
             "curfew-domain",
             "curfew-policy",
+            "curfew-source",
             "curfew-engine",
             "curfew-store",
             "curfew-connectors",
@@ -66,9 +68,8 @@ mod tests {
         let said = forbidden(&[package("curfew-cli", &["curfew-store"])]);
         assert_eq!(
             said,
-            [
-                "`curfew-cli` needs `curfew-store`, but the arrows allow it curfew-api, curfew-policy, curfew-proof, curfew-domain"
-            ]
+            ["`curfew-cli` needs `curfew-store`, but the arrows allow it curfew-api, curfew-source, curfew-policy, \
+              curfew-proof, curfew-domain"]
         );
         assert_eq!(forbidden(&[package("curfew-utils", &[])]).len(), 1);
     }

@@ -2,6 +2,8 @@
 
 use crate::input::InputBody;
 use crate::serde_seconds;
+use crate::views::LedgerMarkView;
+use curfew_domain::review::ReviewVerdict;
 use curfew_domain::{ActionName, GroupName, ResourceName, RoleName, Seconds, Timestamp, limits};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -64,13 +66,66 @@ impl Bounded for AskBody {
         at_most("actions", self.actions.len(), limits::SCOPE_PAIRS, "entries")?;
         at_most("reason", self.reason.chars().count(), limits::REASON_CHARS, "characters")?;
         at_most("ticket", self.ticket.chars().count(), limits::TICKET_CHARS, "characters")?;
-        at_most("inputs", self.inputs.len(), limits::SCOPE_PAIRS, "entries")?;
-        self.inputs.iter().try_for_each(|(name, value)| {
-            at_most("an input's name", name.len(), limits::NAME_BYTES, "bytes")?;
-            let InputBody::Text(text) = value else { return Ok(()) };
-            at_most("an input", text.chars().count(), limits::INPUT_CHARS, "characters")
-        })
+        check_inputs(&self.inputs)
     }
+}
+
+/// Puts a policy in force.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PolicyApplyBody {
+    /// The commit, by its id or the beginning of it; the end of the branch when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commit: Option<String>,
+    /// The content hash that it must have.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content: Option<String>,
+    /// Whether it may go back. Without a commit: to the one that was in force before.
+    #[serde(default)]
+    pub rollback: bool,
+}
+
+impl Bounded for PolicyApplyBody {
+    fn check(&self) -> Result<(), OutOfBounds> {
+        at_most("commit", self.commit.as_ref().map_or(0, String::len), 64, "bytes")?;
+        at_most("content", self.content.as_ref().map_or(0, String::len), 64, "bytes")
+    }
+}
+
+/// Asks for every role of a bundle; what it says holds for each.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BundleBody {
+    /// Seconds, or a text such as `30m`; each role's default when absent.
+    #[serde(default, deserialize_with = "serde_seconds::optional", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<u32>)]
+    pub duration_seconds: Option<Seconds>,
+    /// Why, at most 2,000 characters.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub reason: String,
+    /// A reference into a ticket system, at most 128 characters.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub ticket: String,
+    /// What else the roles want to be told; each is told what it has an input for.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub inputs: BTreeMap<String, InputBody>,
+}
+
+impl Bounded for BundleBody {
+    fn check(&self) -> Result<(), OutOfBounds> {
+        at_most("reason", self.reason.chars().count(), limits::REASON_CHARS, "characters")?;
+        at_most("ticket", self.ticket.chars().count(), limits::TICKET_CHARS, "characters")?;
+        check_inputs(&self.inputs)
+    }
+}
+
+fn check_inputs(inputs: &BTreeMap<String, InputBody>) -> Result<(), OutOfBounds> {
+    at_most("inputs", inputs.len(), limits::SCOPE_PAIRS, "entries")?;
+    inputs.iter().try_for_each(|(name, value)| {
+        at_most("an input's name", name.len(), limits::NAME_BYTES, "bytes")?;
+        let InputBody::Text(text) = value else { return Ok(()) };
+        at_most("an input", text.chars().count(), limits::INPUT_CHARS, "characters")
+    })
 }
 
 /// What an approver takes away.
@@ -184,7 +239,25 @@ pub struct ExtendBody {
 
 impl Bounded for ExtendBody {
     fn check(&self) -> Result<(), OutOfBounds> {
-        Ok(())
+        let most = limits::LONGEST_GRANT.as_secs() as usize;
+        at_most("duration_seconds", self.duration_seconds.as_secs() as usize, most, "seconds")
+    }
+}
+
+/// Says what became of a use of emergency access.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ReviewBody {
+    /// `ok` or `misuse`.
+    #[schema(value_type = String)]
+    pub verdict: ReviewVerdict,
+    /// What there is to say about it, at most 2,000 characters.
+    pub note: String,
+}
+
+impl Bounded for ReviewBody {
+    fn check(&self) -> Result<(), OutOfBounds> {
+        at_most("note", self.note.chars().count(), limits::REASON_CHARS, "characters")
     }
 }
 
@@ -276,6 +349,9 @@ pub struct HostReportBody {
     pub at: Timestamp,
     /// Every open session of ours.
     pub sessions: Vec<HostSessionBody>,
+    /// How far the ledger had come when the host last did as it was told; none before the first time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mark: Option<LedgerMarkView>,
 }
 
 /// One session on an SSH host.

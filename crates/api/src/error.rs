@@ -88,6 +88,8 @@ codes! {
     AlreadyCounted = "already_counted", 409, "Each person counts once; somebody else has to approve as well.";
     /// The state does not allow it.
     WrongState = "wrong_state", 409, "`curfew show` tells where it stands.";
+    /// Somebody has to look at the last emergency access first.
+    Unreviewed = "unreviewed", 409, "Somebody who may approve the role runs `curfew review`.";
     /// More time cannot be given.
     NotExtensible = "not_extensible", 409, "Ask anew with `curfew request`.";
     /// What was approved is no longer what policy gives.
@@ -120,6 +122,10 @@ codes! {
     Unavailable = "unavailable", 503, "Try again shortly.";
     /// The target does not answer or refuses.
     TargetUnavailable = "target_unavailable", 503, "`curfew doctor` tells what is wrong with the target.";
+    /// The policy cannot be in force.
+    PolicyRefused = "policy_refused", 422, "The policy in force stays; `curfew policy check` and `curfew policy test` show what is wrong with another.";
+    /// The policy in force may be older than it is allowed to be; nothing new is granted.
+    PolicyStale = "policy_stale", 503, "`curfew doctor` tells why the policy repository cannot be reached; access that was given still ends.";
     /// The clock is in doubt; nothing new is granted.
     ClockInDoubt = "clock_in_doubt", 503, "Set the server's clock; access that was given still ends.";
     /// The answer took too long.

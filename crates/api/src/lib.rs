@@ -16,8 +16,9 @@ mod input;
 mod serde_seconds;
 
 pub use bodies::{
-    ActivateBody, ApproveBody, AskBody, Bounded, DenyBody, ExtendBody, HostBody, HostReportBody, HostSessionBody,
-    NarrowBody, OutOfBounds, PublicHalfBody, RevocationBody, RevokeBody, RotateBody, SignInBody,
+    ActivateBody, ApproveBody, AskBody, Bounded, BundleBody, DenyBody, ExtendBody, HostBody, HostReportBody,
+    HostSessionBody, NarrowBody, OutOfBounds, PolicyApplyBody, PublicHalfBody, ReviewBody, RevocationBody, RevokeBody,
+    RotateBody, SignInBody,
 };
 pub use client::{Client, ClientError, Download, EventStream, IdempotencyKey};
 pub use error::{ErrorBody, ErrorCode, ErrorView};
@@ -28,11 +29,13 @@ pub use queries::{
 };
 pub use views::{
     ActionView, ActivationView, ApprovalView, AuditEventView, AuditKeyView, AuthoritiesView, AuthorityView,
-    CheckpointView, ConnectionView, ConnectorView, ConsistencyView, DecisionView, DoctorView, EndOrderedView,
-    FindingView, GrantView, HeldUpView, HostDutiesView, HostTokenView, JustificationView, LeaseView, LeftoverView,
-    Listing, NarrowedView, Powers, PrivilegeView, ProofView, ReasonView, RequestGrantView, RequestStageView,
-    RequestView, ResourceActionsView, RoleInputView, RoleScopeView, RoleView, RunView, SettingView, SignedInView,
-    StageView, StandingView, SubjectView, WantedHalfView, WhoAmIView,
+    BundlePartView, BundleView, CheckpointView, ConnectionView, ConnectorView, ConsistencyView, DecisionView,
+    DeniedPartView, DoctorView, EndOrderedView, ExtendsView, FindingView, GrantView, HeldUpView, HostDutiesView,
+    HostTokenView, JustificationView, LeaseView, LedgerMarkView, LeftoverView, Listing, MoreTimeView, NarrowedView,
+    PolicyAppliedState, PolicyAppliedView, PolicyFileView, PolicySourceView, PolicyTouchedView, PolicyView, Powers,
+    PrivilegeView, ProofView, ReasonView, RequestGrantView, RequestStageView, RequestView, ResourceActionsView,
+    ReviewView, RoleInputView, RoleScopeView, RoleView, RunView, SettingView, SignedInView, StageView, StandingView,
+    SubjectView, WantedHalfView, WhoAmIView,
 };
 
 /// The path under which everything here is served.

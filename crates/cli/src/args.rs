@@ -1,8 +1,8 @@
 //! The command line, as it is typed.
 
 use crate::commands::{
-    activate, approve, audit, completions, connect, connectors, deny, dev, env, exec, extend, give_back, grants, login,
-    policy, request, requests, revoke, serve, show, ssh, who_has, withdraw,
+    activate, approve, audit, break_glass, completions, connect, connectors, deny, dev, env, exec, extend, give_back,
+    grants, login, policy, request, requests, review, revoke, serve, show, ssh, who_has, withdraw,
 };
 use crate::host::HostCommand;
 use crate::output::Voice;
@@ -87,6 +87,10 @@ pub(crate) enum Command {
     Exec(exec::ExecArgs),
     /// Ask for more time
     Extend(extend::ExtendArgs),
+    /// Take emergency access, which somebody reviews afterwards
+    BreakGlass(break_glass::BreakGlassArgs),
+    /// Say what became of emergency access
+    Review(review::ReviewArgs),
     /// Give a grant back before its time
     Return(give_back::ReturnArgs),
     /// End access of others
@@ -114,7 +118,7 @@ pub(crate) enum Command {
 }
 
 /// Commands of the promised surface that this version does not have.
-const LATER: [&str; 6] = ["run", "pipeline", "break-glass", "review", "reaper", "apply"];
+const LATER: [&str; 4] = ["run", "pipeline", "reaper", "apply"];
 
 /// What to say of a command that is promised and not there yet.
 pub(crate) fn later_hint(error: &clap::Error, args: &[OsString]) -> Option<String> {
@@ -125,7 +129,7 @@ pub(crate) fn later_hint(error: &clap::Error, args: &[OsString]) -> Option<Strin
     let of_policy =
         args.iter().skip(1).find(|arg| !arg.to_string_lossy().starts_with('-')).is_some_and(|a| a == "policy");
     let place = LATER.iter().position(|later| later == word)?;
-    let is_of_policy = place >= 5;
+    let is_of_policy = place >= 3;
     if of_policy != is_of_policy {
         return None;
     }

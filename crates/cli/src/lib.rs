@@ -18,7 +18,6 @@ mod machine;
 mod output;
 mod policy_files;
 mod program;
-mod revision;
 mod secret;
 mod session;
 mod shell;

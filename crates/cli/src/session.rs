@@ -144,11 +144,13 @@ fn exit_of(code: ErrorCode) -> Exit {
         | ErrorCode::AlreadyCounted
         | ErrorCode::WrongState
         | ErrorCode::NotExtensible
+        | ErrorCode::Unreviewed
         | ErrorCode::NoLongerAllowed
         | ErrorCode::PreconditionFailed
         | ErrorCode::Denied
         | ErrorCode::Widens
         | ErrorCode::PublicHalfRefused
+        | ErrorCode::PolicyRefused
         | ErrorCode::IdempotencyKeyReused
         | ErrorCode::NotSupported => Exit::No,
         ErrorCode::TooSlow
@@ -157,6 +159,7 @@ fn exit_of(code: ErrorCode) -> Exit {
         | ErrorCode::Unavailable
         | ErrorCode::TargetUnavailable
         | ErrorCode::ClockInDoubt
+        | ErrorCode::PolicyStale
         | ErrorCode::TimedOut => Exit::Unavailable,
     }
 }

@@ -6,7 +6,7 @@
 use curfew_domain::lease::{Evidence, handle};
 use curfew_domain::{ActionName, Id, Lease, Seconds, Timestamp};
 use curfew_engine::seams::connector::{
-    Access, CallError, Found, IssueOrder, Issued, PublicHalf, Revocation, RevokeOrder, Target,
+    Access, CallError, ExtendOrder, Found, IssueOrder, Issued, LedgerMark, PublicHalf, Revocation, RevokeOrder, Target,
 };
 use curfew_engine::seams::{BoxFuture, Connector};
 use serde::Serialize;
@@ -71,6 +71,7 @@ pub async fn run(harness: &dyn Harness) {
     harness.connector().probe(&target).await.expect("probe");
     given_and_taken(harness).await;
     twice_is_once(harness).await;
+    what_lets_in_is_extended_and_nothing_else(harness).await;
     answers_keep_their_order(harness).await;
     nonsense_is_refused(harness).await;
     ending_what_is_not_there(harness).await;
@@ -80,6 +81,7 @@ pub async fn run(harness: &dyn Harness) {
     unmarked_is_ended(harness).await;
     unknown_is_locked(harness).await;
     stale_epoch_is_refused(harness).await;
+    the_ledger_is_remembered(harness).await;
 }
 
 fn kind_is_stated(harness: &dyn Harness) {
@@ -189,6 +191,53 @@ async fn twice_is_once(harness: &dyn Harness) {
     let ending = ending(harness, &order, Some(&first));
     end(harness, &ending).await;
     end(harness, &ending).await;
+}
+
+async fn extend_one(harness: &dyn Harness, target: &Target, order: &ExtendOrder) -> Result<Issued, CallError> {
+    let answers = harness.connector().extend(target, &[over_the_wire(order)]).await;
+    assert_eq!(answers.len(), 1, "one answer for each order");
+    over_the_wire(&answers[0])
+}
+
+async fn what_lets_in_is_extended_and_nothing_else(harness: &dyn Harness) {
+    let order = order(harness);
+    let issued = issue_one(harness, &order).await;
+    let longer = ExtendOrder {
+        lease: order.lease,
+        locator: issued.locator.clone(),
+        actions: order.actions.clone(),
+        connection: issued.connection.clone(),
+        expires_at: order.expires_at.plus(Seconds::new(1_800)),
+        now: harness.now(),
+        label: order.label.clone(),
+    };
+    let target = harness.target();
+    let older = Target { epoch: target.epoch - 1, ..target.clone() };
+    let answer = extend_one(harness, &older, &longer).await;
+    assert!(matches!(answer, Err(CallError::StaleEpoch { .. })), "{answer:?}");
+    let over = ExtendOrder { expires_at: longer.now, ..longer.clone() };
+    let answer = extend_one(harness, &target, &over).await;
+    assert!(matches!(answer, Err(CallError::Invalid(_))), "{answer:?}");
+    let nobodys = ExtendOrder { lease: harness.lease(), ..longer.clone() };
+    extend_one(harness, &target, &nobodys).await.expect_err("what is not there is not extended");
+    let extended = extend_one(harness, &target, &longer).await.expect("extended");
+    assert_eq!(extended.locator, issued.locator, "it is the same access");
+    extend_one(harness, &target, &longer).await.expect("twice is once");
+    assert_ne!(lets_in(harness, &order, &extended).await, Some(false), "what was extended works");
+    if let Some(expiry) = harness.expiry(&handle(order.lease), &extended).await {
+        let off = expiry.as_millis().abs_diff(longer.expires_at.as_millis());
+        assert!(off <= EXPIRY_JITTER_MILLIS, "the later end stands: {expiry} for {}", longer.expires_at);
+    }
+    let marked: Vec<_> = found(harness, order.lease).await.into_iter().filter_map(|f| f.marker).collect();
+    let ends: Vec<_> = marked.iter().map(|marker| marker.expires_at).collect();
+    assert_eq!(ends, [longer.expires_at], "its marker says so");
+    let ended = RevokeOrder { expires_at: longer.expires_at, ..ending(harness, &order, Some(&issued)) };
+    end(harness, &ended).await;
+    for each in [&issued, &extended] {
+        assert_ne!(lets_in(harness, &order, each).await, Some(true), "what was ended works no more");
+    }
+    extend_one(harness, &target, &longer).await.expect_err("what was ended is not extended");
+    assert_ne!(lets_in(harness, &order, &extended).await, Some(true), "and nobody gets in by asking");
 }
 
 async fn answers_keep_their_order(harness: &dyn Harness) {
@@ -301,4 +350,30 @@ async fn stale_epoch_is_refused(harness: &dyn Harness) {
     assert_ne!(lets_in(harness, &order, &issued).await, Some(false), "an older server changes nothing");
     assert_eq!(found(harness, late.lease).await, []);
     end(harness, &ending).await;
+}
+
+/// Whoever makes access tells the target how far the ledger had come, and an older copy of the ledger is told from it.
+/// A target of several parts may say so only when they ask.
+async fn the_ledger_is_remembered(harness: &dyn Harness) {
+    let at = |seq: u64| LedgerMark { seq, leaf_hash: hex::encode([seq as u8; 32]) };
+    let target = |seq| Target { mark: at(seq), ..harness.target() };
+    let order = order(harness);
+    let orders = std::slice::from_ref(&order);
+    let issued = harness.connector().issue(&target(40), orders).await.remove(0).expect("issued");
+    let told = harness.connector().told(&target(41)).await.expect("told");
+    assert!(told.marks.iter().all(|mark| *mark == at(40)), "{told:?}");
+    harness.connector().tell(&target(42)).await.expect("tell");
+    harness.connector().tell(&target(41)).await.expect("a late word changes nothing");
+    let told = harness.connector().told(&target(42)).await.expect("told");
+    assert!(told.marks.iter().all(|mark| *mark == at(42)), "{told:?}");
+    end(harness, &ending(harness, &order, Some(&issued))).await;
+    harness.connector().begin_again(&target(7)).await.expect("begun again");
+    let told = harness.connector().told(&target(7)).await.expect("told");
+    assert!(told.marks.iter().all(|mark| *mark == at(7)), "{told:?}");
+    let older = Target { epoch: harness.target().epoch - 1, ..target(50) };
+    let answers = [harness.connector().tell(&older).await, harness.connector().begin_again(&older).await];
+    assert!(answers.iter().all(|a| matches!(a, Err(CallError::StaleEpoch { .. }))), "{answers:?}");
+    let order = self::order(harness);
+    let issued = issue_one(harness, &order).await;
+    end(harness, &ending(harness, &order, Some(&issued))).await;
 }

@@ -10,7 +10,7 @@ use curfew_domain::audit::SealedEvent;
 use curfew_domain::connector::ConnectorKind;
 use curfew_domain::{Grant, Id, Identity, Lease, Request, Timestamp};
 use curfew_engine::seams::connector::{
-    CallError, Finding, Found, IssueOrder, Issued, Observation, Revocation, RevokeOrder, Target,
+    CallError, ExtendOrder, Finding, Found, IssueOrder, Issued, Observation, Revocation, RevokeOrder, Target, Told,
 };
 use curfew_engine::seams::store::{
     Change, CommitError, Committed, Due, GrantFilter, Notice, Open, Page, ReadError, RequestFilter, SealedKey, Session,
@@ -178,6 +178,13 @@ impl Connector for CrashingConnector {
     ) -> BoxFuture<'a, Vec<Result<Issued, CallError>>> {
         Box::pin(self.boundaries.around("issue", self.inner.issue(target, orders)))
     }
+    fn extend<'a>(
+        &'a self,
+        target: &'a Target,
+        orders: &'a [ExtendOrder],
+    ) -> BoxFuture<'a, Vec<Result<Issued, CallError>>> {
+        Box::pin(self.boundaries.around("extend", self.inner.extend(target, orders)))
+    }
     fn revoke<'a>(
         &'a self,
         target: &'a Target,
@@ -187,6 +194,15 @@ impl Connector for CrashingConnector {
     }
     fn observe<'a>(&'a self, target: &'a Target) -> BoxFuture<'a, Result<Observation, CallError>> {
         self.inner.observe(target)
+    }
+    fn told<'a>(&'a self, target: &'a Target) -> BoxFuture<'a, Result<Told, CallError>> {
+        self.inner.told(target)
+    }
+    fn tell<'a>(&'a self, target: &'a Target) -> BoxFuture<'a, Result<(), CallError>> {
+        self.inner.tell(target)
+    }
+    fn begin_again<'a>(&'a self, target: &'a Target) -> BoxFuture<'a, Result<(), CallError>> {
+        Box::pin(self.boundaries.around("begin_again", self.inner.begin_again(target)))
     }
     fn lock<'a>(&'a self, target: &'a Target, found: &'a Found) -> BoxFuture<'a, Result<(), CallError>> {
         Box::pin(self.boundaries.around("lock", self.inner.lock(target, found)))

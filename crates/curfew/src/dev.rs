@@ -5,8 +5,8 @@ use crate::parts::{KINDS, Plan};
 use crate::serve::until_told_to_stop;
 use crate::targets::PrivateTargets;
 use curfew_cli::{DevArgs, Failure};
-use curfew_server::config::{Setting, Sources, process_environment, process_names};
-use curfew_server::{Config, PolicyFolder, Resolver, seal};
+use curfew_server::config::{PolicyOrigin, Setting, Sources, process_environment, process_names};
+use curfew_server::{Config, PolicySource, Resolver, seal};
 use std::fs::{DirBuilder, Permissions};
 use std::net::SocketAddr;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
@@ -46,8 +46,14 @@ pub(crate) fn run(args: DevArgs) -> Result<(), Failure> {
     let secrets = Arc::new(Resolver::new(config.secrets.clone(), Box::new(process_environment)));
     let targets = Arc::new(PrivateTargets::new(state.path.join("postgres"), secrets.clone()));
     watch(&targets)?;
-    let policy = PolicyFolder { path: policies, kinds: KINDS.to_vec(), completion: Some(targets.clone()), secrets };
-    let banner = Banner { policies: policy.path.clone(), state: state.path.clone(), targets: targets.clone() };
+    let policy = PolicySource {
+        origin: PolicyOrigin::Folder(policies.clone()),
+        environment: config.environment.clone(),
+        kinds: KINDS.to_vec(),
+        completion: Some(targets.clone()),
+        secrets,
+    };
+    let banner = Banner { policies, state: state.path.clone(), targets: targets.clone() };
     until_told_to_stop(Plan { config, seal, policy }, |parts| {
         parts.ready = Some(Box::new(move |address| banner.print(address)));
     })?;

@@ -6,7 +6,7 @@ use curfew_domain::connector::ConnectorKind;
 use curfew_engine::keyring::{Keyring, SealKey};
 use curfew_engine::seams::{Connector, HostDesk, Store};
 use curfew_server::config::Ledger;
-use curfew_server::{Config, PolicyFolder, ServerParts};
+use curfew_server::{Config, PolicySource, ServerParts};
 use curfew_store::{OpenError, SqliteStore};
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ pub(crate) struct Plan {
     /// What its signing keys are sealed with.
     pub(crate) seal: SealKey,
     /// Where policy comes from.
-    pub(crate) policy: PolicyFolder,
+    pub(crate) policy: PolicySource,
 }
 
 /// Puts a server together, with the ledger the configuration names. The ledger itself is given too, so that it

@@ -3,7 +3,7 @@
 use crate::parts::{self, KINDS, Plan};
 use curfew_cli::{Failure, ServeArgs};
 use curfew_server::config::{Setting, Sources, process_environment, process_names};
-use curfew_server::{Config, PolicyFolder, Resolver, ServeError, ServerParts, seal};
+use curfew_server::{Config, PolicySource, Resolver, ServeError, ServerParts, seal};
 use std::sync::Arc;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -24,8 +24,9 @@ pub(crate) fn run(args: ServeArgs) -> Result<(), Failure> {
     curfew_server::start_logging(&config.log);
     let key = config.seal.as_ref().ok_or_else(|| Failure::wrong_use("seal.key: is missing"))?;
     let seal = seal::read(key, &process_environment).map_err(|error| Failure::wrong_use(error.to_string()))?;
-    let policy = PolicyFolder {
-        path: config.policy.clone(),
+    let policy = PolicySource {
+        origin: config.policy.clone(),
+        environment: config.environment.clone(),
         kinds: KINDS.to_vec(),
         completion: None,
         secrets: Arc::new(Resolver::new(config.secrets.clone(), Box::new(process_environment))),

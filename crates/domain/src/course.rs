@@ -1,6 +1,7 @@
 //! How a request goes from stage to stage: whose turn it is, and what happens when nobody decides in time.
 //!
-//! **Invariant:** who counts in which stage is fixed when the request is made; later only time opens more.
+//! **Invariant:** which list of a stage counts is fixed when the request is made, and later only time opens another; who
+//! stands in a list is what the policy in force says.
 
 use crate::subject::Email;
 use crate::time::{Seconds, Timestamp};

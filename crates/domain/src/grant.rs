@@ -4,7 +4,7 @@ use crate::audit::{AuditAction, AuditEvent};
 use crate::id::{Id, Identified};
 use crate::lease::{Evidence, Lease};
 use crate::names::RoleName;
-use crate::request::Request;
+use crate::request::{Origin, Request};
 use crate::scope::Scope;
 use crate::subject::Subject;
 use crate::time::{Seconds, Timestamp};
@@ -70,6 +70,9 @@ pub enum GrantState {
         activated_at: Timestamp,
         /// Until when.
         until: Timestamp,
+        /// The later end that its targets are being given; until they were read back, `until` counts.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        extends_to: Option<Timestamp>,
     },
     /// Access is being taken away.
     Ending {
@@ -122,6 +125,15 @@ pub struct Grant {
     pub meaning: String,
     /// The policy version it was decided under.
     pub policy_version: String,
+    /// How it came to be asked for.
+    #[serde(default = "asked")]
+    pub origin: Origin,
+    /// What whoever approved it said it may last at most, since its activation; none when nobody said.
+    #[serde(default, rename = "cap_seconds", skip_serializing_if = "Option::is_none")]
+    pub cap: Option<Seconds>,
+    /// How often a later end was ordered.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub extensions: u32,
     /// When it was approved.
     pub approved_at: Timestamp,
     /// Every lease ever made under it, oldest first.
@@ -171,6 +183,9 @@ impl Grant {
             duration,
             meaning: request.meaning.clone(),
             policy_version: request.decision.policy_version.clone(),
+            origin: request.origin,
+            cap: request.cap(),
+            extensions: 0,
             approved_at: now,
             leases: Vec::new(),
             state: GrantState::Approved { claim_until: now.plus(request.claim_within) },
@@ -208,7 +223,8 @@ impl Grant {
     pub fn activated(self, now: Timestamp) -> Result<Transition<Self>, WrongGrantState> {
         let GrantState::Activating { activated_at, until, .. } = self.state else { return Err(self.refuses()) };
         let event = self.event(AuditAction::GrantActivated, &self.subject, now);
-        Ok(Transition::new(Self { state: GrantState::Active { activated_at, until }, ..self }, event))
+        let state = GrantState::Active { activated_at, until, extends_to: None };
+        Ok(Transition::new(Self { state, ..self }, event))
     }
 
     /// Goes back to `Approved` because a lease could not be made.
@@ -219,6 +235,58 @@ impl Grant {
         let GrantState::Activating { claim_until, .. } = self.state else { return Err(self.refuses()) };
         let event = self.event(AuditAction::GrantActivationFailed, &Subject::system(), now).because(because);
         Ok(Transition::new(Self { state: GrantState::Approved { claim_until }, ..self }, event))
+    }
+
+    /// Writes the intent to let it last longer, before the first call to a target. Counts as one extension from here,
+    /// so that no failure gives one more.
+    ///
+    /// # Errors
+    /// Unless it is `Active` with time left, no other extension of it is under way, and the end is later.
+    pub fn extending(
+        self,
+        by: &Request,
+        until: Timestamp,
+        now: Timestamp,
+    ) -> Result<Transition<Self>, WrongGrantState> {
+        let GrantState::Active { activated_at, until: before, extends_to: None } = self.state else {
+            return Err(self.refuses());
+        };
+        if now >= before {
+            return Err(WrongGrantState { is: "over" });
+        }
+        if until <= before {
+            return Err(WrongGrantState { is: "given as long already" });
+        }
+        let event = self.event(AuditAction::GrantExtending, &self.subject, now);
+        let event = event.with("until", until.to_string()).with("request", by.id.to_string());
+        // Whoever approves more time says anew how much it may be.
+        let cap = if by.approvals.is_empty() { self.cap } else { by.cap() };
+        let state = GrantState::Active { activated_at, until: before, extends_to: Some(until) };
+        Ok(Transition::new(Self { state, cap, extensions: self.extensions + 1, ..self }, event))
+    }
+
+    /// Says that every target was read back and has the later end. `leases` are all of its leases.
+    ///
+    /// # Errors
+    /// Unless it is `Active`, was being extended, and each lease that it lives by has that end.
+    pub fn extended(self, leases: &[Lease], now: Timestamp) -> Result<Transition<Self>, WrongGrantState> {
+        let GrantState::Active { activated_at, extends_to: Some(until), .. } = self.state else {
+            return Err(self.refuses());
+        };
+        let current = self.current_leases();
+        let has_it = |id: &Id<Lease>| leases.iter().any(|l| l.id == *id && l.is_live_until(until));
+        if !current.iter().all(has_it) {
+            return Err(WrongGrantState { is: "not extended everywhere" });
+        }
+        let event = self.event(AuditAction::GrantExtended, &Subject::system(), now).with("until", until.to_string());
+        let state = GrantState::Active { activated_at, until, extends_to: None };
+        Ok(Transition::new(Self { state, ..self }, event))
+    }
+
+    /// The leases of the newest activation: one for each resource of the scope.
+    pub fn current_leases(&self) -> &[Id<Lease>] {
+        let count = self.scope.by_resource().len();
+        &self.leases[self.leases.len().saturating_sub(count)..]
     }
 
     /// Orders its end.
@@ -234,7 +302,7 @@ impl Grant {
     ) -> Result<Transition<Self>, WrongGrantState> {
         let (activated_at, until) = match self.state {
             GrantState::Approved { .. } => (None, None),
-            GrantState::Activating { activated_at, until, .. } | GrantState::Active { activated_at, until } => {
+            GrantState::Activating { activated_at, until, .. } | GrantState::Active { activated_at, until, .. } => {
                 (Some(activated_at), Some(until))
             }
             GrantState::Ending { .. } | GrantState::Ended { .. } => return Err(self.refuses()),
@@ -304,4 +372,14 @@ impl Grant {
     fn refuses(&self) -> WrongGrantState {
         WrongGrantState { is: self.state_word() }
     }
+}
+
+/// What a grant of before this was written down is.
+fn asked() -> Origin {
+    Origin::Asked
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }

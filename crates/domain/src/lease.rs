@@ -125,6 +125,9 @@ pub struct Lease {
     pub definition: Definition,
     /// Its end, also in the target where the target has one.
     pub expires_at: Timestamp,
+    /// The later end that its target is being given; until that was read back, `expires_at` counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub extends_to: Option<Timestamp>,
     /// SHA-256 of the public half, in hex: the same half again is the same activation.
     pub public_half: String,
     /// What may outlive the end.
@@ -201,6 +204,47 @@ impl Lease {
         Ok(Transition::new(Self { state: LeaseState::Live { since: now, locator, connection }, ..self }, event))
     }
 
+    /// Writes the intent to give its target a later end, before the first call there.
+    ///
+    /// # Errors
+    /// Unless it is `Live`, is not being given another end, and the new one is later.
+    pub fn extending(
+        self,
+        until: Timestamp,
+        actor: &Subject,
+        now: Timestamp,
+    ) -> Result<Transition<Self>, WrongLeaseState> {
+        let is_live = matches!(self.state, LeaseState::Live { .. });
+        if !is_live || self.extends_to.is_some() || until <= self.expires_at {
+            return Err(self.state.refuses("extended"));
+        }
+        let event = self.event(AuditAction::LeaseExtending, actor, now).with("until", until.to_string());
+        Ok(Transition::new(Self { extends_to: Some(until), ..self }, event))
+    }
+
+    /// Says that its target was read back and has the later end.
+    ///
+    /// # Errors
+    /// Unless it is `Live` and was being given one.
+    pub fn extended(
+        self,
+        locator: String,
+        connection: BTreeMap<String, String>,
+        now: Timestamp,
+    ) -> Result<Transition<Self>, WrongLeaseState> {
+        let (LeaseState::Live { since, .. }, Some(until)) = (&self.state, self.extends_to) else {
+            return Err(self.state.refuses("extended"));
+        };
+        let state = LeaseState::Live { since: *since, locator, connection };
+        let event = self.event(AuditAction::LeaseExtended, &Subject::system(), now).with("until", until.to_string());
+        Ok(Transition::new(Self { state, expires_at: until, extends_to: None, ..self }, event))
+    }
+
+    /// The latest end that its target may have: nothing later was ever ordered.
+    pub fn latest_end(&self) -> Timestamp {
+        self.extends_to.map_or(self.expires_at, |until| until.max(self.expires_at))
+    }
+
     /// Orders its end. `because` says why, for a person.
     ///
     /// # Errors
@@ -257,6 +301,11 @@ impl Lease {
         let leftovers = leftover::recorded(leftovers);
         let state = LeaseState::Revoked { evidence, cleared_at: now, leftovers };
         Ok(Transition::new(Self { state, ..self }, event))
+    }
+
+    /// Whether it gives access until just then.
+    pub fn is_live_until(&self, until: Timestamp) -> bool {
+        matches!(self.state, LeaseState::Live { .. }) && self.expires_at == until
     }
 
     /// How the end of access is known; none while there may be access.

@@ -17,6 +17,7 @@ mod leftover;
 pub mod limits;
 pub mod names;
 pub mod request;
+pub mod review;
 pub mod scope;
 pub mod subject;
 pub mod text;

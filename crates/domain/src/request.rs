@@ -1,7 +1,7 @@
 //! The ask, and the verdicts of people on it.
 
 use crate::audit::{AuditAction, AuditEvent};
-use crate::course::{ApproverReason, Counted, Course, OnTimeout};
+use crate::course::{ApproverReason, Counted, Course, OnTimeout, Opening};
 use crate::decision::{Decision, Stage};
 use crate::grant::Grant;
 use crate::id::{Id, Identified};
@@ -9,12 +9,13 @@ use crate::input::Inputs;
 use crate::limits;
 use crate::names::{ActionName, GroupName, RoleName};
 use crate::scope::Scope;
-use crate::subject::{Subject, SubjectKind};
+use crate::subject::{Identity, Subject, SubjectKind};
 use crate::time::{Seconds, Timestamp};
 use crate::transition::{Noun, Transition, Version};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 
 /// What one person said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -62,6 +63,13 @@ pub struct Approval {
     pub groups: BTreeSet<GroupName>,
 }
 
+impl Approval {
+    /// The approver as they were signed in when they said so.
+    pub fn identity(&self) -> Identity {
+        Identity { subject: self.approver.clone(), groups: self.groups.clone() }
+    }
+}
+
 /// How a request came to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -74,6 +82,20 @@ pub enum Origin {
     BreakGlass,
     /// A part of a bundle.
     Bundle,
+}
+
+/// What a request for more time is about. Its `duration` is then the total since the activation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Extends {
+    /// Which grant.
+    pub grant: Id<Grant>,
+    /// The end it had when more was asked for: whoever approves sees from when to when.
+    pub until: Timestamp,
+    /// How often it had been extended before.
+    pub earlier: u32,
+    /// Where the ask came from, if that is known: a rule about it is judged again with the last approval.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source_ip: Option<IpAddr>,
 }
 
 /// A request's states. All but `Pending` are final.
@@ -141,6 +163,9 @@ pub struct Request {
     pub meaning: String,
     /// How it came to be.
     pub origin: Origin,
+    /// The grant that it is to keep longer; none when it asks for one of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub extends: Option<Extends>,
     /// When it was asked.
     pub created_at: Timestamp,
     /// When it lapses undecided.
@@ -231,7 +256,8 @@ impl Request {
         ];
         let mut hash = Sha256::new();
         hash.update(b"curfew request digest v2\n");
-        for part in &parts {
+        let extends = self.extends.as_ref().map(|e| format!("{} {} {}", e.grant, e.until, e.earlier));
+        for part in parts.iter().chain(&extends) {
             hash.update((part.len() as u64).to_be_bytes());
             hash.update(part.as_bytes());
         }
@@ -268,9 +294,25 @@ impl Request {
         Ok(Transition::new(next, event))
     }
 
+    /// The subject as they were signed in when they asked.
+    pub fn asker(&self) -> Identity {
+        Identity { subject: self.subject.clone(), groups: self.groups.clone() }
+    }
+
+    /// Whose yes counts in a stage now.
+    pub fn opening(&self, stage: &str) -> Opening {
+        let course = self.course.stages.iter().find(|course| course.name == stage);
+        course.map_or(Opening::Own, |course| course.opening)
+    }
+
+    /// Each yes to a stage, oldest first.
+    pub fn approvals_in<'a>(&'a self, stage: &'a str) -> impl Iterator<Item = &'a Approval> {
+        self.approvals.iter().filter(move |a| a.stage == stage && a.verdict == Verdict::Approve)
+    }
+
     /// The stage whose turn it is: the first that has not all of its approvals. None when all have.
     pub fn stage_now(&self) -> Option<&Stage> {
-        self.decision.stages.iter().find(|stage| self.yes_in(stage) < stage.require as usize)
+        self.decision.stages.iter().find(|stage| self.approvals_in(&stage.name).count() < stage.require as usize)
     }
 
     /// Whether this person's yes counts already, for this stage or, where one person counts once, for any.
@@ -311,10 +353,6 @@ impl Request {
         let stage = &mut next.course.stages[place];
         stage.opening = stage.opening.escalated();
         Ok(Transition::new(next, event.with("stage", name)))
-    }
-
-    fn yes_in(&self, stage: &Stage) -> usize {
-        self.approvals.iter().filter(|a| a.stage == stage.name && a.verdict == Verdict::Approve).count()
     }
 
     /// Notes that the turn of a stage has come.
@@ -388,6 +426,11 @@ impl Request {
             }
         }
         Ok((scope, duration))
+    }
+
+    /// The least that an approver said it may last; none when none did.
+    pub fn cap(&self) -> Option<Seconds> {
+        self.approvals.iter().filter_map(|a| a.narrowed.as_ref()?.duration_seconds).min()
     }
 
     /// The word of the state.

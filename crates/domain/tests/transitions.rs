@@ -3,7 +3,7 @@
 use curfew_domain::audit::{AuditAction, Detail};
 use curfew_domain::course::{ApproverReason, Counted, OnTimeout};
 use curfew_domain::lease::{Definition, Evidence, WrongLeaseState};
-use curfew_domain::request::{Approval, Narrowed, Origin, Verdict, VerdictError};
+use curfew_domain::request::{Approval, Extends, Narrowed, Origin, Verdict, VerdictError};
 use curfew_domain::{
     Course, Decision, EndCause, Grant, GrantState, Id, InputValue, Lease, LeaseState, Opening, Outcome, Pair, Request,
     RequestState, Scope, Seconds, Stage, StageCourse, Subject, SubjectId, SubjectKind, Timestamp, Transition, Version,
@@ -55,6 +55,7 @@ fn pending(require: u32) -> Request {
         decision,
         meaning: "m1".into(),
         origin: Origin::Asked,
+        extends: None,
         created_at: NOW,
         lapses_at: NOW.plus(Seconds::new(86_400)),
         inputs: curfew_domain::Inputs::new(),
@@ -102,6 +103,7 @@ fn lease() -> Lease {
         actions: vec!["read".parse().expect("an action")],
         definition: Definition { admin: None, settings: serde_json::json!({"schemas": ["public"]}) },
         expires_at: NOW.plus(Seconds::new(60)),
+        extends_to: None,
         public_half: "00".into(),
         residual_exposure: vec![],
         state: LeaseState::Wanted,
@@ -375,4 +377,77 @@ fn the_one_behind_a_run_never_counts_and_a_wanted_reason_has_to_be_given() {
         staged(Course { behind, approver_reason: ApproverReason::Required, ..Course::default() }, OnTimeout::Reject);
     assert_eq!(says_yes(request.clone(), "ann", "peer", 1).err(), Some(VerdictError::OwnRequest));
     assert_eq!(says_yes(request, "bob", "peer", 1).err(), Some(VerdictError::ReasonRequired));
+}
+
+/// A request for more time of an active grant, approved by ann with this cap.
+fn more(grant: &Grant, cap: Option<u32>) -> Request {
+    let until = grant.until().expect("active");
+    let extends = Extends { grant: grant.id, until, earlier: grant.extensions, source_ip: None };
+    let duration = Seconds::new(180);
+    let request = Request { extends: Some(extends), duration, version: Version::NONE, ..pending(1) };
+    let request = Request::created(request).next;
+    let narrowed = cap.map(|cap| Narrowed { duration_seconds: Some(Seconds::new(cap)), actions: None });
+    let yes = yes(&request, "ann", narrowed);
+    let request = request.approve(yes).expect("counts").next;
+    request.settle(grant.id, NOW).expect("pending").expect("complete").next
+}
+
+fn active() -> Grant {
+    let step = grant().activating(vec![id(3)], NOW.plus(Seconds::new(60)), NOW).expect("approved");
+    step.next.activated(NOW).expect("activating").next
+}
+
+#[test]
+fn a_later_end_counts_when_every_lease_has_it() {
+    let (before, after) = (NOW.plus(Seconds::new(60)), NOW.plus(Seconds::new(120)));
+    let request = more(&active(), Some(120));
+    let step = active().extending(&request, after, NOW).expect("active");
+    reads_back(&step);
+    let extending = step.next;
+    assert_eq!((extending.until(), extending.extensions, extending.cap), (Some(before), 1, Some(Seconds::new(120))));
+    assert!(extending.clone().extending(&request, NOW.plus(Seconds::new(180)), NOW).is_err(), "one at a time");
+    let step = live().extending(after, &person("dev"), NOW).expect("live");
+    reads_back(&step);
+    let lease = step.next;
+    assert_eq!((lease.expires_at, lease.latest_end()), (before, after));
+    assert!(extending.clone().extended(std::slice::from_ref(&lease), NOW).is_err(), "its target was not read");
+    assert!(extending.clone().extended(&[], NOW).is_err(), "nor any");
+    let step = lease.clone().extended("16385".into(), BTreeMap::new(), NOW).expect("extending");
+    reads_back(&step);
+    let extended = extending.extended(std::slice::from_ref(&step.next), NOW).expect("everywhere");
+    reads_back(&extended);
+    assert_eq!((extended.next.until(), step.next.expires_at, step.next.extends_to), (Some(after), after, None));
+    let ended = lease.revoking(&Subject::system(), "over", NOW).expect("live").next;
+    assert_eq!(ended.latest_end(), after, "what may stand in the target is what a revocation list goes by");
+    assert!(ended.extended("16385".into(), BTreeMap::new(), NOW).is_err(), "an end is never left");
+}
+
+#[test]
+fn nothing_else_is_given_more_time() {
+    let (after, late) = (NOW.plus(Seconds::new(120)), NOW.plus(Seconds::new(60)));
+    let request = more(&active(), None);
+    assert!(grant().extending(&request, after, NOW).is_err(), "its clock has not started");
+    assert!(active().extending(&request, late, NOW).is_err(), "that is no more");
+    assert!(active().extending(&request, after, late).is_err(), "its time is over");
+    let ending = active().ending(EndCause::Returned, &person("dev"), "done", NOW).expect("active").next;
+    assert!(ending.extending(&request, after, NOW).is_err());
+    assert!(active().extended(&[], NOW).is_err(), "nobody ordered it");
+    assert!(
+        lease().extending(after, &person("dev"), NOW).is_err() && live().extending(late, &person("dev"), NOW).is_err()
+    );
+}
+
+#[test]
+fn an_approval_of_more_time_is_bound_to_the_grant_and_its_end() {
+    let digest = |change: &dyn Fn(&mut Extends)| {
+        let until = NOW.plus(Seconds::new(60));
+        let mut extends = Extends { grant: id(2), until, earlier: 0, source_ip: None };
+        change(&mut extends);
+        Request { extends: Some(extends), ..pending(1) }.digest()
+    };
+    let one = digest(&|_| {});
+    assert_ne!(one, pending(1).digest());
+    assert_ne!(one, digest(&|e| e.grant = id(9)));
+    assert_ne!(one, digest(&|e| e.until = NOW));
+    assert_ne!(one, digest(&|e| e.earlier = 1));
 }

@@ -122,10 +122,12 @@ impl Engine {
                     return self.waiters.tell(grant_id, &Err(Failure::Ended));
                 }
             }
-            let Ok(leases) = self.store.leases(&current_leases(&grant)).await else { return };
-            if leases.iter().any(|l| self.busy.is_making(l.id)) {
+            let current = current_leases(&grant);
+            // Before they are read: what is not being made any more is in the ledger as it came out.
+            if current.iter().any(|lease| self.busy.is_making(*lease)) {
                 return;
             }
+            let Ok(leases) = self.store.leases(&current).await else { return };
             if !leases.iter().all(|l| matches!(l.state, LeaseState::Live { .. })) {
                 return self.fail_activation(grant_id, Failure::Ended).await;
             }
@@ -189,6 +191,5 @@ pub(crate) const ATTEMPTS: usize = 16;
 
 /// The leases of the newest activation: one for each resource of the scope.
 pub(crate) fn current_leases(grant: &Grant) -> Vec<Id<Lease>> {
-    let count = grant.scope.by_resource().len();
-    grant.leases[grant.leases.len().saturating_sub(count)..].to_vec()
+    grant.current_leases().to_vec()
 }

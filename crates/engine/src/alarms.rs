@@ -5,8 +5,9 @@ use crate::Engine;
 use crate::engine::Changes;
 use crate::plan::Action;
 use crate::seams::Change;
+use crate::seams::store::ReadError;
 use curfew_domain::audit::{AuditAction, AuditEvent};
-use curfew_domain::{Lease, LeaseState, ResourceName, Subject, Timestamp};
+use curfew_domain::{Grant, Lease, LeaseState, ResourceName, Subject, Timestamp};
 use std::collections::BTreeSet;
 use std::sync::PoisonError;
 
@@ -45,6 +46,7 @@ impl Engine {
                 | Action::Revoke { .. }
                 | Action::Take(_)
                 | Action::SettleActivation(_)
+                | Action::Extend(_)
                 | Action::EndWithout(_)
                 | Action::SettleEnd(_) => None,
             })
@@ -53,8 +55,27 @@ impl Engine {
         alarms.retain(|alarm| standing.contains(alarm) || alarm.starts_with(OVERDUE));
     }
 
+    /// Emergency access that nobody has looked at in time: said once by this server, to those who may review it.
+    pub(crate) async fn raise_unreviewed(&self, now: Timestamp) -> Result<(), ReadError> {
+        for due in self.due_reviews().await?.into_iter().filter(|due| now >= due.by) {
+            let Some(grant) = self.store.grant(due.grant).await?.filter(Grant::is_worth_a_review) else { continue };
+            let name = format!("{OVERDUE}review:{}", due.grant);
+            if !self.alarms.lock().unwrap_or_else(PoisonError::into_inner).insert(name) {
+                continue;
+            }
+            tracing::warn!(grant_id = %grant.id, subject = grant.subject.label(), by = %due.by, "emergency access is not reviewed in time");
+            let Some(request) = self.store.request(grant.request_id).await? else { continue };
+            let mut changes = Changes::default();
+            changes.notices(self.notices_of_break_glass("review_overdue", (&grant, &request), now));
+            // Whoever is not told now is told by the next start.
+            let _ = self.commit(changes).await;
+        }
+        Ok(())
+    }
+
     /// An end that takes too long is an alarm at 5, 15 and 60 minutes; it is never given up.
     pub(crate) async fn raise_overdue(&self, leases: &[Lease], now: Timestamp) {
+        self.forget_overdue(leases);
         for lease in leases {
             let since = match &lease.state {
                 LeaseState::Revoking { since, .. } | LeaseState::LockedOut { since, .. } => *since,
@@ -80,5 +101,18 @@ impl Engine {
             changes.0.push(Change::Event(Box::new(event)));
             let _ = self.commit(changes).await;
         }
+    }
+
+    /// What is over cannot be overdue again.
+    fn forget_overdue(&self, open: &[Lease]) {
+        let mut alarms = self.alarms.lock().unwrap_or_else(PoisonError::into_inner);
+        if !alarms.iter().any(|alarm| alarm.starts_with(OVERDUE)) {
+            return;
+        }
+        let open: BTreeSet<String> = open.iter().map(|lease| lease.id.to_string()).collect();
+        alarms.retain(|alarm| match alarm.strip_prefix(OVERDUE).and_then(|rest| rest.split_once(':')) {
+            Some((lease, _)) => open.contains(lease),
+            None => true,
+        });
     }
 }

@@ -2,16 +2,17 @@
 
 use crate::Engine;
 use crate::ending::{EndOrder, OrderError};
+use crate::lanes::Lane;
 use crate::seams::BoxFuture;
 use crate::seams::store::Due;
-use curfew_domain::{EndCause, Grant, GrantState, Subject, Timestamp};
+use curfew_domain::{EndCause, Grant, GrantState, Id, Subject, Timestamp};
 use futures::FutureExt;
 use futures::StreamExt;
 use futures::future::{Either, join_all, select};
 use futures::stream::FuturesUnordered;
 use std::pin::pin;
-use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 /// The longest the loop of hours sleeps, so that a step of the wall clock is noticed.
@@ -20,6 +21,14 @@ const LOOK_AT_THE_CLOCK: Duration = Duration::from_secs(1);
 const RECONCILE_EVERY: Duration = Duration::from_secs(60);
 /// How much falls due in one commit.
 const DUE_AT_ONCE: usize = 256;
+
+/// What the driver takes up beside what goes on for ever.
+pub(crate) enum NewWork {
+    /// A target that was not worked before.
+    Lane(Arc<Lane>),
+    /// A later end that is ordered.
+    Extension(Id<Grant>),
+}
 
 impl Engine {
     /// Works until [`Engine::stop`], then finishes what is under way and returns. Whoever owns the engine
@@ -32,16 +41,19 @@ impl Engine {
         let mut stopped = pin!(self.quiet_after_stop().fuse());
         loop {
             let event = {
-                let lanes = pin!(self.new_lanes.take(usize::MAX));
-                let turn = pin!(select(lanes, work.next()));
+                let new_work = pin!(self.new_work.take(usize::MAX));
+                let turn = pin!(select(new_work, work.next()));
                 match select(turn, &mut stopped).await {
-                    Either::Left((Either::Left((lanes, _)), _)) => lanes,
+                    Either::Left((Either::Left((new_work, _)), _)) => new_work,
                     Either::Left((Either::Right(_), _)) => Vec::new(),
                     Either::Right(_) => return,
                 }
             };
-            for lane in event {
-                work.extend(self.lane_workers(&lane));
+            for new in event {
+                match new {
+                    NewWork::Lane(lane) => work.extend(self.lane_workers(&lane)),
+                    NewWork::Extension(grant) => work.push(self.carry_out_extension(grant).boxed()),
+                }
             }
         }
     }

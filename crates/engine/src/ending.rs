@@ -56,7 +56,12 @@ impl Engine {
             match self.commit(changes).await {
                 Ok(_) => {
                     self.waiters.tell(next.id, &Err(crate::Failure::Ended));
+                    self.extensions.tell(next.id, &Err(crate::Failure::Ended));
                     self.forget(&next.leases);
+                    if next.leases.is_empty() && order.cause != EndCause::Lapsed {
+                        // No target was called, so that each hears of it with a look.
+                        self.look.give();
+                    }
                     self.take(ending);
                     return Ok(next);
                 }

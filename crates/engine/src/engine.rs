@@ -2,10 +2,11 @@
 
 use crate::activation::Waiters;
 use crate::busy::Busy;
+use crate::drive::NewWork;
 use crate::lanes::{Lane, Queue};
 use crate::nudge::Nudge;
 use crate::retries::Retries;
-use crate::seams::connector::CallError;
+use crate::seams::connector::{CallError, LedgerMark};
 use crate::seams::store::{Change, CommitError, Committed, Notice};
 use crate::seams::{Clock, Connector, Entropy, Secrets, Store};
 use crate::steady::SteadyClock;
@@ -70,6 +71,8 @@ pub enum GrantRef {
 pub(crate) struct Standing {
     pub(crate) installation: String,
     pub(crate) epoch: u64,
+    /// When this server started.
+    pub(crate) began: Timestamp,
 }
 
 /// The verbs, over a ledger, clocks, and plugs to targets.
@@ -82,12 +85,17 @@ pub struct Engine {
     pub(crate) audience: Audience,
     pub(crate) unnamed: Unnamed,
     pub(crate) policy: RwLock<Arc<PolicySet>>,
+    /// Why the policy in force may be an old one; nothing new is given then.
+    pub(crate) policy_doubt: RwLock<Option<String>>,
     pub(crate) standing: OnceLock<Standing>,
     pub(crate) lanes: Mutex<BTreeMap<(ResourceName, String), Arc<Lane>>>,
-    pub(crate) new_lanes: Queue<Arc<Lane>>,
+    pub(crate) new_work: Queue<NewWork>,
     pub(crate) busy: Busy,
     pub(crate) retries: Retries,
     pub(crate) waiters: Waiters,
+    /// Callers that wait for an extension, and the grants that are being extended.
+    pub(crate) extensions: Waiters,
+    pub(crate) extending: Mutex<std::collections::BTreeSet<Id<Grant>>>,
     /// Held from a count of a role's grants to the commit that it is for.
     pub(crate) counting: futures::lock::Mutex<()>,
     /// Live access by its end, so that it ends on time even when the ledger cannot be read.
@@ -103,6 +111,10 @@ pub struct Engine {
     pub(crate) stopped: Nudge,
     /// Alarms that stand, so that each is raised once.
     pub(crate) alarms: Mutex<std::collections::BTreeSet<String>>,
+    /// The last event of ours in the ledger.
+    pub(crate) furthest: Mutex<LedgerMark>,
+    /// Held while a target is told of a ledger that is behind what it knew.
+    pub(crate) beginning_again: futures::lock::Mutex<()>,
 }
 
 impl Engine {
@@ -118,12 +130,15 @@ impl Engine {
             audience: parts.audience,
             unnamed: parts.unnamed,
             policy: RwLock::new(Arc::new(parts.policy)),
+            policy_doubt: RwLock::default(),
             standing: OnceLock::new(),
             lanes: Mutex::default(),
-            new_lanes: Queue::new(),
+            new_work: Queue::new(),
             busy: Busy::default(),
             retries: Retries::default(),
             waiters: Waiters::default(),
+            extensions: Waiters::default(),
+            extending: Mutex::default(),
             counting: futures::lock::Mutex::default(),
             live: Mutex::default(),
             next_due: AtomicI64::new(i64::MIN),
@@ -135,12 +150,25 @@ impl Engine {
             stopping: AtomicBool::new(false),
             stopped: Nudge::default(),
             alarms: Mutex::default(),
+            furthest: Mutex::default(),
+            beginning_again: futures::lock::Mutex::default(),
         }
     }
 
     /// The policy in force.
     pub fn policy(&self) -> Arc<PolicySet> {
         self.policy.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Says why the policy in force may be an old one, or that it is not. While it may be, nothing new is given; what
+    /// was given runs to its end, and ends are carried out.
+    pub fn doubt_policy(&self, because: Option<String>) {
+        *self.policy_doubt.write().unwrap_or_else(PoisonError::into_inner) = because;
+    }
+
+    /// Why the policy in force may be an old one.
+    pub fn policy_doubt(&self) -> Option<String> {
+        self.policy_doubt.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The time by which everything is decided.
@@ -169,7 +197,11 @@ impl Engine {
     }
 
     pub(crate) fn standing(&self) -> Standing {
-        self.standing.get().cloned().unwrap_or(Standing { installation: String::new(), epoch: 0 })
+        self.standing.get().cloned().unwrap_or(Standing {
+            installation: String::new(),
+            epoch: 0,
+            began: Timestamp::from_millis(i64::MAX),
+        })
     }
 
     /// Stops: nothing new is begun, what is under way is finished, then [`Engine::drive`] returns.
@@ -206,7 +238,7 @@ impl Engine {
         }
         let lane = Arc::new(Lane::new(resource.clone(), definition.clone(), connector.clone()));
         lanes.insert(key, lane.clone());
-        self.new_lanes.push([lane.clone()]);
+        self.new_work.push([NewWork::Lane(lane.clone())]);
         Ok(lane)
     }
 
@@ -225,7 +257,14 @@ impl Engine {
     }
 
     pub(crate) async fn commit(&self, changes: Changes) -> Result<Committed, CommitError> {
-        self.store.commit(changes.0).await
+        let committed = self.store.commit(changes.0).await?;
+        if let Some(last) = committed.events.last() {
+            let mut furthest = self.furthest.lock().unwrap_or_else(PoisonError::into_inner);
+            if last.seq >= furthest.seq {
+                *furthest = LedgerMark { seq: last.seq, leaf_hash: last.leaf_hash.clone() };
+            }
+        }
+        Ok(committed)
     }
 }
 

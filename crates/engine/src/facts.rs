@@ -52,6 +52,10 @@ impl Engine {
         let since = before(now, per);
         let mut spent: u64 = 0;
         for grant in self.grants_since(role, subject, before(now, per.max(wait))).await? {
+            // An extension is judged as a request for all of it.
+            if about.is_some_and(|about| about.id == grant.id) {
+                continue;
+            }
             let Some((from, to)) = access(&grant) else { continue };
             spent = spent.saturating_add(to.millis_since(from.max(since)).div_ceil(1_000));
             if matches!(grant.state, GrantState::Ending { .. } | GrantState::Ended { .. }) {
@@ -112,7 +116,7 @@ fn stands_before(grant: &Grant, about: Option<&Grant>) -> bool {
 fn access(grant: &Grant) -> Option<(Timestamp, Timestamp)> {
     match &grant.state {
         GrantState::Approved { .. } => None,
-        GrantState::Activating { activated_at, until, .. } | GrantState::Active { activated_at, until } => {
+        GrantState::Activating { activated_at, until, .. } | GrantState::Active { activated_at, until, .. } => {
             Some((*activated_at, *until))
         }
         GrantState::Ending { activated_at, since, .. } => Some(((*activated_at)?, *since)),

@@ -17,8 +17,11 @@ impl Engine {
         let data = json!({ "request": request });
         let mut to: Vec<String> = Vec::new();
         if about == "requested" {
-            let people = request.decision.stages.iter().flat_map(|stage| &stage.approvers);
-            to.extend(people.filter(|a| a.contains('@')).cloned());
+            let policy = self.policy();
+            let stages =
+                request.decision.stages.iter().map(|stage| (stage.name.as_str(), request.opening(&stage.name)));
+            let people = stages.flat_map(|stage| policy.deciders(&request.role, stage, &request.subject));
+            to.extend(people.filter(|a| a.contains('@')));
         }
         to.extend(request.subject.email.as_ref().map(ToString::to_string));
         self.notices_of_role(about, (&request.role, to), &data, now)
@@ -33,7 +36,7 @@ impl Engine {
         let data = json!({ "grant": grant, "request": request });
         let to: Vec<String> = grant.subject.email.iter().map(ToString::to_string).collect();
         let mut notices = self.notices_of_role(about, (&grant.role, to.clone()), &data, now);
-        if let (true, Some(until)) = (about == "activated", grant.until()) {
+        if let (true, Some(until)) = (matches!(about, "activated" | "extended"), grant.until()) {
             let at = until.as_millis() - i64::from(BEFORE_THE_END.as_secs()) * 1_000;
             if at > now.as_millis() {
                 let warnings = self.notices("ending_soon", &to, &data, now);
@@ -42,6 +45,21 @@ impl Engine {
             }
         }
         notices
+    }
+
+    /// Emergency access was taken, or nobody has looked at it in time: to those who may approve the role and so may
+    /// review it, to its subject, and to every webhook.
+    pub(crate) fn notices_of_break_glass(
+        &self,
+        about: &str,
+        (grant, request): (&Grant, &Request),
+        now: Timestamp,
+    ) -> Vec<Notice> {
+        let data = json!({ "grant": grant, "request": request });
+        let approvers = self.policy().approvers_of(&grant.role);
+        let mut to: Vec<String> = approvers.into_iter().filter(|a| a.contains('@')).collect();
+        to.extend(grant.subject.email.as_ref().map(ToString::to_string));
+        self.notices_of_role(about, (&grant.role, to), &data, now)
     }
 
     /// An end that takes too long: to every webhook, and to its subject.
@@ -66,7 +84,7 @@ impl Engine {
         let mut to = to;
         let policy = self.policy();
         let notify = policy.role(role).map(|role| role.notify.as_slice()).unwrap_or_default();
-        for entry in notify.iter().filter(|entry| entry.on.iter().any(|on| on == about)) {
+        for entry in notify.iter().filter(|entry| entry.on.iter().any(|on| on == heard_as(about))) {
             to.extend(entry.to.iter().filter_map(|to| to.strip_prefix("email:")).map(str::to_owned));
         }
         self.notices(about, &to, data, now)
@@ -95,5 +113,14 @@ impl Engine {
         let mut random = [0u8; 16];
         self.entropy.fill(&mut random);
         format!("ntc_{}", hex::encode(random))
+    }
+}
+
+/// The word of `notify` under which something is heard that has none of its own.
+fn heard_as(about: &str) -> &str {
+    match about {
+        "break_glass" => "requested",
+        "review_overdue" => "overdue",
+        other => other,
     }
 }

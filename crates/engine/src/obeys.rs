@@ -1,43 +1,55 @@
-//! What a policy can say and the engine does not carry out yet.
+//! What a policy can say and this server does not carry out: what it refuses, and what it accepts and cannot do.
 //!
-//! A server refuses a set that says such a thing: a rule that nobody obeys would be worse than none. What the engine
-//! cannot know - a second factor, a ticket's state, how many grants there are - needs no entry here, because policy
-//! denies what is unknown.
+//! A rule that would give more, or ask for less, if nobody obeyed it has a set refused. What gives nothing and tells
+//! nobody until something else is there is accepted, and said at load and by `doctor`. What the engine cannot know - a
+//! second factor, a ticket's state - needs no entry here, because policy denies what is unknown.
 
-use curfew_policy::{PolicySet, Role};
+use crate::engine::Audience;
+use curfew_policy::{PolicySet, Requesters, Role};
 
-/// One line for each word that stands in the set and is not obeyed.
+/// One line for each word that stands in the set and is not obeyed, where nobody checks who signed a change of policy.
 pub fn not_obeyed(set: &PolicySet) -> Vec<String> {
-    let of_role = |role: &Role| {
-        let words = words(role);
-        words
-            .into_iter()
-            .map(move |word| format!("{}:{}: {word}", role.place.file, role.place.line))
-            .collect::<Vec<_>>()
-    };
-    let mut lines: Vec<String> = set.roles().flat_map(of_role).collect();
-    lines.extend(set.bundles().iter().map(|b| format!("{}:{}: `bundles`", b.place.file, b.place.line)));
     let approvers = set.policy_approvers().iter();
-    lines.extend(approvers.map(|a| format!("{}:{}: `policy_approvers`", a.place.file, a.place.line)));
-    lines
+    approvers.map(|a| format!("{}:{}: `policy_approvers`", a.place.file, a.place.line)).collect()
 }
 
-fn words(role: &Role) -> Vec<&'static str> {
-    let mut words = Vec::new();
-    let mut found = |stands: bool, word| {
-        if stands {
-            words.push(word)
-        }
+/// One line for each word that is accepted and does nothing on this server.
+pub fn idle(set: &PolicySet, audience: &Audience) -> Vec<String> {
+    set.roles().flat_map(|role| triggers(role).into_iter().chain(unheard(role, audience))).collect()
+}
+
+/// Triggers fire with pipelines, and this version has none.
+fn triggers(role: &Role) -> Option<String> {
+    let first = role.triggers.first()?;
+    let nobody = match role.requesters {
+        Requesters::TriggersOnly => ", so nobody gets it",
+        Requesters::Anyone(_) | Requesters::Listed(_) => "",
     };
-    found(!role.triggers.is_empty(), "`triggers`");
-    found(role.extension.is_some(), "`extension`");
-    found(role.break_glass.is_some(), "`break_glass`");
-    let elsewhere = |to: &String| !to.starts_with("email:") && !to.starts_with("webhook:");
-    found(
-        role.notify.iter().flat_map(|notice| &notice.to).any(elsewhere),
-        "`notify` by other means than mail and webhooks",
-    );
-    words
+    let place = &first.place;
+    Some(format!(
+        "{}:{}: the triggers of role `{}` never fire on this server{nobody}",
+        place.file, place.line, role.name
+    ))
+}
+
+/// Who is to be told by means that this server does not have.
+fn unheard(role: &Role, audience: &Audience) -> Vec<String> {
+    let mut lines = Vec::new();
+    for notice in &role.notify {
+        for to in &notice.to {
+            let missing = match to.split_once(':') {
+                Some(("email", _)) if audience.mail_from.is_some() => continue,
+                Some(("email", _)) => "[mail] is not configured",
+                Some(("webhook", name)) if audience.webhooks.iter().any(|hook| hook == name) => continue,
+                Some(("webhook", _)) => "no [[webhooks]] of that name is configured",
+                Some(_) | None => "it has no such channel",
+            };
+            let place = &notice.place;
+            let (file, line) = (&place.file, place.line);
+            lines.push(format!("{file}:{line}: role `{}` tells `{to}`, and this server cannot: {missing}", role.name));
+        }
+    }
+    lines
 }
 
 #[cfg(test)]
@@ -45,32 +57,60 @@ mod tests {
     use super::*;
     use curfew_policy::{Purpose, SourceFile, check};
 
-    fn unobeyed(more: &str) -> Vec<String> {
+    fn set(more: &str) -> PolicySet {
         let text = format!(
-            "roles:\n  - name: r\n    requesters: [d@example.com]\n    duration: 1h\n    conditions: [{{resource: x, actions: [read]}}]\n{more}"
+            "roles:\n  - name: r\n    duration: 1h\n    conditions: [{{resource: x, actions: [read]}}]\n{more}"
         );
         let files = [SourceFile { path: "p.yaml".to_owned(), bytes: text.into_bytes() }];
         let checked = check(&files, &[], Purpose::Check);
-        not_obeyed(&checked.set.unwrap_or_else(|| panic!("{:#?}", checked.problems)))
+        checked.set.unwrap_or_else(|| panic!("{:#?}", checked.problems))
+    }
+
+    fn audience() -> Audience {
+        Audience { mail_from: "curfew@example.com".parse().ok(), webhooks: vec!["siem".to_owned()] }
     }
 
     #[test]
-    fn what_nobody_carries_out_is_named_with_its_place() {
-        let plain = "    approvers: [l@example.com]\n";
-        assert_eq!(unobeyed(plain), Vec::<String>::new());
-        let more = format!("{plain}    constraints: {{windows: [{{from: \"09:00\", to: \"18:00\", tz: UTC}}]}}\n");
-        assert_eq!(unobeyed(&more), Vec::<String>::new(), "hours are in the decision, which is made again");
-        for line in ["on_policy_change: end", "notify: [{on: [denied], to: [\"webhook:siem\"]}]"] {
-            assert_eq!(unobeyed(&format!("{plain}    {line}\n")), Vec::<String>::new(), "{line}");
-        }
-        for (line, word) in [
-            ("extension: {max_total: 2h}", "`extension`"),
-            ("break_glass: {who: [d@example.com], duration: 1h, review_within: 1d}", "`break_glass`"),
-            ("notify: [{on: [denied], to: [\"slack:#sec\"]}]", "`notify` by other means than mail and webhooks"),
+    fn what_nobody_carries_out_has_a_set_refused() {
+        let plain = "    requesters: [d@example.com]\n    approvers: [l@example.com]\n";
+        for line in [
+            "",
+            "    extension: {max_total: 2h}\n",
+            "    break_glass: {who: [d@example.com], duration: 1h, review_within: 1d}\n",
+            "    notify: [{on: [denied], to: [\"slack:#sec\"]}]\n",
+            "    constraints: {windows: [{from: \"09:00\", to: \"18:00\", tz: UTC}]}\n",
+            "bundles: [{name: kit, roles: [r]}]\n",
         ] {
-            assert_eq!(unobeyed(&format!("{plain}    {line}\n")), [format!("p.yaml:2: {word}")]);
+            assert_eq!(not_obeyed(&set(&format!("{plain}{line}"))), Vec::<String>::new(), "{line}");
         }
-        let bundle = format!("{plain}bundles: [{{name: kit, roles: [r]}}]\n");
-        assert_eq!(unobeyed(&bundle), ["p.yaml:7: `bundles`"]);
+        let approved =
+            format!("{plain}policy_approvers: [{{paths: [\"p.yaml\"], any_of: [l@example.com], require: 1}}]\n");
+        assert_eq!(not_obeyed(&set(&approved)), ["p.yaml:7: `policy_approvers`"]);
+    }
+
+    #[test]
+    fn who_cannot_be_told_is_named_once_for_each_way() {
+        let plain = "    requesters: [d@example.com]\n    approvers: [l@example.com]\n";
+        let told = "    notify: [{on: [denied], to: [\"slack:#sec\", \"email:a@example.com\", \"webhook:siem\", \"webhook:pager\"]}]\n";
+        let set = set(&format!("{plain}{told}"));
+        assert_eq!(
+            idle(&set, &audience()),
+            [
+                "p.yaml:7: role `r` tells `slack:#sec`, and this server cannot: it has no such channel",
+                "p.yaml:7: role `r` tells `webhook:pager`, and this server cannot: no [[webhooks]] of that name is configured",
+            ]
+        );
+        assert_eq!(idle(&set, &Audience::default()).len(), 4);
+    }
+
+    #[test]
+    fn triggers_are_said_to_be_idle() {
+        let trigger = "    triggers: [{github: {repository_id: \"1\", ref: refs/heads/main}, grant_to: [pipeline], until: pipeline-end}]\n    approval: automatic\n";
+        assert_eq!(
+            idle(&set(trigger), &audience()),
+            ["p.yaml:5: the triggers of role `r` never fire on this server, so nobody gets it",]
+        );
+        let both = format!("    requesters: [d@example.com]\n{trigger}");
+        assert!(idle(&set(&both), &audience())[0].ends_with("never fire on this server"));
     }
 }

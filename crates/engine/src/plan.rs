@@ -44,6 +44,8 @@ pub enum Action {
     Take(Id<Lease>),
     /// See what becomes of an activation that nobody is working on.
     SettleActivation(Id<Grant>),
+    /// Go on with a later end that was ordered and does not count yet.
+    Extend(Id<Grant>),
     /// Say that a grant has ended, if its leases have.
     SettleEnd(Id<Grant>),
     /// End an active grant of which a lease is gone.
@@ -73,6 +75,7 @@ impl Action {
             Self::End { .. }
             | Self::Take(_)
             | Self::SettleActivation(_)
+            | Self::Extend(_)
             | Self::SettleEnd(_)
             | Self::EndWithout(_)
             | Self::Alarm { .. } => false,
@@ -157,9 +160,13 @@ fn grant_action(index: &Index<'_>, grant: &Grant, now: Timestamp) -> Option<Acti
         }
         GrantState::Activating { .. } => Some(Action::SettleActivation(grant.id)),
         GrantState::Ending { .. } => Some(Action::SettleEnd(grant.id)),
-        GrantState::Active { .. } => {
-            let whole = crate::activation::current_leases(grant).iter().all(|id| index.is_live(*id));
-            (!whole).then_some(Action::EndWithout(grant.id))
+        GrantState::Active { extends_to, .. } => {
+            let whole = grant.current_leases().iter().all(|id| index.is_live(*id));
+            match extends_to {
+                _ if !whole => Some(Action::EndWithout(grant.id)),
+                Some(_) => Some(Action::Extend(grant.id)),
+                None => None,
+            }
         }
         GrantState::Approved { .. } | GrantState::Ended { .. } => None,
     }
@@ -242,6 +249,7 @@ fn within_blast_limit(actions: Vec<Action>, limit: usize) -> Vec<Action> {
         | Action::End { .. }
         | Action::Take(_)
         | Action::SettleActivation(_)
+        | Action::Extend(_)
         | Action::SettleEnd(_)
         | Action::EndWithout(_)
         | Action::Alarm { .. } => None,

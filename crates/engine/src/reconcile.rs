@@ -7,7 +7,7 @@ use crate::engine::Changes;
 use crate::lanes::Lane;
 use crate::plan::{Action, CLOCKS_DIFFER_MILLIS, Picture, plan};
 use crate::seams::connector::{Found, Observation};
-use crate::seams::store::{CommitError, ReadError};
+use crate::seams::store::{CommitError, Open, ReadError};
 use curfew_domain::lease::Definition;
 use curfew_domain::{EndCause, Grant, Id, Lease, LeaseState, ResourceName, Subject, Timestamp};
 use futures::future::join_all;
@@ -29,9 +29,8 @@ pub struct Report {
 }
 
 /// What is not over, and how many events the ledger had before it was read.
-pub(crate) struct Open {
-    pub(crate) leases: Vec<Lease>,
-    pub(crate) grants: Vec<Grant>,
+pub(crate) struct Reading {
+    pub(crate) open: Open,
     size: u64,
 }
 
@@ -41,14 +40,15 @@ impl Engine {
     /// # Errors
     /// When the ledger cannot be read.
     pub async fn reconcile(&self) -> Result<Report, ReadError> {
-        let open = self.open().await?;
-        self.reconcile_from(open).await
+        let reading = self.reading().await?;
+        self.reconcile_from(reading).await
     }
 
     /// One pass over everything, beginning with what was open a moment ago.
-    pub(crate) async fn reconcile_from(&self, before: Open) -> Result<Report, ReadError> {
-        self.end_what_is_denied(&before.grants).await?;
-        let lanes = self.lanes_in_use(&before.leases);
+    pub(crate) async fn reconcile_from(&self, before: Reading) -> Result<Report, ReadError> {
+        self.end_what_is_denied(&before.open.grants).await?;
+        self.raise_unreviewed(self.clock.now()).await?;
+        let lanes = self.lanes_in_use(&before.open.leases);
         let mut report = Report::default();
         let mut observed: BTreeMap<ResourceName, Observation> = BTreeMap::new();
         let mut hours: BTreeMap<ResourceName, Timestamp> = BTreeMap::new();
@@ -68,9 +68,9 @@ impl Engine {
         }
         // A resource of which one definition could not be read is not judged by what another shows.
         observed.retain(|resource, _| !report.unread.iter().any(|(unread, _)| unread == resource));
-        let then: Live = before.leases.iter().filter_map(live).collect();
-        let ids: BTreeSet<Id<Lease>> = before.leases.iter().map(|l| l.id).collect();
-        let after = self.refresh(before).await?;
+        let then: Live = before.open.leases.iter().filter_map(live).collect();
+        let ids: BTreeSet<Id<Lease>> = before.open.leases.iter().map(|l| l.id).collect();
+        let after = self.refresh(before).await?.open;
         let known = self.known(ids, &after.leases, &observed).await?;
         let settled = after.leases.iter().filter_map(live).filter(|l| then.contains(l)).map(|(id, _)| id).collect();
         let busy = after.leases.iter().map(|l| l.id).filter(|id| self.busy.holds(*id)).collect();
@@ -98,20 +98,20 @@ impl Engine {
     }
 
     /// What is not over, as the ledger has it now.
-    pub(crate) async fn open(&self) -> Result<Open, ReadError> {
+    pub(crate) async fn reading(&self) -> Result<Reading, ReadError> {
         // The size first: what comes after it makes the reading an old one.
         let size = self.store.tree_head().await?.size;
-        let crate::seams::store::Open { leases, grants } = self.store.open().await?;
-        Ok(Open { leases, grants, size })
+        let open = self.store.open().await?;
+        Ok(Reading { open, size })
     }
 
     /// The same as of now; read again only if the ledger has grown.
-    pub(crate) async fn refresh(&self, open: Open) -> Result<Open, ReadError> {
-        if self.store.tree_head().await?.size == open.size {
-            return Ok(open);
+    pub(crate) async fn refresh(&self, reading: Reading) -> Result<Reading, ReadError> {
+        if self.store.tree_head().await?.size == reading.size {
+            return Ok(reading);
         }
-        drop(open);
-        self.open().await
+        drop(reading);
+        self.reading().await
     }
 
     fn lanes_in_use(&self, leases: &[Lease]) -> Vec<Arc<Lane>> {
@@ -132,8 +132,10 @@ impl Engine {
     async fn observe<'a>(&self, lane: &'a Arc<Lane>) -> (&'a Arc<Lane>, Result<Observation, String>) {
         let seen = async {
             let target = self.target(lane)?;
-            lane.prepare(&target).await?;
-            lane.connector.observe(&target).await
+            self.prepare(lane, &target).await?;
+            let seen = lane.connector.observe(&target).await?;
+            self.compare(lane, &target).await?;
+            Ok(seen)
         };
         match seen.await {
             Ok(seen) => (lane, Ok(seen)),
@@ -193,6 +195,7 @@ impl Engine {
                 self.take(leases.get(&id).filter(|_| !waits).map(|lease| (*lease).clone()));
             }
             Action::SettleActivation(grant) => self.settle_activation(grant).await,
+            Action::Extend(grant) => self.begin_extension(grant),
             Action::SettleEnd(grant) => self.settle_end(grant).await,
             Action::EndWithout(grant) => self.end_without(grant, crate::plan::MISSING).await,
             Action::LockUnknown { resource, found } => self.lock_unknown(&resource, &found).await,

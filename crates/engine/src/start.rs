@@ -2,7 +2,7 @@
 
 use crate::Engine;
 use crate::engine::{Changes, Standing};
-use crate::reconcile::Open;
+use crate::reconcile::Reading;
 use crate::seams::Change;
 use crate::seams::store::{CommitError, ReadError};
 use curfew_domain::audit::{AuditAction, AuditEvent};
@@ -45,12 +45,12 @@ impl Engine {
         }
         self.take_standing().await?;
         self.begin_policy().await?;
-        let open = self.open().await?;
-        for lease in open.leases.iter().filter(|lease| matches!(lease.state, LeaseState::Live { .. })) {
+        let reading = self.reading().await?;
+        for lease in reading.open.leases.iter().filter(|lease| matches!(lease.state, LeaseState::Live { .. })) {
             self.remember(lease);
         }
         {
-            let recovering = pin!(self.recover(open));
+            let recovering = pin!(self.recover(reading));
             let patience = pin!(self.clock.sleep(RECOVERY));
             match select(recovering, patience).await {
                 Either::Left((done, _)) => done?,
@@ -73,7 +73,8 @@ impl Engine {
         let before = self.store.fact("epoch").await?.and_then(|text| text.parse::<u64>().ok()).unwrap_or(0);
         // The latest start wins, also against a copy of the ledger that was restored elsewhere and is behind.
         let epoch = (before + 1).max(u64::try_from(self.clock.now().as_unix_seconds()).unwrap_or(0));
-        let event = AuditEvent::new(self.clock.now(), Subject::system(), AuditAction::ServerStarted)
+        let began = self.clock.now();
+        let event = AuditEvent::new(began, Subject::system(), AuditAction::ServerStarted)
             .with("installation", installation.clone())
             .with("epoch", i64::try_from(epoch).unwrap_or(i64::MAX));
         let fact = |name: &str, value: String| Change::Fact { name: name.to_owned(), value: Some(value) };
@@ -86,16 +87,17 @@ impl Engine {
         changes.0.push(Change::Fact { name: CLOCK.to_owned(), value: anchor });
         self.commit(changes).await?;
         // A second start of one engine keeps the first standing; there is none in this tree.
-        let _ = self.standing.set(Standing { installation, epoch });
+        let _ = self.standing.set(Standing { installation, epoch, began });
         Ok(())
     }
 
     async fn begin_policy(&self) -> Result<(), StartError> {
         let policy = self.policy();
+        self.say_what_is_idle(&policy);
         if self.store.fact("policy").await?.as_deref() == Some(policy.version()) {
             return Ok(());
         }
-        let changes = Changes(self.policy_changes(policy.version(), &Subject::system()));
+        let changes = Changes(self.begun_policy(policy.version()));
         match self.commit(changes).await {
             Ok(_) => Ok(()),
             // A full disk must not keep a server from ending access; nothing new can be given without the ledger.
@@ -107,10 +109,10 @@ impl Engine {
         }
     }
 
-    async fn recover(&self, open: Open) -> Result<(), StartError> {
+    async fn recover(&self, reading: Reading) -> Result<(), StartError> {
         self.end_what_is_due().await;
-        let open = self.refresh(open).await?;
-        let report = self.reconcile_from(open).await?;
+        let reading = self.refresh(reading).await?;
+        let report = self.reconcile_from(reading).await?;
         for (resource, message) in &report.unread {
             tracing::warn!(%resource, because = message, "target could not be read at start");
         }

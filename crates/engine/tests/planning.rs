@@ -26,7 +26,7 @@ impl Case {
     /// One active grant with a live lease that its target shows.
     fn healthy() -> Self {
         let lease = lease(1, LeaseState::Live { since: NOW, locator: "16385".into(), connection: BTreeMap::new() });
-        let active = GrantState::Active { activated_at: NOW, until: NOW.plus(Seconds::new(60)) };
+        let active = GrantState::Active { activated_at: NOW, until: NOW.plus(Seconds::new(60)), extends_to: None };
         let found = vec![shown(&lease, "16385")];
         Self {
             grants: vec![grant(active, &[lease.id])],
@@ -79,6 +79,7 @@ fn lease(n: u8, state: LeaseState) -> Lease {
         actions: vec![],
         definition: Definition { admin: None, settings: serde_json::Value::Null },
         expires_at: NOW.plus(Seconds::new(60)),
+        extends_to: None,
         public_half: String::new(),
         residual_exposure: vec![],
         state,
@@ -97,6 +98,9 @@ fn grant(state: GrantState, leases: &[Id<Lease>]) -> Grant {
         duration: Seconds::new(60),
         meaning: String::new(),
         policy_version: String::new(),
+        origin: curfew_domain::request::Origin::Asked,
+        cap: None,
+        extensions: 0,
         approved_at: NOW,
         leases: leases.to_vec(),
         state,
@@ -115,6 +119,20 @@ fn alarms(actions: &[Action]) -> usize {
 #[test]
 fn nothing_is_done_where_all_is_well() {
     assert_eq!(Case::healthy().plan(), vec![]);
+}
+
+#[test]
+fn a_later_end_that_does_not_count_yet_is_gone_on_with_until_the_end_there_is() {
+    let mut case = Case::healthy();
+    let until = NOW.plus(Seconds::new(60));
+    let extends_to = Some(NOW.plus(Seconds::new(120)));
+    case.grants[0].state = GrantState::Active { activated_at: NOW, until, extends_to };
+    case.leases[0].extends_to = extends_to;
+    let id = case.grants[0].id;
+    assert_eq!(case.plan(), vec![Action::Extend(id)]);
+    assert_eq!(case.plan_at(until, 20), vec![Action::End { grant: id, cause: EndCause::Expired }]);
+    case.leases[0].state = LeaseState::Revoking { since: NOW, locator: None };
+    assert!(!case.plan().contains(&Action::Extend(id)), "half of it is gone");
 }
 
 #[test]

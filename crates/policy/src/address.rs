@@ -1,7 +1,7 @@
 //! Ranges of IP addresses.
 
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// An address range such as `10.0.0.0/8`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -30,6 +30,17 @@ impl Network {
             return Err("it has bits set after the prefix");
         }
         Ok(Self { address, prefix })
+    }
+
+    /// The range of this length that an address is in.
+    pub(crate) fn around(address: IpAddr, prefix: u32) -> Option<Self> {
+        let (bits, width) = bits(address);
+        let kept = if prefix == 0 { 0 } else { bits & (u128::MAX << (128 - prefix.min(128))) };
+        let address = match address {
+            IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::from_bits(u32::try_from(kept >> 96).ok()?)),
+            IpAddr::V6(_) => IpAddr::V6(Ipv6Addr::from_bits(kept)),
+        };
+        (prefix <= width).then_some(Self { address, prefix })
     }
 
     /// Whether an address is in it. An IPv4 address written as IPv6 is the IPv4 address.

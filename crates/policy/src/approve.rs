@@ -1,12 +1,15 @@
 //! Whether somebody may decide a stage of a request.
 
+use crate::allowance::Allowance;
 use crate::ask::NotAnApprover;
 use crate::authorize::Asker;
 use crate::compile::{Rule, Stage, principal_uid};
 use crate::facts::OnCall;
 use crate::model::{Counting, Listed, Principal, StageRule};
 use crate::set::PolicySet;
+use crate::stages::left;
 use curfew_domain::{Identity, Opening, RoleName, Subject};
+use std::collections::BTreeSet;
 
 /// Somebody who would decide a stage.
 #[derive(Debug, Clone, Copy)]
@@ -63,6 +66,25 @@ impl PolicySet {
         }
         let may = open(lists, opening).into_iter().any(|list| asker.may_approve(compiled, lists, list).is_clear_yes());
         if may { Ok(()) } else { Err(NotAnApprover::NotInStage(stage.to_owned())) }
+    }
+
+    /// Who could decide a stage of a request, whoever it is open to: persons, and groups that cannot be listed.
+    pub fn deciders(&self, role: &RoleName, (stage, opening): (&str, Opening), requester: &Subject) -> Vec<String> {
+        let Some(role) = self.role(role) else { return Vec::new() };
+        let Some(rule) = role.approval.stages().iter().find(|rule| rule.name == stage) else { return Vec::new() };
+        let lists: [&[Listed]; 2] = match opening {
+            Opening::Own => [&rule.approvers, &[]],
+            Opening::Fallback => [&rule.fallback, &[]],
+            Opening::Escalated => [&rule.approvers, rule.escalates_to()],
+            Opening::FallbackEscalated => [&rule.fallback, rule.escalates_to()],
+        };
+        let mut all = BTreeSet::new();
+        lists.into_iter().for_each(|list| all.extend(left(self.directory(), list, &role.deny, &Allowance::endless())));
+        all.retain(|principal| match principal {
+            Principal::Person(email) => requester.email.as_ref() != Some(email),
+            Principal::Group(_) | Principal::OnCall(_) | Principal::Workload(_) => true,
+        });
+        all.iter().map(ToString::to_string).collect()
     }
 
     /// Whether these persons, each of whom may decide it, are enough for a stage: as many as it takes and, of

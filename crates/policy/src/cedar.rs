@@ -1,6 +1,7 @@
 //! What expressions and guardrails may speak of: the schema that every one of them is validated against when the
 //! policy is checked, so that none can fail by type when a request is decided.
 
+use crate::advice;
 use crate::allowance::{Allowance, Paid};
 use crate::compile::entity_uid;
 use crate::draft::Draft;
@@ -143,7 +144,7 @@ impl<'d> Checker<'d> {
                 &guardrail.place,
                 "never-true",
                 "this guardrail never forbids anything",
-                "look at what it compares",
+                "compare what can be so, or remove the guardrail",
             );
         }
     }
@@ -224,9 +225,14 @@ impl<'d> Checker<'d> {
                     format!("roles do not agree on what the input `{input}` holds"),
                     "give it one type, or two names".to_owned(),
                 ),
-                false => {
-                    (format!("there is no input `{}`", shown(input)), meant(input, &known, "declare it under `inputs`"))
-                }
+                false => (
+                    format!("there is no input `{}`", shown(input)),
+                    meant(
+                        input,
+                        &known,
+                        "declare it under `constraints` of the role: `inputs: [{name: NAME, type: string}]`",
+                    ),
+                ),
             };
             refuse("unknown-input", message, hint);
         }
@@ -307,7 +313,7 @@ fn plain(error: &cedar_policy::ValidationError) -> String {
 
 fn report(findings: &Findings, place: &Place, out: &mut Problems) {
     for error in &findings.errors {
-        let hint = "`curfew policy schema --cedar` prints the facts there are and their types";
+        let hint = advice::cedar_type(error);
         out.error(&place.file, place.at(), "cedar-type", format!("this does not fit the facts: {error}"), hint);
     }
 }

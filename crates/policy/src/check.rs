@@ -121,7 +121,7 @@ impl Read {
                 }
             };
             let Some(document) = parse(file, out) else { continue };
-            let site = Site { file: &file.path, what: "the file" };
+            let site = Site::of(&file.path, "the file");
             shape::check(&document.root, &Shape::Record(record), site, out);
             let tree = Tree { path: Arc::from(file.path.as_str()), root: document.root };
             match kind {

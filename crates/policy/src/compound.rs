@@ -5,9 +5,9 @@ use crate::language::{
 };
 use crate::leaf;
 use crate::nearest::nearest;
-use crate::node::{Entry, Node, Value};
+use crate::node::{Entry, Looks, Node, Value};
 use crate::problem::Problems;
-use crate::shape::{Site, check_list, check_record, shown};
+use crate::shape::{Due, Site, check_list, check_record, principal_with_blank, shown};
 use crate::window;
 use crate::workload;
 use curfew_domain::RoleName;
@@ -23,13 +23,15 @@ pub(crate) fn check(node: &Node, form: Compound, site: Site<'_>, out: &mut Probl
         Compound::Approval => check_approval(node, site, out),
         Compound::DurationRule => match &node.value {
             Value::Map(..) => check_duration_rule(node, site, out),
-            Value::List(..) => site.wrong_kind(out, node, leaf::due(&Shape::Compound(form))),
+            Value::List(..) => site.wrong_kind(out, node, Due::Words(leaf::due(&Shape::Compound(form)))),
             Value::Scalar(_) | Value::Broken => leaf::check(node, &Shape::Duration, site, out),
         },
         Compound::ResourcePattern => match &node.value {
             Value::Map(..) => check_selector(node, site, out),
             Value::Scalar(scalar) => leaf::check_pattern(node, scalar, site, out),
-            Value::List(..) | Value::Broken => site.wrong_kind(out, node, leaf::due(&Shape::Compound(form))),
+            Value::List(..) | Value::Broken => {
+                site.wrong_kind(out, node, Due::Words(leaf::due(&Shape::Compound(form))))
+            }
         },
         Compound::MfaFact => match &node.value {
             Value::Map(..) => check_record(node, &MFA_FACT, site, out),
@@ -60,17 +62,27 @@ fn check_requesters(node: &Node, site: Site<'_>, out: &mut Problems) {
                 }
             }
         }
-        Value::Scalar(_) | Value::Map(..) | Value::Broken => {
-            site.wrong_kind(out, node, "`anyone` or a list of persons, groups and workloads")
+        Value::Scalar(scalar) if matches!(scalar.text.as_str(), "everyone" | "everybody" | "all" | "any" | "*") => {
+            let message = format!("`{}` does not say who may ask", scalar.text);
+            let hint = "write `requesters: anyone` if every signed-in person may";
+            site.refuse(out, node.at(), "wrong-kind", message, hint);
+        }
+        Value::Scalar(_) => site.wrong_kind(out, node, Due::Texts),
+        Value::Map(..) | Value::Broken => {
+            site.wrong_kind(out, node, Due::Words("`anyone` or a list of persons, groups and workloads"));
         }
     }
 }
 
 /// A mapping with exactly one key: the provider's.
 fn check_workload(node: &Node, entries: &[Entry], site: Site<'_>, out: &mut Problems) {
+    if let Some(hint) = principal_with_blank(entries) {
+        let message = format!("an entry of `{}` is a mapping where a text was meant", site.what);
+        return site.refuse(out, node.head(), "wrong-kind", message, hint);
+    }
     let named = entries.iter().filter(|e| is_provider(e)).count();
     for entry in entries {
-        check_provider(entry, &[], site, out);
+        check_provider(entry, ("a workload", &[]), site, out);
     }
     one_provider(node, named, site, out);
 }
@@ -93,38 +105,43 @@ fn one_provider(node: &Node, named: usize, site: Site<'_>, out: &mut Problems) {
     }
 }
 
-fn check_provider(entry: &Entry, others: &[&str], site: Site<'_>, out: &mut Problems) {
+/// `others` are the keys that may stand beside the provider's, and of what.
+fn check_provider(entry: &Entry, (of, others): (&str, &[&str]), site: Site<'_>, out: &mut Problems) {
     let Some(key) = entry.key.text() else { return };
     if let Some((word, record)) = WORKLOADS.iter().find(|(word, _)| *word == key) {
         check_record(&entry.value, record, site.named(word), out);
-        return workload::check(entry, site.named(word), out);
+        if let Value::Map(..) = entry.value.value {
+            workload::check(entry, site.named(word), out);
+        }
+        return;
     }
     let words = || WORKLOADS.iter().map(|(word, _)| *word).chain(others.iter().copied());
     let hint = match nearest(key, words()) {
         Some(near) => format!("did you mean `{near}`?"),
         None => format!("it can have: {}", words().collect::<Vec<_>>().join(", ")),
     };
-    site.refuse(out, entry.key.at(), "unknown-key", format!("a workload has no key `{}`", shown(key)), hint);
+    site.refuse(out, entry.key.at(), "unknown-key", format!("{of} has no key `{}`", shown(key)), hint);
 }
 
 fn check_trigger(node: &Node, site: Site<'_>, out: &mut Problems) {
     let Value::Map(_, entries) = &node.value else {
-        return site.wrong_kind(out, node, "a mapping (a trigger)");
+        return site.wrong_kind(out, node, Due::Record(&TRIGGER));
     };
     let mut named = 0;
     for entry in entries {
         let own = entry.key.text().and_then(|key| TRIGGER.key(key));
         match own {
-            Some(key) => crate::shape::check(&entry.value, &key.shape, site.named(key.name), out),
+            Some(key) => crate::shape::check(&entry.value, &key.shape, site.under(key), out),
             None => {
                 named += usize::from(is_provider(entry));
-                check_provider(entry, &["grant_to", "until"], site, out);
+                check_provider(entry, ("a trigger", &["grant_to", "until"]), site, out);
             }
         }
     }
     one_provider(node, named, site, out);
     if node.get("grant_to").is_none() {
-        let hint = "write `grant_to: [pipeline]`, `[actor]`, or persons and groups";
+        let hint =
+            "write `grant_to: [pipeline]` for the run itself, `[actor]` for who started it, or persons and groups";
         site.refuse(out, node.head(), "missing-key", "a trigger needs `grant_to`", hint);
     }
 }
@@ -138,7 +155,7 @@ fn check_claim(node: &Node, site: Site<'_>, out: &mut Problems) {
 
 fn check_claims(node: &Node, site: Site<'_>, out: &mut Problems) {
     let Value::Map(_, entries) = &node.value else {
-        return site.wrong_kind(out, node, "a mapping of claims");
+        return site.wrong_kind(out, node, Due::Words("a mapping of claims"));
     };
     if entries.is_empty() {
         site.refuse(out, node.at(), "empty-list", "`claims` is empty", "name at least the claim that says who it is");
@@ -157,18 +174,30 @@ fn check_days(node: &Node, site: Site<'_>, out: &mut Problems) {
         Value::List(_, items) => items.as_slice(),
         Value::Scalar(_) => std::slice::from_ref(node),
         Value::Map(..) | Value::Broken => {
-            return site.wrong_kind(out, node, leaf::due(&Shape::Compound(Compound::Days)));
+            return site.wrong_kind(out, node, Due::Words(leaf::due(&Shape::Compound(Compound::Days))));
         }
     };
     for item in items {
         let Value::Scalar(scalar) = &item.value else {
-            site.wrong_kind(out, item, leaf::due(&Shape::Compound(Compound::Days)));
+            site.wrong_kind(out, item, Due::Words(leaf::due(&Shape::Compound(Compound::Days))));
             continue;
         };
         if leaf::is_text(item, scalar, site, out) && window::parse_days(&scalar.text).is_none() {
             let message = format!("`{}` names no days", shown(&scalar.text));
-            site.refuse(out, item.at(), "days", message, "write mon, mon-fri, or a list such as [mon, wed-fri]");
+            site.refuse(out, item.at(), "days", message, days_to_write(&scalar.text));
         }
+    }
+}
+
+fn days_to_write(text: &str) -> String {
+    let lower = text.to_ascii_lowercase();
+    let short = lower.get(..3).filter(|start| lower.ends_with("day") && window::parse_days(start).is_some());
+    match (lower.as_str(), short) {
+        ("weekday" | "weekdays" | "workdays", _) => "write mon-fri".to_owned(),
+        ("weekend" | "weekends", _) => "write sat-sun".to_owned(),
+        ("daily" | "every day" | "all" | "*", _) => "leave `days` out, or write mon-sun".to_owned(),
+        (_, Some(day)) => format!("write {day}"),
+        (_, None) => "write mon, mon-fri, or a list such as [mon, wed-fri]".to_owned(),
     }
 }
 
@@ -176,7 +205,7 @@ fn check_selector(node: &Node, site: Site<'_>, out: &mut Problems) {
     check_record(node, &SELECTOR, site, out);
     let labels = node.get("labels");
     if let Some(labels) = labels.filter(|l| matches!(&l.value, Value::Map(_, entries) if entries.is_empty())) {
-        let hint = "name at least one label: an empty selector never means \"all\"";
+        let hint = "write `labels: {env: prod}`: an empty selector never means \"all\"";
         site.refuse(out, labels.at(), "empty-list", "`labels` is empty", hint);
     }
 }
@@ -195,7 +224,7 @@ fn check_duration_rule(node: &Node, site: Site<'_>, out: &mut Problems) {
             && small > great
         {
             let message = format!("`{low}` ({small}) is longer than `{high}` ({great})");
-            site.refuse(out, at, "duration-order", message, "min <= default <= max");
+            site.refuse(out, at, "duration-order", message, "change one, so that min <= default <= max");
             return;
         }
     }
@@ -210,12 +239,26 @@ fn check_approval(node: &Node, site: Site<'_>, out: &mut Problems) {
             let message = format!("`{}` is no kind of approval", s.text);
             site.refuse(out, node.at(), "approval", message, "to let nobody approve, write `approval: automatic`");
         }
+        Value::Scalar(s) if matches!(s.looks(), Looks::Boolean | Looks::Number) => {
+            let message = format!("`{}` is no kind of approval", shown(&s.text));
+            site.refuse(out, node.at(), "approval", message, "to let nobody approve, write `approval: automatic`");
+        }
         Value::Scalar(s) => {
-            if leaf::is_text(node, s, site, out) && RoleName::new(s.text.as_str()).is_err() {
-                let message = format!("`{}` is no kind of approval", shown(&s.text));
-                site.refuse(out, node.at(), "approval", message, "write `automatic`, the name of a chain, or `stages`");
+            if RoleName::new(s.text.as_str()).is_err() {
+                let text = shown(&s.text);
+                let message = format!("`{text}` is no kind of approval");
+                let hint = match leaf::parse_principal(&s.text) {
+                    Ok(_) => format!("write `approvers: [{text}]`"),
+                    Err(_) => "write `automatic`, the name of a chain of `approvals`, or `{stages: [...]}`".to_owned(),
+                };
+                site.refuse(out, node.at(), "approval", message, hint);
             }
         }
-        Value::List(..) | Value::Broken => site.wrong_kind(out, node, leaf::due(&Shape::Compound(Compound::Approval))),
+        Value::List(..) => {
+            let message =
+                "`approval` has to be `automatic`, the name of a chain, or a mapping with `stages`, not a list";
+            site.refuse(out, node.head(), "wrong-kind", message, "persons and groups stand under `approvers: [...]`");
+        }
+        Value::Broken => {}
     }
 }

@@ -5,6 +5,7 @@ use crate::draft::Group;
 use crate::model::{Listed, Principal};
 use curfew_domain::{Email, GroupName, Identity, SubjectKind};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::ControlFlow;
 
 /// The groups of a set. Static and provider's names are disjoint: nobody captures a name.
 #[derive(Debug, Clone, Default)]
@@ -73,33 +74,56 @@ impl Directory {
         found
     }
 
-    /// Everybody whom a list names, themselves or through groups; some of them when the allowance is spent.
-    pub(crate) fn everybody<'l>(&self, list: impl IntoIterator<Item = &'l Listed>, allowance: &Allowance) -> Everybody {
-        let mut found = Everybody::default();
+    /// Goes through whom a list names, a group's members in its place, until told to stop or the
+    /// allowance is spent. Somebody may come twice.
+    pub(crate) fn visit<'d>(
+        &'d self,
+        list: impl IntoIterator<Item = &'d Listed>,
+        allowance: &Allowance,
+        mut each: impl FnMut(&'d Principal) -> ControlFlow<()>,
+    ) {
         let mut seen: BTreeSet<&GroupName> = BTreeSet::new();
-        let mut open: Vec<&Principal> = list.into_iter().map(|l| &l.principal).collect();
+        let mut open: Vec<&'d Principal> = list.into_iter().map(|l| &l.principal).collect();
         while let Some(principal) = open.pop() {
             if allowance.pay(1) == Paid::No {
-                break;
+                return;
             }
+            let members = match principal {
+                Principal::Group(name) => self.members.get_key_value(name),
+                Principal::Person(_) | Principal::OnCall(_) | Principal::Workload(_) => None,
+            };
+            match members {
+                Some((name, members)) if seen.insert(name) => open.extend(members),
+                Some(_) => {}
+                None => {
+                    if each(principal).is_break() {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Everybody whom a list names, themselves or through groups; some of them when the allowance is spent.
+    pub(crate) fn everybody<'d>(
+        &'d self,
+        list: impl IntoIterator<Item = &'d Listed>,
+        allowance: &Allowance,
+    ) -> Everybody {
+        let mut found = Everybody::default();
+        self.visit(list, allowance, |principal| {
             match principal {
                 Principal::Person(email) => {
                     found.persons.insert(email.clone());
                 }
-                Principal::Group(name) => match self.members.get_key_value(name) {
-                    Some((name, members)) if seen.insert(name) => open.extend(members),
-                    Some(_) => {}
-                    None => {
-                        found.unlisted.insert(principal.clone());
-                    }
-                },
-                Principal::OnCall(_) => {
+                Principal::Group(_) | Principal::OnCall(_) => {
                     found.unlisted.insert(principal.clone());
                 }
                 // A machine never decides, and is no person that could be counted.
                 Principal::Workload(_) => {}
             }
-        }
+            ControlFlow::Continue(())
+        });
         found
     }
 

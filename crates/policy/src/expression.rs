@@ -3,6 +3,7 @@
 //! An expression that speaks of a fact which is not known for a request is not evaluated, whatever its form. So every
 //! fact has to be named in the open: `context.mfa`, never `context` as a value.
 
+use crate::advice;
 use crate::allowance::{Allowance, Paid};
 use crate::source::Place;
 use cedar_policy::{Effect, Expression as Parsed, ParseErrors, Policy, PolicyId, PolicySet};
@@ -66,7 +67,8 @@ pub(crate) struct NotCedar {
     pub(crate) hint: &'static str,
 }
 
-const SYNTAX: &str = "see https://docs.cedarpolicy.com; `curfew policy schema --cedar` prints what there is";
+const SYNTAX: &str =
+    "`curfew policy schema --cedar` prints what there is; the language is told at https://docs.cedarpolicy.com";
 
 impl Expression {
     pub(crate) fn parse(text: &str, place: Place) -> Result<Self, NotCedar> {
@@ -94,14 +96,11 @@ impl PartialEq for Expression {
 impl Guardrail {
     pub(crate) fn parse(text: &str, number: usize, place: Place) -> Result<Self, NotCedar> {
         bounded(text)?;
-        let policy = Policy::parse(Some(PolicyId::new(number.to_string())), text).map_err(|e| {
-            let slot = ["?principal", "?resource"].iter().any(|slot| text.contains(slot));
-            let hint = if slot { "a guardrail is no template: name whom and what it is about" } else { SYNTAX };
-            NotCedar { hint, ..syntax(&e) }
-        })?;
+        let policy = Policy::parse(Some(PolicyId::new(number.to_string())), text).map_err(|e| guardrail_syntax(&e))?;
         if policy.effect() == Effect::Permit {
             let message = "a guardrail may only `forbid`: it bounds what roles give, and gives nothing".to_owned();
-            return Err(NotCedar { code: "permit-in-guardrail", message, hint: "write `forbid`, or a role" });
+            let hint = "write `forbid`; what is given stands in a role";
+            return Err(NotCedar { code: "permit-in-guardrail", message, hint });
         }
         let needs = Needs::of(&policy)?;
         let message = policy.annotation("message").filter(|m| !m.trim().is_empty());
@@ -196,7 +195,17 @@ impl Level {
 
 fn syntax(errors: &ParseErrors) -> NotCedar {
     let first = errors.iter().next().map_or_else(|| errors.to_string(), ToString::to_string);
-    NotCedar { code: "cedar", message: format!("this is not Cedar: {first}"), hint: SYNTAX }
+    NotCedar { code: "cedar", hint: advice::cedar_syntax(&first), message: format!("this is not Cedar: {first}") }
+}
+
+/// The same for a whole policy, where an unfinished one is the likely slip.
+fn guardrail_syntax(errors: &ParseErrors) -> NotCedar {
+    let why = syntax(errors);
+    let whole = "write a whole policy: forbid (principal, action, resource) when { context.risk_score > 50 };";
+    let unfinished =
+        ["unexpected end of input", "invalid token", "unexpected token"].iter().any(|part| why.message.contains(part));
+    let advised = ["`and`", "`or`", "`not`"].iter().any(|word| why.message.contains(word));
+    NotCedar { hint: if unfinished && !advised { whole } else { why.hint }, ..why }
 }
 
 impl Needs {

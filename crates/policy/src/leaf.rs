@@ -4,9 +4,9 @@ use crate::glob;
 use crate::language::{Compound, Shape, Word};
 use crate::model::Principal;
 use crate::nearest::nearest;
-use crate::node::{Looks, Node, Scalar, Value};
+use crate::node::{Looks, Node, Scalar, Style, Value};
 use crate::problem::Problems;
-use crate::shape::{Site, shown};
+use crate::shape::{Due, Site, article, shown};
 use crate::words;
 use crate::workload;
 use curfew_domain::time::NotALength;
@@ -15,7 +15,7 @@ use curfew_domain::{Email, GroupName, ResourceName, RoleName, Seconds, limits};
 /// Reports what is wrong with a value that is no collection.
 pub(crate) fn check(node: &Node, shape: &Shape, site: Site<'_>, out: &mut Problems) {
     let Value::Scalar(scalar) = &node.value else {
-        return site.wrong_kind(out, node, due(shape));
+        return site.wrong_kind(out, node, Due::Words(due(shape)));
     };
     match shape {
         Shape::Boolean => check_boolean(node, scalar, site, out),
@@ -34,7 +34,7 @@ pub(crate) fn check(node: &Node, shape: &Shape, site: Site<'_>, out: &mut Proble
         | Shape::Regex
         | Shape::Choice(_) => check_text(node, scalar, shape, site, out),
         Shape::Settings | Shape::Compound(_) | Shape::List(..) | Shape::Map(..) | Shape::Record(_) => {
-            site.wrong_kind(out, node, due(shape))
+            site.wrong_kind(out, node, Due::Words(due(shape)))
         }
     }
 }
@@ -68,7 +68,7 @@ pub(crate) fn due(shape: &Shape) -> &'static str {
         | Shape::Reference
         | Shape::Regex
         | Shape::Choice(_) => "a text",
-        Shape::Compound(Compound::ResourcePattern) => "a text, or a mapping with `labels`",
+        Shape::Compound(Compound::ResourcePattern) => "the name of a resource, or a mapping with `labels`",
         Shape::Compound(Compound::Requesters) => "`anyone`, or a list of persons, groups and workloads",
         Shape::Compound(Compound::Claim) => "a text or a list of texts",
         Shape::Compound(Compound::Days) => "days such as mon-fri, or a list of such",
@@ -137,7 +137,7 @@ pub(crate) fn is_text(node: &Node, scalar: &Scalar, site: Site<'_>, out: &mut Pr
         Looks::Null => "null",
     };
     let text = shown(&scalar.text);
-    let message = format!("`{text}` is {looks} to some readers, but `{}` is a text", site.what);
+    let message = format!("`{text}` is {looks} to some readers, and `{}` needs a text", site.what);
     site.refuse(out, node.at(), "quote-it", message, format!("quote it: \"{text}\""));
     false
 }
@@ -149,9 +149,22 @@ fn check_name(node: &Node, text: &str, kind: &str, site: Site<'_>, out: &mut Pro
             out,
             node.at(),
             "name",
-            format!("`{}` is not a {kind}: {}", shown(text), e.rule),
-            "choose another name",
+            format!("`{}` is not {} {kind}: {}", shown(text), article(kind), e.rule),
+            name_to_write(text),
         );
+    }
+}
+
+/// A name like the one that was written, in the letters that a name has.
+fn name_to_write(text: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    let name: String = text.trim().chars().map(|c| if plain(c) { c } else { '-' }).take(64).collect();
+    if text.contains('*') {
+        return "name each of them: only the resource of a condition can be a glob".to_owned();
+    }
+    match name.chars().any(|c| c.is_ascii_alphanumeric()) {
+        true => format!("write `{name}`, for example"),
+        false => "write letters, digits, `.`, `_` or `-`".to_owned(),
     }
 }
 
@@ -188,8 +201,8 @@ fn check_principal(node: &Node, text: &str, whom: Whom, site: Site<'_>, out: &mu
     };
     let text = shown(text);
     let hint = match whom {
-        Whom::Member => "write an e-mail address, user:EMAIL or group:NAME",
-        Whom::Anybody => "write an e-mail address, user:EMAIL, group:NAME or oncall:NAME",
+        Whom::Member => "write a person as ann@example.com, a group as group:NAME",
+        Whom::Anybody => "write a person as ann@example.com, a group as group:NAME, whoever is on call as oncall:NAME",
     };
     match why {
         NotAPrincipal::NoOnCallHere => {
@@ -212,6 +225,8 @@ fn check_principal(node: &Node, text: &str, whom: Whom, site: Site<'_>, out: &mu
         }
         NotAPrincipal::Prefix => {
             let message = format!("`{text}` has an unknown prefix");
+            let meant = text.split_once(':').and_then(|(_, rest)| GroupName::new(rest).ok());
+            let hint = meant.map_or_else(|| hint.to_owned(), |name| format!("a group is written group:{name}"));
             site.refuse(out, node.at(), "principal", message, hint);
         }
         NotAPrincipal::Word => {
@@ -221,7 +236,7 @@ fn check_principal(node: &Node, text: &str, whom: Whom, site: Site<'_>, out: &mu
                 node.at(),
                 "principal",
                 message,
-                format!("a group is written group:{text}, a person as an e-mail address"),
+                format!("write group:{text} for a group, an e-mail address for a person"),
             );
         }
         NotAPrincipal::Email => {
@@ -253,7 +268,8 @@ fn check_reference(node: &Node, text: &str, site: Site<'_>, out: &mut Problems) 
     if !sound {
         // The text is not repeated: it may be a secret that somebody pasted.
         let message = "`admin` is not a reference";
-        let hint = "write env:NAME, file:/PATH or openbao:PATH#KEY; the secret itself never stands in a policy";
+        let hint =
+            "write env:NAME, file:/PATH or openbao:PATH#KEY, and put the secret there; it never stands in a policy";
         site.refuse(out, node.at(), "reference", message, hint);
     }
 }
@@ -265,6 +281,7 @@ pub(crate) fn check_choice(node: &Node, text: &str, words: &[&str], site: Site<'
     let list = words.join(", ");
     let hint = match nearest(text, words.iter().copied()) {
         Some(near) => format!("did you mean `{near}`? It is one of: {list}"),
+        None if words.len() == 1 => format!("write {list}"),
         None => format!("write one of: {list}"),
     };
     site.refuse(out, node.at(), "unknown-value", format!("`{}` cannot be `{}`", site.what, shown(text)), hint);
@@ -272,8 +289,14 @@ pub(crate) fn check_choice(node: &Node, text: &str, words: &[&str], site: Site<'
 
 fn check_boolean(node: &Node, scalar: &Scalar, site: Site<'_>, out: &mut Problems) {
     if boolean(node).is_none() {
-        let message = format!("`{}` has to be true or false, not `{}`", site.what, shown(&scalar.text));
-        site.refuse(out, node.at(), "not-a-boolean", message, "write true or false, without quotes");
+        let (text, of) = (shown(&scalar.text), quoted_of(scalar));
+        let message = format!("`{}` has to be true or false, not {of}`{text}`", site.what);
+        let hint = match scalar.text.to_ascii_lowercase().as_str() {
+            "true" | "yes" | "on" => "write true, without quotes",
+            "false" | "no" | "off" => "write false, without quotes",
+            _ => "write true or false, without quotes",
+        };
+        site.refuse(out, node.at(), "not-a-boolean", message, hint);
     }
 }
 
@@ -282,15 +305,28 @@ fn check_integer(node: &Node, scalar: &Scalar, (low, high): (u32, u32), site: Si
     let digits = scalar.looks() == Looks::Number && scalar.text.bytes().all(|b| b.is_ascii_digit());
     let padded = scalar.text.len() > 1 && scalar.text.starts_with('0');
     if !digits || padded {
-        let message = format!("`{}` has to be a whole number, not `{text}`", site.what);
-        return site.refuse(out, node.at(), "not-a-number", message, "write decimal digits only, without quotes");
+        let of = quoted_of(scalar);
+        let message = format!("`{}` has to be a whole number, not {of}`{text}`", site.what);
+        let hint = match scalar.text.parse::<u32>() {
+            Ok(number) if (low..=high).contains(&number) => format!("write {number}, without quotes"),
+            Ok(_) | Err(_) if low == high => format!("write {low}"),
+            Ok(_) | Err(_) => format!("write a number from {low} to {high}, in decimal digits and without quotes"),
+        };
+        return site.refuse(out, node.at(), "not-a-number", message, hint);
     }
     let within = scalar.text.parse::<u32>().is_ok_and(|n| (low..=high).contains(&n));
     if !within {
         let message = format!("`{}` cannot be {text}", site.what);
-        let hint =
-            if low == high { format!("it has to be {low}") } else { format!("it has to be between {low} and {high}") };
+        let hint = if low == high { format!("write {low}") } else { format!("write a number from {low} to {high}") };
         site.refuse(out, node.at(), "out-of-range", message, hint);
+    }
+}
+
+/// So that nobody looks for the difference between 1 and "1".
+fn quoted_of(scalar: &Scalar) -> &'static str {
+    match scalar.style {
+        Style::Plain => "",
+        Style::Quoted | Style::Block => "the text ",
     }
 }
 
@@ -306,22 +342,41 @@ fn check_duration(node: &Node, scalar: &Scalar, site: Site<'_>, out: &mut Proble
             (format!("`{text}` is no time at all"), "write 90s, 5m, 2h or 1h30m".to_owned())
         }
         Ok(length) if length > longest => {
-            (format!("`{text}` is longer than {longest}"), format!("access always ends, after {longest} at the latest"))
+            (format!("`{text}` is longer than {longest}"), format!("write {longest} or less: access always ends"))
         }
         Ok(_) => return,
         Err(NotALength::NoUnit) => (format!("`{text}` has no unit"), format!("write {text}s, {text}m or {text}h")),
         Err(NotALength::TooLong) => {
-            (format!("`{text}` is longer than {longest}"), format!("access always ends, after {longest} at the latest"))
+            (format!("`{text}` is longer than {longest}"), format!("write {longest} or less: access always ends"))
         }
         Err(NotALength::Malformed) if endless => (
             format!("`{text}` is no duration: access always ends"),
             format!("write how long at most, {longest} or less"),
         ),
-        Err(NotALength::Malformed) => {
-            (format!("`{text}` is not a duration"), "write 90s, 5m, 2h, 1d or 1h30m".to_owned())
-        }
+        Err(NotALength::Malformed) => (format!("`{text}` is not a duration"), length_to_write(&scalar.text)),
     };
     site.refuse(out, node.at(), "duration", message, hint);
+}
+
+/// `2h` for `2 hours`.
+fn length_to_write(text: &str) -> String {
+    let text = text.trim().to_ascii_lowercase();
+    let (digits, word) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
+    let unit = match word.trim() {
+        "s" | "sec" | "secs" | "second" | "seconds" => Some((1, 's')),
+        "m" | "min" | "mins" | "minute" | "minutes" => Some((1, 'm')),
+        "h" | "hr" | "hrs" | "hour" | "hours" => Some((1, 'h')),
+        "d" | "day" | "days" => Some((1, 'd')),
+        "w" | "week" | "weeks" => Some((7, 'd')),
+        _ => None,
+    };
+    let length =
+        unit.and_then(|(times, letter)| Some(format!("{}{letter}", digits.parse::<u32>().ok()?.checked_mul(times)?)));
+    match length.filter(|length| length.parse::<Seconds>().is_ok_and(|s| s.as_secs() > 0 && s <= limits::LONGEST_GRANT))
+    {
+        Some(length) => format!("write {length}"),
+        None => "write 90s, 5m, 2h, 1d or 1h30m".to_owned(),
+    }
 }
 
 /// Why a text names neither a person nor a group.

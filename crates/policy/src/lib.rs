@@ -8,7 +8,9 @@
 
 // The text: bytes, tree, and the one table of what may stand in it.
 mod address;
+mod advice;
 mod allowance;
+mod codes;
 mod compound;
 mod glob;
 mod ignore;
@@ -64,6 +66,7 @@ mod reach;
 
 // For editors.
 mod format;
+mod reference;
 mod schema;
 
 // From other systems.
@@ -73,6 +76,7 @@ pub use address::Network;
 pub use approve::Approver;
 pub use ask::{Ask, Expect, Explanation, Judgement, NotAnApprover, Occasion, Terms, Trial};
 pub use check::{Checked, Purpose, check, check_in, environments};
+pub use codes::{ProblemKind, problem_kind, problem_kinds};
 pub use diff::{AccessDiff, Answer, Change, Direction, Kind, Prover, Question, diff, diff_with};
 pub use expression::{Expression, Guardrail};
 pub use facts::{Facts, Grants, Mfa as MfaFact, OnCall, TicketState};
@@ -87,6 +91,7 @@ pub use model::{
 };
 pub use problem::{Problem, Severity};
 pub use reach::{Needed, Reach, ReachStage, ReachTrigger};
+pub use reference::reference;
 pub use schema::{cedar_schema, schema};
 pub use select::{IGNORE_FILE, Selection, select_files};
 pub use set::{DefineError, PolicySet};

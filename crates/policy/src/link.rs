@@ -76,10 +76,19 @@ fn roles_exist(draft: &Draft, known: &BTreeMap<String, &str>, out: &mut Problems
         let near = out.may_suggest().then(|| nearest(name, known.values().copied())).flatten();
         let hint = match near {
             Some(near) => format!("did you mean `{near}`?"),
-            None => "name a role of the set".to_owned(),
+            None if known.is_empty() => "define it under `roles`".to_owned(),
+            None => format!("there are: {}", some(known.values().copied())),
         };
         refuse(out, place, "unknown-role", format!("there is no role `{name}`"), hint);
     }
+}
+
+/// The first few of a list, for a hint.
+fn some<'n>(names: impl Iterator<Item = &'n str>) -> String {
+    const FEW: usize = 8;
+    let all: Vec<&str> = names.collect();
+    let more = if all.len() > FEW { ", ..." } else { "" };
+    format!("{}{more}", all[..all.len().min(FEW)].join(", "))
 }
 
 pub(crate) fn refuse(out: &mut Problems, place: &Place, code: &'static str, message: String, hint: impl Into<String>) {
@@ -99,7 +108,14 @@ fn unique<'d>(what: &str, names: impl Iterator<Item = (&'d str, &'d Place)>, out
             true => format!("there is a {what} `{name}` already, in {place_of_first}"),
             false => format!("`{name}` and `{first}` ({place_of_first}) are the same {what} name but for case"),
         };
-        refuse(out, place, "duplicate-name", message, "give one of them another name");
+        let hint = match what {
+            "person" => "write all accounts of a person into one entry",
+            "GitHub account" | "GitLab account" => "an account is one person's: remove it from one of the two",
+            "role of the bundle" => "name it once",
+            "group" if *first == name => "a group is static or the identity provider's, and declared once: remove one",
+            _ => "give one of them another name",
+        };
+        refuse(out, place, "duplicate-name", message, hint);
     }
 }
 
@@ -112,7 +128,8 @@ fn admin_references(draft: &Draft, out: &mut Problems) {
         match seen.get(reference) {
             Some(first) if *first != name => {
                 let message = format!("`{name}` and `{first}` have the same way in, `{reference}`");
-                refuse(out, &defined.place, "shared-admin", message, "write an `admin` of its own for one of them");
+                let hint = "they would be one target under two names: write an `admin` of its own for one of them, and bind it under `[secrets]` of the server";
+                refuse(out, &defined.place, "shared-admin", message, hint);
             }
             Some(_) => {}
             None => {

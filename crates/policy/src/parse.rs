@@ -1,5 +1,6 @@
 //! Bytes of a YAML or JSON file to a [`Document`], refusing what would make it mean two things.
 
+use crate::advice;
 use crate::node::{Comment, Document, Entry, Layout, Looks, Node, Scalar, Style, Value};
 use crate::problem::{At, Problems};
 use crate::source::{Pos, SourceFile, Span};
@@ -76,7 +77,7 @@ fn json_is_sound(path: &str, text: &str, skipped: usize, out: &mut Problems) -> 
         at,
         "syntax",
         format!("this is not JSON: {message}"),
-        "a file that ends in .json has to be strict JSON",
+        "write strict JSON, without comments and without a comma after the last entry, or name the file .yaml",
     );
     None
 }
@@ -147,6 +148,7 @@ impl<'a> Builder<'a> {
     fn take(&mut self, event: Event<'_>, span: &granit_parser::Span) -> Then {
         if let Some(tag) = event.tag() {
             let at = span.tag_span().map_or_else(|| self.at(span), |s| self.at(&s));
+            let tag = tag.to_string().replacen("tag:yaml.org,2002:", "!!", 1);
             self.refuse(at, "tag", format!("`{tag}` is a tag"), "write the value without a tag");
         }
         self.values += 1;
@@ -329,7 +331,8 @@ impl<'a> Builder<'a> {
         if matches!(e.kind(), ErrorKind::RecursionLimitExceeded) {
             return self.nested_too_deep(at);
         }
-        self.refuse(at, "syntax", format!("this is not YAML: {}", e.info()), "check quotes, brackets and indentation");
+        let complaint = e.info();
+        self.refuse(at, "syntax", format!("this is not YAML: {complaint}"), advice::yaml(&complaint));
     }
 
     fn nested_too_deep(&mut self, at: At) {

@@ -1,5 +1,6 @@
 //! What is wrong with a policy text, and where.
 
+use crate::codes::problem_kind;
 use crate::source::{Pos, Span};
 use curfew_domain::limits;
 use serde::Serialize;
@@ -87,6 +88,7 @@ impl Problems {
 
     /// One that was made elsewhere.
     pub(crate) fn push(&mut self, problem: Problem) {
+        debug_assert!(problem_kind(problem.code).is_some(), "`{}` is not in the table of codes", problem.code);
         let list = match problem.severity {
             Severity::Error => &mut self.errors,
             Severity::Warning => &mut self.warnings,

@@ -47,7 +47,7 @@ pub fn cedar_schema() -> String {
 }
 
 /// The mappings that others hold, under the names the schema gives them.
-static RECORDS: [(&str, &Record); 33] = [
+pub(crate) static RECORDS: [(&str, &Record); 33] = [
     ("policy_approvers", &POLICY_APPROVERS),
     ("person", &ACCOUNTS),
     ("resource", &RESOURCE),
@@ -114,9 +114,19 @@ fn record(record: &Record) -> Value {
 fn described(key: &Key) -> Value {
     let mut value = value(&key.shape);
     if let Value::Object(map) = &mut value {
-        map.insert("description".to_owned(), json!(key.doc));
+        map.insert("description".to_owned(), json!(description(key)));
+        if !key.default.is_empty() {
+            let default = serde_json::from_str(key.default).unwrap_or_else(|_| json!(key.default));
+            map.insert("default".to_owned(), default);
+        }
     }
     value
+}
+
+/// What an editor shows beside a key: what it means, what it is when it is absent, and how it is written.
+fn description(key: &Key) -> String {
+    let default = if key.default.is_empty() { String::new() } else { format!(" Default: `{}`.", key.default) };
+    format!("{}{default} Such as `{}: {}`.", key.doc, key.name, key.example)
 }
 
 /// What can be said of a workload, under each provider's key.
@@ -213,12 +223,35 @@ fn reference(inner: &'static Record) -> Value {
 mod tests {
     use super::*;
     use crate::check::{Purpose, check};
+    use crate::language::{OVERLAY_DOCUMENT, OVERLAY_RESOURCE, OVERLAY_ROLE, TEST_DOCUMENT};
+    use crate::problem::Problems;
+    use crate::shape::{self, Site};
     use crate::source::SourceFile;
 
     /// Every mapping of the schema with the mapping of the table that it stands for.
     fn pairs(schema: &Value) -> Vec<(&Value, &'static Record)> {
         let definitions = RECORDS.iter().map(|(name, r)| (&schema["$defs"][name], *r));
         std::iter::once((schema, &DOCUMENT)).chain(definitions).collect()
+    }
+
+    /// What is shown to somebody who asks how a key is written is accepted where the key stands.
+    #[test]
+    fn every_example_can_be_written() {
+        let others = [&DOCUMENT, &OVERLAY_DOCUMENT, &OVERLAY_RESOURCE, &OVERLAY_ROLE, &TEST_DOCUMENT];
+        let records = RECORDS.iter().map(|(_, r)| *r).chain(others).chain(WORKLOADS.iter().map(|(_, r)| *r));
+        for (record, key) in records.flat_map(|r| r.keys.iter().map(move |key| (r, key))) {
+            for value in [key.example, key.default].into_iter().filter(|text| !text.is_empty()) {
+                let text = format!("{}: {value}\n", key.name);
+                let file = SourceFile { path: "p.yaml".to_owned(), bytes: text.clone().into_bytes() };
+                let mut out = Problems::default();
+                let document = crate::parse::parse(&file, &mut out).expect("YAML");
+                let value = document.root.get(key.name).expect("the key");
+                shape::check(value, &key.shape, Site::of("p.yaml", key.name), &mut out);
+                let found = out.sorted();
+                assert!(found.is_empty(), "{}: {text}{found:#?}", record.what);
+            }
+            assert!(!key.example.is_empty(), "{}: `{}` has no example", record.what, key.name);
+        }
     }
 
     #[test]

@@ -98,7 +98,7 @@ impl<'a> Scopes<'a> {
                 let covered = self.inventory.coverage(&condition.resource).filter(|covered| !covered.is_empty());
                 let Some(covered) = covered else {
                     let message = format!("`{}` matches no resource of the set", condition.resource.as_str());
-                    let hint = "check the spelling; `services/**` is all below `services`, not itself";
+                    let hint = "check the spelling, or define resources that it matches; `services/**` is all below `services`, not itself";
                     return out.warning(
                         &condition.place.file,
                         condition.place.at(),
@@ -125,8 +125,7 @@ impl<'a> Scopes<'a> {
         let name = condition.resource.as_str();
         let names = || self.inventory.resources().map(|r| r.name.as_str());
         let near = out.may_suggest().then(|| nearest(name, names())).flatten();
-        let hint =
-            near.map_or_else(|| "define it under `resources`".to_owned(), |near| format!("did you mean `{near}`?"));
+        let hint = near.map_or_else(|| define(name), |near| format!("did you mean `{near}`?"));
         let message = format!("nothing defines the resource `{name}`");
         let (file, at) = (&condition.place.file, condition.place.at());
         match self.purpose {
@@ -166,4 +165,9 @@ fn listed(known: &BTreeSet<&str>) -> String {
     const MOST: usize = 20;
     let more = if known.len() > MOST { ", ..." } else { "" };
     known.iter().take(MOST).copied().collect::<Vec<_>>().join(", ") + more
+}
+
+/// How a resource that nothing defines is defined.
+fn define(name: &str) -> String {
+    format!("define it: `resources: [{{name: {name}, connector: postgres}}]`, with the connector it has")
 }

@@ -111,9 +111,27 @@ impl PolicySet {
         }
     }
 
-    /// The content hash of the files, in hex.
+    /// Which set this is: the content hash of the files, in hex; of one that was read from git, the commit and the
+    /// hash, `COMMIT:HASH`.
     pub fn version(&self) -> &str {
         &self.version
+    }
+
+    /// The content hash of the files, in hex.
+    pub fn content_hash(&self) -> &str {
+        self.version.rsplit(':').next().unwrap_or_default()
+    }
+
+    /// The commit that it was read from, if it was read from git.
+    pub fn commit(&self) -> Option<&str> {
+        self.version.split_once(':').map(|(commit, _)| commit)
+    }
+
+    /// The same set as it was read from a commit.
+    #[must_use]
+    pub fn at_commit(self, commit: &str) -> Self {
+        let version = format!("{commit}:{}", self.content_hash());
+        Self { version, ..self }
     }
 
     /// All roles, by name.
@@ -183,6 +201,29 @@ impl PolicySet {
     /// Whether this subject may ask for the role: named by it, and on no deny list of it.
     pub fn is_eligible(&self, role: &RoleName, who: &Identity) -> bool {
         self.number(role).is_some_and(|i| self.is_eligible_for(i, &Asker::new(who, &self.directory, [])))
+    }
+
+    /// Whether this subject may have the role in an emergency: named there, and on no deny list of it.
+    pub fn may_break_glass(&self, role: &RoleName, who: &Identity) -> bool {
+        let Some(number) = self.number(role) else { return false };
+        if self.roles[number].break_glass.is_none() {
+            return false;
+        }
+        let (asker, perfect) =
+            (Asker::new(who, &self.directory, []), ReasonFacts { length: usize::MAX, matches: true });
+        let compiled = self.compile(number);
+        let may = asker.may_have(compiled, &compiled.may_break_glass, perfect).is_clear_yes();
+        may && asker.is_free_to_ask(compiled, perfect).is_clear_yes()
+    }
+
+    /// E-mails of those who may approve a role, sorted; a provider's group that cannot be listed stands as
+    /// `group:NAME`. Whether one of them may decide a request is [`PolicySet::may_decide`]'s to say.
+    pub fn approvers_of(&self, role: &RoleName) -> BTreeSet<String> {
+        let Some(role) = self.role(role) else { return BTreeSet::new() };
+        let lists = role.approval.stages().iter().map(|stage| stage.approvers.as_slice());
+        let allowance = crate::allowance::Allowance::endless();
+        let left = lists.flat_map(|list| crate::stages::left(&self.directory, list, &role.deny, &allowance));
+        left.map(|principal| principal.to_string()).collect()
     }
 
     /// The roles this subject may ask for, by name.

@@ -5,7 +5,8 @@ use crate::leaf::{self, check_choice};
 use crate::nearest::nearest;
 use crate::node::{Looks, Node, Scalar, Value};
 use crate::problem::Problems;
-use crate::shape::{Site, shown};
+use crate::shape::{Due, Site, article, shown};
+use crate::words;
 use curfew_domain::RoleName;
 use curfew_domain::connector::{ConnectorKind, Field, Presence, Shape};
 use serde_json::{Map, Value as Json};
@@ -22,7 +23,7 @@ pub(crate) fn read(node: &Node, kind: &ConnectorKind, site: Site<'_>, out: &mut 
                 entry.key.at(),
                 "built-in-action",
                 message,
-                "built-in names keep their meaning; choose another name",
+                format!("built-in names keep their meaning; call yours `{}-more`", action.name),
             );
         }
     }
@@ -43,7 +44,7 @@ struct Reader<'a> {
 impl Reader<'_> {
     fn record(&mut self, node: &Node, fields: &'static [Field], what: &str) -> Json {
         let Value::Map(_, entries) = &node.value else {
-            self.site.named(what).wrong_kind(self.out, node, "a mapping");
+            self.site.named(what).wrong_kind(self.out, node, Due::Words("a mapping"));
             return Json::Null;
         };
         let mut map = Map::new();
@@ -57,8 +58,9 @@ impl Reader<'_> {
             }
         }
         for field in fields.iter().filter(|f| f.presence == Presence::Required && node.get(f.name).is_none()) {
-            let message = format!("`{what}` of a {} resource needs `{}`", self.kind, field.name);
-            self.site.refuse(self.out, node.head(), "missing-key", message, field.doc);
+            let message = format!("`{what}` of {} {} resource needs `{}`", article(self.kind), self.kind, field.name);
+            let hint = format!("write `{}: {}`: {}", field.name, sample(&field.shape), field.doc);
+            self.site.refuse(self.out, node.head(), "missing-key", message, hint);
         }
         Json::Object(map)
     }
@@ -68,7 +70,8 @@ impl Reader<'_> {
             Some(near) => format!("did you mean `{near}`?"),
             None => format!("it can have: {}", fields.iter().map(|f| f.name).collect::<Vec<_>>().join(", ")),
         };
-        let message = format!("`{what}` of a {} resource has no key `{}`", self.kind, shown(name));
+        let (kind, article) = (self.kind, article(self.kind));
+        let message = format!("`{what}` of {article} {kind} resource has no key `{}`", shown(name));
         self.site.refuse(self.out, at, "unknown-key", message, hint);
     }
 
@@ -81,7 +84,7 @@ impl Reader<'_> {
                 Some(shape) => self.value(node, shape, what),
                 None => {
                     let words: Vec<&str> = shapes.iter().map(due).collect();
-                    self.site.named(what).wrong_kind(self.out, node, &words.join(" or "));
+                    self.site.named(what).wrong_kind(self.out, node, Due::Words(&words.join(" or ")));
                     Json::Null
                 }
             },
@@ -96,19 +99,20 @@ impl Reader<'_> {
 
     fn list(&mut self, node: &Node, item: &'static Shape, what: &str) -> Json {
         let Value::List(_, items) = &node.value else {
-            self.site.named(what).wrong_kind(self.out, node, "a list");
+            self.site.named(what).wrong_kind(self.out, node, Due::Texts);
             return Json::Null;
         };
         if items.is_empty() {
             let message = format!("`{what}` is empty");
-            self.site.refuse(self.out, node.at(), "empty-list", message, "name what you mean, or leave the key out");
+            let hint = format!("write `{what}: [{}]`, or leave the key out", sample(item));
+            self.site.refuse(self.out, node.at(), "empty-list", message, hint);
         }
         Json::Array(items.iter().map(|node| self.value(node, item, what)).collect())
     }
 
     fn map(&mut self, node: &Node, item: &'static Shape, what: &str) -> Json {
         let Value::Map(_, entries) = &node.value else {
-            self.site.named(what).wrong_kind(self.out, node, "a mapping");
+            self.site.named(what).wrong_kind(self.out, node, Due::Words("a mapping"));
             return Json::Null;
         };
         let mut map = Map::new();
@@ -123,7 +127,7 @@ impl Reader<'_> {
     fn leaf(&mut self, node: &Node, shape: &Shape, what: &str) -> Json {
         let site = self.site.named(what);
         let Value::Scalar(scalar) = &node.value else {
-            site.wrong_kind(self.out, node, due(shape));
+            site.wrong_kind(self.out, node, Due::Words(due(shape)));
             return Json::Null;
         };
         if let Shape::Integer(low, high) = shape {
@@ -136,12 +140,14 @@ impl Reader<'_> {
         match shape {
             Shape::Choice(words) => check_choice(node, text, words, site, self.out),
             Shape::Text(bytes) if text.is_empty() || text.len() > *bytes => {
-                let message = format!("`{what}` has to have 1 to {bytes} bytes");
-                site.refuse(self.out, node.at(), "text-length", message, "write something of that length");
+                let message = format!("`{what}` has to have 1 to {bytes} bytes, not {}", text.len());
+                let hint = if text.is_empty() { "name what you mean, or leave the key out" } else { "shorten it" };
+                site.refuse(self.out, node.at(), "text-length", message, hint);
             }
             Shape::HostPort if !is_host_port(text) => {
                 let message = format!("`{}` is not host:port", shown(text));
-                site.refuse(self.out, node.at(), "host-port", message, "write db.example.com:5432 or [2001:db8::1]:22");
+                let hint = "write a host and a port: db.example.com:5432, \"[2001:db8::1]:22\"";
+                site.refuse(self.out, node.at(), "host-port", message, hint);
             }
             Shape::Cidr => self.cidr(node, text, what),
             Shape::Text(_)
@@ -167,11 +173,12 @@ impl Reader<'_> {
                 node.at(),
                 "out-of-range",
                 format!("`{what}` cannot be {n}"),
-                format!("it has to be between {low} and {high}"),
+                format!("write a number from {low} to {high}"),
             ),
             None => {
                 let message = format!("`{what}` has to be a whole number, not `{}`", shown(&scalar.text));
-                site.refuse(self.out, node.at(), "not-a-number", message, "write decimal digits only, without quotes");
+                let hint = format!("write a number from {low} to {high}, in decimal digits and without quotes");
+                site.refuse(self.out, node.at(), "not-a-number", message, hint);
             }
         }
         Json::Null
@@ -181,13 +188,7 @@ impl Reader<'_> {
         let site = self.site.named(what);
         if let Err(why) = Network::parse(text) {
             let message = format!("`{}` is not an address range: {why}", shown(text));
-            site.refuse(
-                self.out,
-                node.at(),
-                "cidr",
-                message,
-                "write 10.0.0.0/8 or 2001:db8::/32; one address is 10.1.2.3/32",
-            );
+            site.refuse(self.out, node.at(), "cidr", message, words::range_to_write(text));
         }
     }
 }
@@ -202,6 +203,30 @@ fn due(shape: &Shape) -> &'static str {
         Shape::Map(_) | Shape::Record(_) => "a mapping",
         Shape::Either(_) => "something else",
     }
+}
+
+/// What could stand there, for a hint.
+fn sample(shape: &Shape) -> String {
+    match shape {
+        Shape::Text(_) => "TEXT".to_owned(),
+        Shape::Choice(words) => words.first().copied().unwrap_or_default().to_owned(),
+        Shape::Integer(low, _) => low.to_string(),
+        Shape::HostPort => "host.example.com:22".to_owned(),
+        Shape::Cidr => "10.0.0.0/8".to_owned(),
+        Shape::List(item) => format!("[{}]", sample(item)),
+        Shape::Map(item) => format!("{{NAME: {}}}", sample(item)),
+        Shape::Record(fields) => {
+            let needed = fields.iter().filter(|f| f.presence == Presence::Required);
+            let inside: Vec<String> = needed.map(|f| format!("{}: {}", f.name, sample(&f.shape))).collect();
+            format!("{{{}}}", inside.join(", "))
+        }
+        Shape::Either(shapes) => shapes.first().map(sample).unwrap_or_default(),
+    }
+}
+
+/// The settings that a connector cannot do without, as one would write them.
+pub(crate) fn to_write(kind: &ConnectorKind) -> String {
+    format!("settings: {}", sample(&Shape::Record(kind.settings)))
 }
 
 /// Whether the node is of the kind that the shape describes, right or wrong.

@@ -6,6 +6,7 @@ use crate::directory::Directory;
 use crate::model::{Chain, Counting, Listed, Principal, StageRule};
 use curfew_domain::{Email, Stage};
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::ControlFlow;
 use std::rc::Rc;
 
 /// A stage of one request.
@@ -100,6 +101,49 @@ pub(crate) fn left(
     let everybody = directory.everybody(list, allowance);
     let persons = everybody.persons.into_iter().map(Principal::Person);
     persons.chain(everybody.unlisted).filter(|p| denied.is_empty() || !directory.names(&denied, p, allowance)).collect()
+}
+
+/// Whether a list leaves at least so many persons after a deny list, or a group that cannot be listed. It looks no further
+/// than it has to, however large a group is.
+pub(crate) fn leaves(
+    directory: &Directory,
+    list: &[Listed],
+    deny: &[Listed],
+    (least, allowance): (usize, &Allowance),
+) -> bool {
+    let denied: BTreeSet<Principal> = deny.iter().map(|d| d.principal.clone()).collect();
+    let mut persons: BTreeSet<&Email> = BTreeSet::new();
+    let mut enough = false;
+    directory.visit(list, allowance, |principal| {
+        if !denied.is_empty() && directory.names(&denied, principal, allowance) {
+            return ControlFlow::Continue(());
+        }
+        match principal {
+            Principal::Person(email) => {
+                persons.insert(email);
+                enough = persons.len() >= least;
+            }
+            Principal::Group(_) | Principal::OnCall(_) => enough = true,
+            Principal::Workload(_) => {}
+        }
+        if enough { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    });
+    enough
+}
+
+/// Whether every stage leaves more persons than all stages together take, so that no stage can want for somebody.
+pub(crate) fn are_plenty(directory: &Directory, chain: &Chain, deny: &[Listed], allowance: &Allowance) -> bool {
+    let seats = |stage: &StageRule| match stage.counting {
+        Counting::AnyOf => stage.require as usize,
+        Counting::AllOf => stage.approvers.len(),
+    };
+    let more = chain.stages.iter().map(seats).fold(1, usize::saturating_add);
+    chain.stages.iter().all(|stage| match stage.counting {
+        Counting::AnyOf => leaves(directory, &stage.approvers, deny, (more, allowance)),
+        Counting::AllOf => {
+            stage.approvers.iter().all(|entry| leaves(directory, std::slice::from_ref(entry), deny, (more, allowance)))
+        }
+    })
 }
 
 /// One person that a stage takes, and who it could be.

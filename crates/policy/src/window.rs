@@ -49,10 +49,28 @@ pub struct Window {
 
 impl fmt::Display for Window {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let days: Vec<&str> =
-            DAYS.iter().zip(0..).filter(|(_, i)| self.days.contains(*i)).map(|(word, _)| *word).collect();
         let clock = |m: u16| format!("{:02}:{:02}", m / 60, m % 60);
-        write!(f, "{} {}-{} {}", days.join(","), clock(self.from), clock(self.to), self.zone)
+        write!(f, "{} {}-{} {}", self.days, clock(self.from), clock(self.to), self.zone)
+    }
+}
+
+impl fmt::Display for Days {
+    /// As one would write them: `mon-fri`, `sat,sun`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut parts: Vec<String> = Vec::new();
+        let mut run: Vec<&str> = Vec::new();
+        for (number, word) in (0..).zip(DAYS.iter().copied().chain([""])) {
+            if number < 7 && self.contains(number) {
+                run.push(word);
+                continue;
+            }
+            match run.as_slice() {
+                [first, _, .., last] => parts.push(format!("{first}-{last}")),
+                few => parts.extend(few.iter().map(|day| (*day).to_owned())),
+            }
+            run.clear();
+        }
+        write!(f, "{}", parts.join(","))
     }
 }
 
@@ -223,6 +241,15 @@ mod tests {
     fn days_hours_and_zones() {
         assert_eq!(parse_days("fri-mon"), parse_days("fri").map(|d| d.and(Days(0b110_0001))));
         assert_eq!(parse_days("mon-sun"), Some(Days::ALL));
+        for (written, shown) in [
+            ("mon-fri", "mon-fri"),
+            ("fri-mon", "mon,fri-sun"),
+            ("sat-sun", "sat,sun"),
+            ("wed", "wed"),
+            ("mon-sun", "mon-sun"),
+        ] {
+            assert_eq!(parse_days(written).map(|days| days.to_string()).as_deref(), Some(shown));
+        }
         for bad in ["", "monday", "Mon", "mon-", "mon-fri-sun", "mon,tue"] {
             assert_eq!(parse_days(bad), None, "{bad}");
         }

@@ -14,56 +14,88 @@ use std::net::IpAddr;
 pub(crate) fn check(node: &Node, text: &str, word: Word, site: Site<'_>, out: &mut Problems) {
     let wrong = match word {
         Word::Email => text.parse::<Email>().is_err().then(|| {
-            ("e-mail", format!("`{}` is not an e-mail address", shown(text)), "write one @, ASCII, no blanks")
+            let hint = "write it as ann@example.com: one @, ASCII, no blanks";
+            ("e-mail", format!("`{}` is not an e-mail address", shown(text)), hint.to_owned())
         }),
         Word::AccountNumber => (!is_digits(text)).then(|| {
-            (
-                "account-number",
-                format!("`{}` is not the number of an account", shown(text)),
-                "a number stays when a name is taken over; quote it: \"583231\"",
-            )
+            let hint = "write the number, which stays when a name is taken over, and quote it: \"583231\"";
+            ("account-number", format!("`{}` is not the number of an account", shown(text)), hint.to_owned())
         }),
         Word::Expression => expression(text),
         Word::Clock(midnight) => clock(text, midnight),
-        Word::Zone => window::zone(text).is_none().then(|| {
-            (
-                "time-zone",
-                format!("there is no time zone `{}`", shown(text)),
-                "write an IANA name such as Europe/Berlin or UTC",
-            )
+        Word::Zone => window::zone(text)
+            .is_none()
+            .then(|| ("time-zone", format!("there is no time zone `{}`", shown(text)), zone_to_write(text))),
+        Word::Cidr => Network::parse(text)
+            .err()
+            .map(|why| ("cidr", format!("`{}` is not an address range: {why}", shown(text)), range_to_write(text))),
+        Word::Address => text.parse::<IpAddr>().is_err().then(|| {
+            let hint = "write 10.1.2.3 or 2001:db8::1";
+            ("address", format!("`{}` is not an IP address", shown(text)), hint.to_owned())
         }),
-        Word::Cidr => Network::parse(text).err().map(|why| {
-            (
-                "cidr",
-                format!("`{}` is not an address range: {why}", shown(text)),
-                "write 10.0.0.0/8 or 2001:db8::/32; one address is 10.1.2.3/32",
-            )
+        Word::Time => text.parse::<Timestamp>().is_err().then(|| {
+            let hint = "write day, hour and offset: 2026-03-02T10:00:00+01:00";
+            ("time", format!("`{}` is not a time", shown(text)), hint.to_owned())
         }),
-        Word::Address => text
-            .parse::<IpAddr>()
-            .is_err()
-            .then(|| ("address", format!("`{}` is not an IP address", shown(text)), "write 10.1.2.3 or 2001:db8::1")),
-        Word::Time => text
-            .parse::<Timestamp>()
-            .is_err()
-            .then(|| ("time", format!("`{}` is not a time", shown(text)), "write 2026-03-02T10:00:00+01:00")),
-        Word::Destination => (!is_destination(text)).then(|| {
-            (
-                "destination",
-                format!("`{}` is no place for notices", shown(text)),
-                "write slack:#channel, email:ADDRESS or webhook:NAME",
-            )
-        }),
+        Word::Destination => (!is_destination(text))
+            .then(|| ("destination", format!("`{}` is no place for notices", shown(text)), destination_to_write(text))),
         Word::PathGlob => PathGlob::parse(text).is_none().then(|| {
-            (
-                "path",
-                format!("`{}` is not a glob over files", shown(text)),
-                "write a path below the policy folder, such as teams/orders/**",
-            )
+            let hint = "write a path below the policy folder, such as teams/orders/**";
+            ("path", format!("`{}` is not a glob over files", shown(text)), hint.to_owned())
         }),
     };
     if let Some((code, message, hint)) = wrong {
         site.refuse(out, node.at(), code, message, hint);
+    }
+}
+
+/// The range that was meant: one address, or the network of an address.
+pub(crate) fn range_to_write(text: &str) -> String {
+    let (address, prefix) = text.split_once('/').map_or((text, None), |(a, p)| (a, p.parse::<u32>().ok()));
+    let meant = match (address.parse::<IpAddr>(), prefix) {
+        (Ok(address @ IpAddr::V4(_)), None) if !text.contains('/') => Some(format!("{address}/32")),
+        (Ok(address @ IpAddr::V6(_)), None) if !text.contains('/') => Some(format!("{address}/128")),
+        (Ok(address), Some(prefix)) => Network::around(address, prefix).map(|range| range.to_string()),
+        (Ok(_), None) | (Err(_), _) => None,
+    };
+    match meant {
+        Some(range) => format!("write {range}"),
+        None => "write 10.0.0.0/8 or \"2001:db8::/32\"; one address is 10.1.2.3/32".to_owned(),
+    }
+}
+
+fn zone_to_write(text: &str) -> String {
+    const AREAS: [&str; 10] = [
+        "Europe",
+        "America",
+        "Asia",
+        "Africa",
+        "Australia",
+        "Atlantic",
+        "Pacific",
+        "Indian",
+        "Antarctica",
+        "America/Argentina",
+    ];
+    let city = text.trim().replace(' ', "_");
+    match AREAS.iter().map(|area| format!("{area}/{city}")).find(|name| window::zone(name).is_some()) {
+        Some(name) => format!("write {name}"),
+        None => "write an IANA name such as Europe/Berlin or UTC".to_owned(),
+    }
+}
+
+fn destination_to_write(text: &str) -> String {
+    let meant = match text.strip_prefix('#') {
+        Some(_) => Some(format!("slack:{text}")),
+        None => text.parse::<Email>().is_ok().then(|| format!("email:{text}")),
+    };
+    match meant.filter(|meant| is_destination(meant)) {
+        Some(meant) => format!("write \"{meant}\""),
+        None if text.contains("://") => {
+            "write webhook:NAME, with the name of one of the server's `[[webhooks]]`: no address stands in a policy"
+                .to_owned()
+        }
+        None => "write \"slack:#channel\", \"email:dba@example.com\" or webhook:NAME".to_owned(),
     }
 }
 
@@ -93,27 +125,35 @@ fn is_digits(text: &str) -> bool {
     (1..=20).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit())
 }
 
-type Wrong = (&'static str, String, &'static str);
+type Wrong = (&'static str, String, String);
 
 /// Whether it is Cedar is said once it is known what it may speak of: see `expression`.
 fn expression(text: &str) -> Option<Wrong> {
     if text.trim().is_empty() {
-        return Some(("empty-text", "the expression is empty".to_owned(), "write when it is true, in Cedar"));
+        let hint = "write when it is true, in Cedar: `context.oncall`";
+        return Some(("empty-text", "the expression is empty".to_owned(), hint.to_owned()));
     }
     let long = text.len() > limits::CEDAR_BYTES;
     long.then(|| {
-        ("text-length", format!("the expression has more than {} bytes", limits::CEDAR_BYTES), "say it in several")
+        let hint = "say it in several expressions";
+        ("text-length", format!("the expression has more than {} bytes", limits::CEDAR_BYTES), hint.to_owned())
     })
 }
 
 fn clock(text: &str, midnight: Midnight) -> Option<Wrong> {
-    const HINT: &str = "write hours and minutes, as \"09:00\"";
     match window::parse_clock(text) {
         Some(minute) if minute == window::DAY && midnight == Midnight::Start => {
-            Some(("clock", "`24:00` is no time to begin".to_owned(), "write \"00:00\""))
+            Some(("clock", "`24:00` is no time to begin".to_owned(), "write \"00:00\"".to_owned()))
         }
         Some(_) => None,
-        None => Some(("clock", format!("`{}` is no time of day", shown(text)), HINT)),
+        None => {
+            let padded = format!("0{text}");
+            let hint = match window::parse_clock(&padded) {
+                Some(_) => format!("write \"{padded}\""),
+                None => "write hours and minutes of 24 hours, as \"09:00\" or \"18:30\"".to_owned(),
+            };
+            Some(("clock", format!("`{}` is no time of day", shown(text)), hint))
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 //! Claims are compared as whole strings. A rule has to name an identity that nobody else can take over, and where it
 //! runs; what a stranger can cause never matches by omission.
 
-use crate::language::PROVIDERS;
+use crate::language::{PROVIDERS, Record, WORKLOADS};
 use crate::node::{Entry, Node};
 use crate::problem::Problems;
 use crate::shape::{Site, shown};
@@ -66,6 +66,15 @@ impl Provider {
             Provider::Buildkite => &[&["organization_slug"], &["pipeline_slug"]],
             Provider::Circleci => &[&["project_id"]],
             Provider::Oidc => &[],
+        }
+    }
+
+    /// The claim with the branch or tag, where its form is the provider's own.
+    fn reference(self) -> Option<&'static str> {
+        match self {
+            Provider::Github | Provider::Gitlab => Some("ref"),
+            Provider::Circleci => Some("vcs_ref"),
+            Provider::Kubernetes | Provider::Buildkite | Provider::Oidc => None,
         }
     }
 
@@ -267,7 +276,9 @@ pub(crate) fn check(entry: &Entry, site: Site<'_>, out: &mut Problems) {
     for any in provider.needed() {
         if !any.iter().any(|key| node.get(key).is_some()) {
             let message = format!("`{}` has to name {}", provider.word(), any.join(" or "));
-            let hint = "without it, runs that you do not mean would match";
+            let wanted = any.first().and_then(|name| record(provider)?.key(name));
+            let write = wanted.map_or_else(String::new, |key| format!("write `{}: {}`: ", key.name, key.example));
+            let hint = format!("{write}without it, runs that you do not mean would match");
             site.refuse(out, node.head(), "workload", message, hint);
         }
     }
@@ -275,7 +286,39 @@ pub(crate) fn check(entry: &Entry, site: Site<'_>, out: &mut Problems) {
         && let (Some(value), None) = (node.get(name), node.get(number))
     {
         let message = format!("`{name}` can be taken over by somebody else");
-        out.warning(site.file, value.head(), "workload-by-name", message, format!("name its `{number}` instead"));
+        let hint = format!("write its number, which stays: `{number}: \"123456\"`");
+        out.warning(site.file, value.head(), "workload-by-name", message, hint);
+    }
+    let reference = provider.reference().and_then(|name| Some((name, node.get(name)?)));
+    if let Some((name, value)) = reference {
+        check_reference(provider, name, value, site, out);
+    }
+}
+
+/// The table of what can be said of a provider's runs.
+fn record(provider: Provider) -> Option<&'static Record> {
+    WORKLOADS.iter().find(|(word, _)| *word == provider.word()).map(|(_, record)| *record)
+}
+
+/// A branch or tag that no token ever has, because this provider writes them otherwise.
+fn check_reference(provider: Provider, key: &str, value: &Node, site: Site<'_>, out: &mut Problems) {
+    let texts = if value.text().is_some() { std::slice::from_ref(value) } else { value.items() };
+    for node in texts {
+        let Some(text) = node.text().filter(|text| !text.is_empty()) else { continue };
+        let bare = ["refs/heads/", "refs/tags/"].iter().find_map(|start| text.strip_prefix(start));
+        let meant = match provider {
+            Provider::Github | Provider::Circleci if !text.starts_with("refs/") => format!("refs/heads/{text}"),
+            Provider::Gitlab => match bare {
+                Some(bare) => bare.to_owned(),
+                None => continue,
+            },
+            Provider::Github | Provider::Circleci | Provider::Kubernetes | Provider::Buildkite | Provider::Oidc => {
+                continue;
+            }
+        };
+        let message = format!("no run of {} has the `{key}` `{}`", provider.word(), shown(text));
+        let hint = format!("write `{key}: {}`", shown(&meant));
+        out.warning(site.file, node.at(), "unlikely-ref", message, hint);
     }
 }
 

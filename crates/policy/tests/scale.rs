@@ -57,3 +57,35 @@ fn time_does_not_grow_with_the_number_of_roles() {
     assert_eq!(mine.iter().map(|r| r.name.as_str()).collect::<Vec<_>>(), ["role-77"]);
     assert!(start.elapsed() < Duration::from_secs(2), "listing one's roles took {:?}", start.elapsed());
 }
+
+/// A group that everybody is in stands in many roles: neither checking nor comparing them goes through all of it for each.
+#[test]
+fn a_large_group_in_many_roles_costs_little() {
+    let set = |members: usize| {
+        let people: Vec<String> = (0..members).map(|n| format!("person-{n}@example.com")).collect();
+        let one = |i: usize| {
+            format!(
+                "- {{name: role-{i}, requesters: [group:all], duration: {}m, conditions: [{{resource: services/db, actions: [read]}}], approvers: [group:all, lead-{i}@example.com]}}\n",
+                i + 1
+            )
+        };
+        let roles: String = (0..100).map(one).collect();
+        let shared = format!(
+            "resources: [{{name: services/db, connector: postgres}}]\ngroups: {{all: [{}]}}\n",
+            people.join(", ")
+        );
+        let checked = check_files(&[file("a.yaml", &shared), file("b.yaml", &format!("roles:\n{roles}"))]);
+        assert_eq!(checked.problems, []);
+        checked.set.expect("a set")
+    };
+    let start = Instant::now();
+    let (base, head) = (set(2_000), set(2_001));
+    let load = start.elapsed();
+    let start = Instant::now();
+    let diff = curfew_policy::diff(&base, &head);
+    let compare = start.elapsed();
+    println!("100 roles over 2,000 persons: two loaded in {load:?}, compared in {compare:?}");
+    let asks = diff.changes.iter().filter(|change| change.kind == curfew_policy::Kind::CanAsk);
+    assert_eq!(asks.filter(|change| change.subject.as_deref() == Some("person-2000@example.com")).count(), 100);
+    assert!(load < Duration::from_secs(10) && compare < Duration::from_secs(30), "{load:?}, {compare:?}");
+}

@@ -212,7 +212,7 @@ fn ask(n: usize, reason: &str) -> curfew_policy::Ask {
         ]
         .into(),
         facts: curfew_policy::Facts {
-            mfa: Some(if n % 3 == 0 { curfew_policy::MfaFact::No } else { curfew_policy::MfaFact::FRESH }),
+            mfa: Some(if n.is_multiple_of(3) { curfew_policy::MfaFact::No } else { curfew_policy::MfaFact::FRESH }),
             source_ip: ["10.1.2.3", "10.2.0.1", "192.0.2.7", "2001:db8::1"][n % 4].parse().ok(),
             risk_score: Some([0, 10, 255][n % 3]),
             ..curfew_policy::Facts::default()

@@ -3,6 +3,7 @@
 use crate::checkpointer::Checkpointer;
 use crate::config::Config;
 use crate::edge::{IdempotentAnswers, Names, Throttle};
+use crate::policy_source::PolicyDesk;
 use crate::refusals::Refusals;
 use crate::tail::Tail;
 use curfew_domain::SubjectId;
@@ -20,6 +21,7 @@ pub(crate) struct App(Arc<Parts>);
 pub(crate) struct Parts {
     pub(crate) engine: Arc<Engine>,
     pub(crate) config: Config,
+    pub(crate) policy: Arc<PolicyDesk>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) host_desk: Option<Arc<dyn HostDesk>>,

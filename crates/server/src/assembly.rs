@@ -2,19 +2,18 @@
 
 use crate::app::{App, Parts, Phase, Stopping};
 use crate::checkpointer::{Checkpointer, CheckpointerParts};
-use crate::config::{Config, Setting, process_environment};
+use crate::config::{Config, PolicyOrigin, Setting, process_environment};
 use crate::edge::tls;
 use crate::edge::{IdempotentAnswers, Names, Throttle};
 use crate::notices::{Courier, CourierParts, audience};
-use crate::policy_folder::PolicyFolder;
+use crate::policy_source::{Begun, DeskParts, Follower, PolicyDesk, PolicyError, PolicySource, Reached};
 use crate::refusals::Refusals;
 use crate::serve::{ServeError, ServerParts};
 use crate::tail::Tail;
 use crate::{endpoints, telemetry};
 use curfew_engine::keyring::Keyring;
 use curfew_engine::seams::{Clock, Entropy, HostDesk, Store};
-use curfew_engine::{Engine, EngineParts, Unnamed};
-use curfew_policy::PolicySet;
+use curfew_engine::{Engine, EngineParts, StartError, Unnamed};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::net::TcpListener;
@@ -25,7 +24,6 @@ use url::Url;
 /// A server that listens but does not serve yet.
 pub(crate) struct Assembled {
     pub(crate) app: App,
-    pub(crate) folder: Arc<PolicyFolder>,
     pub(crate) tcp: TcpListener,
     pub(crate) bound: SocketAddr,
     pub(crate) tls: Option<TlsAcceptor>,
@@ -40,8 +38,13 @@ pub(crate) struct Assembled {
 /// See [`ServeError`].
 pub(crate) async fn assemble(parts: ServerParts) -> Result<Assembled, ServeError> {
     let tls = parts.config.tls.as_ref().map(tls::acceptor).transpose()?;
-    let folder = Arc::new(parts.policy);
-    let policy = policy(&folder).await?;
+    let source = Arc::new(parts.policy);
+    // What was in force goes on, whatever the repository says now.
+    let in_force = parts.store.fact("policy").await.map_err(StartError::from)?;
+    let in_force = in_force.and_then(|version| version.split_once(':').map(|(commit, _)| commit.to_owned()));
+    let reached = PolicyDesk::reached_before(&*parts.store).await.map_err(StartError::from)?;
+    let (follower, begun) = begin(&source, &parts.config, in_force).await?;
+    let Begun { loaded, reached: reached_now } = begun;
     let address = parts.config.listen;
     let failed = |e: std::io::Error| ServeError::Listen { address, why: e.to_string() };
     let tcp = TcpListener::bind(address).await.map_err(failed)?;
@@ -61,8 +64,8 @@ pub(crate) async fn assemble(parts: ServerParts) -> Result<Assembled, ServeError
         clock: parts.clock.clone(),
         entropy: parts.entropy.clone(),
         connectors: parts.connectors,
-        secrets: folder.secrets.clone(),
-        policy,
+        secrets: source.secrets.clone(),
+        policy: loaded.set,
         audience: audience(parts.config.mail.as_ref(), &parts.config.webhooks),
         unnamed: match parts.config.setting {
             Setting::Dev => Unnamed::Everybody,
@@ -70,8 +73,15 @@ pub(crate) async fn assemble(parts: ServerParts) -> Result<Assembled, ServeError
         },
     });
     let (stop, stopping) = watch::channel(Stopping::No);
+    let engine = Arc::new(engine);
+    let reached = match reached_now {
+        Reached::Yes => Some(engine.now()),
+        Reached::No => reached,
+    };
+    let desk = DeskParts { source, follower, engine: engine.clone(), files: loaded.files, reached };
     let app = app(Making {
-        engine: Arc::new(engine),
+        engine,
+        policy: Arc::new(PolicyDesk::new(desk)),
         stopping,
         config: parts.config,
         store: parts.store,
@@ -80,13 +90,28 @@ pub(crate) async fn assemble(parts: ServerParts) -> Result<Assembled, ServeError
         keyring: parts.keyring,
         host_desk: parts.host_desk,
     });
-    Ok(Assembled { app, folder, tcp, bound, tls, courier, stop, ready: parts.ready })
+    Ok(Assembled { app, tcp, bound, tls, courier, stop, ready: parts.ready })
 }
 
-async fn policy(folder: &Arc<PolicyFolder>) -> Result<PolicySet, ServeError> {
-    let loading = folder.clone();
-    match tokio::task::spawn_blocking(move || loading.load()).await {
-        Ok(loaded) => loaded.map_err(|error| ServeError::Policy { folder: folder.path.display().to_string(), error }),
+/// The set to begin with, and who follows it.
+async fn begin(
+    source: &Arc<PolicySource>,
+    config: &Config,
+    in_force: Option<String>,
+) -> Result<(Option<Follower>, Begun), ServeError> {
+    let (opening, state) = (source.clone(), config.ledger.state_folder().to_owned());
+    let begun = move || -> Result<(Option<Follower>, Begun), PolicyError> {
+        match &opening.origin {
+            PolicyOrigin::Folder(folder) => Ok((None, Begun { loaded: opening.load(folder)?, reached: Reached::No })),
+            PolicyOrigin::Git(branch) => {
+                let follower = Follower::open(&opening, branch, &state)?;
+                let begun = follower.begin(in_force.as_deref())?;
+                Ok((Some(follower), begun))
+            }
+        }
+    };
+    match tokio::task::spawn_blocking(begun).await {
+        Ok(begun) => begun.map_err(|error| ServeError::Policy { place: source.origin.shown(), error: Box::new(error) }),
         Err(panic) => std::panic::resume_unwind(panic.into_panic()),
     }
 }
@@ -101,6 +126,7 @@ fn public_url(config: &Config, bound: SocketAddr) -> Url {
 /// What an [`App`] is made of.
 pub(crate) struct Making {
     pub(crate) engine: Arc<Engine>,
+    pub(crate) policy: Arc<PolicyDesk>,
     pub(crate) stopping: watch::Receiver<Stopping>,
     pub(crate) config: Config,
     pub(crate) store: Arc<dyn Store>,
@@ -112,7 +138,7 @@ pub(crate) struct Making {
 
 /// The parts that handlers share.
 pub(crate) fn app(making: Making) -> App {
-    let Making { engine, stopping, config, store, clock, entropy, keyring, host_desk } = making;
+    let Making { engine, policy, stopping, config, store, clock, entropy, keyring, host_desk } = making;
     let host = config.public_url.as_ref().and_then(Url::host_str).unwrap_or("curfew.local").to_owned();
     let checkpointer = Checkpointer::new(CheckpointerParts {
         store: store.clone(),
@@ -123,6 +149,7 @@ pub(crate) fn app(making: Making) -> App {
     });
     App::new(Parts {
         engine,
+        policy,
         names: Names::new(config.public_url.clone()),
         answers: IdempotentAnswers::new(clock.clone()),
         sign_ins: Throttle::new(endpoints::SIGN_IN_RATE, "too many sign-ins from this address", clock.clone()),

@@ -3,12 +3,12 @@
 use crate::app::{App, Readiness, Stopping, stopped};
 use crate::assembly::{Assembled, assemble};
 use crate::checkpointer::CheckpointError;
-use crate::config::{Config, Setting};
+use crate::config::{Config, PolicyOrigin, Setting};
 use crate::edge::listener::{Connections, Listener};
 use crate::edge::tls::TlsError;
 use crate::endpoints;
 use crate::notices::{Courier, CourierError};
-use crate::policy_folder::{self, PolicyError, PolicyFolder};
+use crate::policy_source::{self, PolicyError, PolicySource};
 use curfew_domain::{Seconds, Timestamp};
 use curfew_engine::StartError;
 use curfew_engine::keyring::Keyring;
@@ -16,6 +16,7 @@ use curfew_engine::seams::{Change, Clock, Connector, Entropy, HostDesk, Store};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 /// How often a grown log is signed.
@@ -28,6 +29,8 @@ const PRUNE_EVERY: Duration = Duration::from_secs(600);
 const SESSIONS_KEPT: Seconds = Seconds::new(24 * 3_600);
 /// How long an Idempotency-Key holds.
 const KEYS_KEPT: Seconds = Seconds::new(7 * 86_400);
+/// How long a start waits for the policy repository.
+const FIRST_LOOK_WITHIN: Duration = Duration::from_secs(10);
 /// How long verbs under way may take once the server stops.
 const VERBS_WITHIN: Duration = Duration::from_secs(20);
 /// How long the engine may take to finish once it is told to stop.
@@ -52,7 +55,7 @@ pub struct ServerParts {
     /// The signing keys.
     pub keyring: Arc<Keyring>,
     /// Where policy comes from. Its resolver is also the engine's.
-    pub policy: PolicyFolder,
+    pub policy: PolicySource,
     /// How many files this process may have open; connections stay well below.
     pub descriptors: u64,
     /// Told the address once the server is ready. The port is the real one.
@@ -74,12 +77,12 @@ pub enum ServeError {
     #[error(transparent)]
     Tls(#[from] TlsError),
     /// There is no policy to go by.
-    #[error("the policy folder {folder} cannot be used: {error}")]
+    #[error("the policy of {place} cannot be used: {error}")]
     Policy {
-        /// Which folder.
-        folder: String,
+        /// Which folder, or which branch of which repository.
+        place: String,
         /// Why.
-        error: PolicyError,
+        error: Box<PolicyError>,
     },
     /// Mail or webhooks cannot work as they are configured.
     #[error(transparent)]
@@ -101,7 +104,7 @@ pub enum ServeError {
 /// See [`ServeError`].
 pub async fn serve(parts: ServerParts, shutdown: impl Future<Output = ()> + Send) -> Result<(), ServeError> {
     let descriptors = parts.descriptors;
-    let Assembled { app, folder, tcp, bound, tls, courier, stop, ready } = assemble(parts).await?;
+    let Assembled { app, tcp, bound, tls, courier, stop, ready } = assemble(parts).await?;
     let mut tasks = JoinSet::new();
     let engine = app.engine.clone();
     let driving = tasks.spawn(async move { engine.drive().await });
@@ -112,7 +115,8 @@ pub async fn serve(parts: ServerParts, shutdown: impl Future<Output = ()> + Send
     serving.spawn(Listener { tcp, tls, router, stopping, connections }.serve());
     app.engine.start().await?;
     app.checkpointer.sign().await?;
-    background(&mut tasks, &app, &folder);
+    background(&mut tasks, &app);
+    followed_once(&mut tasks, &app).await;
     let mut notices = JoinSet::new();
     notices.spawn(send_notices(courier, app.clone()));
     app.phase.set(Readiness::Ready);
@@ -176,7 +180,7 @@ async fn send_notices(courier: Courier, app: App) {
 }
 
 /// What goes on beside the serving. Each ends when it is dropped.
-fn background(tasks: &mut JoinSet<()>, app: &App, folder: &Arc<PolicyFolder>) {
+fn background(tasks: &mut JoinSet<()>, app: &App) {
     let checkpoints = app.clone();
     tasks.spawn(async move {
         loop {
@@ -202,11 +206,24 @@ fn background(tasks: &mut JoinSet<()>, app: &App, folder: &Arc<PolicyFolder>) {
     });
     let (tail, store) = (app.tail.clone(), app.engine.store().clone());
     tasks.spawn(async move { tail.follow(store).await });
-    match app.config.setting {
-        Setting::Dev => {
-            tasks.spawn(policy_folder::watch(folder.clone(), app.engine.clone()));
+    match (app.config.setting, &app.policy.source().origin) {
+        (Setting::Dev, PolicyOrigin::Folder(folder)) => {
+            tasks.spawn(policy_source::watch(folder.clone(), app.policy.clone()));
         }
-        // What is in force outside development changes by a restart, on purpose.
-        Setting::Serve => {}
+        // What is in force outside development changes by an administrator's word or a restart, on purpose.
+        (Setting::Serve, PolicyOrigin::Folder(_)) | (_, PolicyOrigin::Git(_)) => {}
+    }
+}
+
+/// Begins to follow the branch, and waits a while for the first look, so that a server that is ready has what was there.
+async fn followed_once(tasks: &mut JoinSet<()>, app: &App) {
+    if app.policy.follower().is_none() {
+        return;
+    }
+    let (rounds, mut looked) = watch::channel(0);
+    tasks.spawn(policy_source::follow(app.policy.clone(), rounds));
+    let first = looked.wait_for(|rounds| *rounds > 0);
+    if tokio::time::timeout(FIRST_LOOK_WITHIN, first).await.is_err() {
+        tracing::warn!("serving before the policy repository has answered");
     }
 }

@@ -1,5 +1,6 @@
 //! Facts put into words for people, the same in letters and on the console's pages.
 
+use curfew_domain::request::Origin;
 use curfew_domain::text::visible;
 use curfew_domain::{EndCause, Scope, Seconds, Subject, Timestamp};
 
@@ -50,6 +51,16 @@ pub(crate) fn typed(text: &str) -> Vec<String> {
         lines.push("[the rest is not shown]".to_owned());
     }
     lines
+}
+
+/// How a request came to be.
+pub(crate) fn origin(origin: Origin) -> &'static str {
+    match origin {
+        Origin::Asked => "an ask",
+        Origin::Trigger => "a pipeline's run",
+        Origin::BreakGlass => "emergency access: nobody had to approve it",
+        Origin::Bundle => "a bundle",
+    }
 }
 
 /// Why a grant ended, as the rest of a sentence that begins with the grant.

@@ -11,8 +11,8 @@ use curfew_domain::audit::{AuditAction, ExportVerifier, VerifierKey};
 use curfew_domain::{ResourceName, RoleName, Timestamp};
 use curfew_engine::keyring::{Keyring, SealKey};
 use curfew_engine::seams::{BoxFuture, Clock, Entropy, Store};
-use curfew_server::config::{Setting, Sources};
-use curfew_server::{Config, PolicyFolder, Resolver, ServeError, ServerParts, serve};
+use curfew_server::config::{PolicyOrigin, Setting, Sources};
+use curfew_server::{Config, PolicySource, Resolver, ServeError, ServerParts, serve};
 use curfew_store::MemoryStore;
 use secrecy::SecretString;
 use std::net::SocketAddr;
@@ -99,7 +99,13 @@ async fn start(more: &[(&'static str, String)]) -> Running {
         connectors: vec![target.clone()],
         host_desk: None,
         keyring: Arc::new(Keyring::new(store, clock, entropy, SealKey::new([7; 32]))),
-        policy: PolicyFolder { path: policies, kinds: vec![&KIND], completion: None, secrets },
+        policy: PolicySource {
+            origin: PolicyOrigin::Folder(policies),
+            environment: None,
+            kinds: vec![&KIND],
+            completion: None,
+            secrets,
+        },
         descriptors: 1_048_576,
         ready: Some(Box::new(move |address| told.send(address).expect("somebody waits"))),
     };

@@ -4,7 +4,7 @@
 use crate::chance::Chance;
 use curfew_domain::connector::ConnectorKind;
 use curfew_engine::seams::connector::{
-    CallError, Finding, Found, IssueOrder, Issued, Observation, Revocation, RevokeOrder, Target,
+    CallError, ExtendOrder, Finding, Found, IssueOrder, Issued, Observation, Revocation, RevokeOrder, Target, Told,
 };
 use curfew_engine::seams::{BoxFuture, Connector};
 use std::collections::BTreeMap;
@@ -31,13 +31,23 @@ pub(crate) struct Edge {
 pub(crate) struct LateCall {
     connector: Arc<dyn Connector>,
     target: Target,
-    orders: Vec<IssueOrder>,
+    orders: Orders,
+}
+
+/// What the call was to do.
+#[derive(Clone)]
+enum Orders {
+    Issue(Vec<IssueOrder>),
+    Extend(Vec<ExtendOrder>),
 }
 
 impl LateCall {
     /// It arrives. Says what the target answered, to nobody.
     pub(crate) async fn arrive(self) -> String {
-        let answers = self.connector.issue(&self.target, &self.orders).await;
+        let answers = match &self.orders {
+            Orders::Issue(orders) => self.connector.issue(&self.target, orders).await,
+            Orders::Extend(orders) => self.connector.extend(&self.target, orders).await,
+        };
         let made = answers.iter().filter(|answer| answer.is_ok()).count();
         format!("{made} of {} made in {}", answers.len(), self.target.resource)
     }
@@ -86,13 +96,18 @@ impl Edged {
         }
     }
 
-    async fn issue_all(&self, target: &Target, orders: &[IssueOrder]) -> Vec<Result<Issued, CallError>> {
-        let call = LateCall { connector: self.inner.clone(), target: target.clone(), orders: orders.to_vec() };
+    async fn give(
+        &self,
+        target: &Target,
+        orders: Orders,
+        answers: BoxFuture<'_, Vec<Result<Issued, CallError>>>,
+    ) -> Vec<Result<Issued, CallError>> {
+        let call = LateCall { connector: self.inner.clone(), target: target.clone(), orders };
         // Two calls may begin before either passes a boundary, so boundaries do not number them.
         let number = self.edge.calls.fetch_add(1, Ordering::SeqCst);
         self.edge.in_flight().insert(number, call);
         self.boundary().await;
-        let answers = self.inner.issue(target, orders).await;
+        let answers = answers.await;
         self.edge.in_flight().remove(&number);
         self.boundary().await;
         answers
@@ -117,7 +132,14 @@ impl Connector for Edged {
         target: &'a Target,
         orders: &'a [IssueOrder],
     ) -> BoxFuture<'a, Vec<Result<Issued, CallError>>> {
-        Box::pin(self.issue_all(target, orders))
+        Box::pin(self.give(target, Orders::Issue(orders.to_vec()), self.inner.issue(target, orders)))
+    }
+    fn extend<'a>(
+        &'a self,
+        target: &'a Target,
+        orders: &'a [ExtendOrder],
+    ) -> BoxFuture<'a, Vec<Result<Issued, CallError>>> {
+        Box::pin(self.give(target, Orders::Extend(orders.to_vec()), self.inner.extend(target, orders)))
     }
     fn revoke<'a>(
         &'a self,
@@ -128,6 +150,15 @@ impl Connector for Edged {
     }
     fn observe<'a>(&'a self, target: &'a Target) -> BoxFuture<'a, Result<Observation, CallError>> {
         Box::pin(self.around(self.inner.observe(target)))
+    }
+    fn told<'a>(&'a self, target: &'a Target) -> BoxFuture<'a, Result<Told, CallError>> {
+        Box::pin(self.around(self.inner.told(target)))
+    }
+    fn tell<'a>(&'a self, target: &'a Target) -> BoxFuture<'a, Result<(), CallError>> {
+        Box::pin(self.around(self.inner.tell(target)))
+    }
+    fn begin_again<'a>(&'a self, target: &'a Target) -> BoxFuture<'a, Result<(), CallError>> {
+        Box::pin(self.around(self.inner.begin_again(target)))
     }
     fn lock<'a>(&'a self, target: &'a Target, found: &'a Found) -> BoxFuture<'a, Result<(), CallError>> {
         Box::pin(self.around(self.inner.lock(target, found)))

@@ -21,6 +21,8 @@ pub(crate) enum Promise {
     Withdrawn(Id<Request>),
     /// A grant was returned or revoked.
     Ended(Id<Grant>),
+    /// A grant was given this end.
+    Extended { grant: Id<Grant>, until: Timestamp },
     /// Access was given, and this was wrong with it.
     Activated { leases: Vec<Id<Lease>>, wrong: Option<String> },
 }
@@ -60,6 +62,10 @@ pub(crate) struct Memory {
     pub(crate) promises: Promises,
     /// Leases whose targets were read when they ended, in any ledger there was.
     pub(crate) ended: BTreeMap<Id<Lease>, ResourceName>,
+    /// Grants that ended after they had given access, in any ledger there was.
+    pub(crate) over: BTreeSet<Id<Grant>>,
+    /// The latest end that was ever ordered for a lease, in any ledger there was.
+    pub(crate) ends: BTreeMap<Id<Lease>, Timestamp>,
     /// Leases that a restored ledger does not know, and things that were planted.
     pub(crate) orphans: BTreeSet<Id<Lease>>,
     /// The oid or serial that each name of ours had, by resource.
@@ -84,23 +90,15 @@ impl Memory {
         self.restored += 1;
         self.remember(before);
         self.orphans.extend(before.leases.keys().filter(|id| !after.leases.contains_key(id)));
-        // A grant that the copy has unclaimed may be claimed again, while its approval lasts.
-        self.begun.retain(|id, _| {
-            after.grants.get(id).is_some_and(|grant| match grant.state {
-                GrantState::Approved { .. } | GrantState::Activating { .. } => false,
-                GrantState::Active { .. } | GrantState::Ending { .. } | GrantState::Ended { .. } => true,
-            })
-        });
-        // An SSH host has no memory of its own: it refuses what the ledger in force says, and that one says less.
-        self.ended.retain(|id, resource| {
-            let known = after.leases.get(id);
-            kind(resource) == Kind::Database || known.is_some_and(|lease| lease.evidence().is_some())
-        });
     }
 
     /// Takes in what the ledger says now.
     pub(crate) fn remember(&mut self, ledger: &Ledger) {
+        let over = |grant: &&Grant| matches!(grant.state, GrantState::Ended { activated_at: Some(_), .. });
+        self.over.extend(ledger.grants.values().filter(over).map(|grant| grant.id));
         for lease in ledger.leases.values() {
+            let latest = self.ends.entry(lease.id).or_insert_with(|| lease.latest_end());
+            *latest = lease.latest_end().max(*latest);
             if let Some(Evidence::Read { .. }) = lease.evidence() {
                 self.ended.entry(lease.id).or_insert_with(|| lease.resource.clone());
             }

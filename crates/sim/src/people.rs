@@ -6,10 +6,10 @@ use crate::targets::{Kind, Presence, Targets, kind, public_half, resources};
 use crate::world::{World, person};
 use curfew_connectors::postgres::fake::{Call, Fault};
 use curfew_domain::lease::handle;
-use curfew_domain::request::{Narrowed, Verdict};
-use curfew_domain::{Identity, LeaseState, Request, RequestState, Seconds};
-use curfew_engine::seams::store::{Page, RequestFilter, Store};
-use curfew_engine::{Activation, AskFor, Claim, Engine, GrantRef, Judging, RevokeWhat};
+use curfew_domain::request::Narrowed;
+use curfew_domain::{GrantState, Identity, LeaseState, Request, RequestState, Seconds};
+use curfew_engine::seams::store::{GrantFilter, Page, RequestFilter, Store};
+use curfew_engine::{Activation, AskFor, Claim, Engine, ExtendBy, GrantRef, Judging, RevokeWhat};
 use curfew_policy::{Approval, PolicySet};
 use futures::FutureExt;
 use futures::executor::block_on;
@@ -29,16 +29,23 @@ fn some_request(world: &World, fits: fn(&Request) -> bool) -> Option<Request> {
     (!from.is_empty()).then(|| world.chance.pick(&from).clone())
 }
 
+/// One whose grant gives access now; now and then none, although there is one.
+fn active_request(world: &World) -> Option<Request> {
+    let page = Page { before: None, limit: 20 };
+    let grants = block_on(world.store.grants(&GrantFilter::default(), page)).unwrap_or_default();
+    let active: Vec<_> = grants.iter().filter(|grant| matches!(grant.state, GrantState::Active { .. })).collect();
+    if active.is_empty() || world.chance.one_in(6) {
+        return None;
+    }
+    block_on(world.store.request(world.chance.pick(&active).request_id)).ok().flatten()
+}
+
 fn is_pending(request: &Request) -> bool {
     matches!(request.state, RequestState::Pending)
 }
 
 fn has_grant(request: &Request) -> bool {
     request.grant_id().is_some()
-}
-
-fn subject_of(request: &Request) -> Identity {
-    Identity { subject: request.subject.clone(), groups: request.groups.clone() }
 }
 
 pub(crate) fn ask(world: &mut World) {
@@ -129,7 +136,7 @@ pub(crate) fn activate(world: &mut World) {
         world.targets.break_next(resource, Call::Issue, Fault::Slow(Duration::from_secs(7)));
     }
     for _ in 0..clicks {
-        let who = if world.chance.one_in(8) { somebody(world) } else { subject_of(&request) };
+        let who = if world.chance.one_in(8) { somebody(world) } else { request.asker() };
         let halves = scope.by_resource().into_keys().map(|name| (name.clone(), public_half(&name))).collect();
         let (engine, targets, promises) = (world.engine.clone(), world.targets.clone(), world.memory.promises.clone());
         // A ledger that does not answer does not keep an end from being carried out: then it says more than there is.
@@ -158,6 +165,9 @@ pub(crate) fn activate(world: &mut World) {
         // Its end is ordered while it is being made.
         world.pass(Duration::from_secs(1));
         end_of(world, &request);
+    } else if world.chance.one_in(3) {
+        world.pass(Duration::from_secs(1));
+        extend(world);
     }
 }
 
@@ -181,15 +191,46 @@ fn unbacked(engine: &Engine, before: &PolicySet, request: &Request) -> Option<St
         let Some(role) = policy.role(&request.role) else { return false };
         let Approval::Stages(stages) = &role.approval else { return true };
         stages.stages.iter().all(|stage| {
-            let counts = request.approvals.iter().filter(|a| {
-                let approver = Identity { subject: a.approver.clone(), groups: a.groups.clone() };
-                let may = policy.may_approve(&request.role, &stage.name, &approver, &request.subject).is_ok();
-                a.verdict == Verdict::Approve && a.stage == stage.name && may
-            });
+            let counts = request
+                .approvals_in(&stage.name)
+                .filter(|a| policy.may_approve(&request.role, &stage.name, &a.identity(), &request.subject).is_ok());
             counts.count() >= stage.require as usize
         })
     };
     (!backed(before) && !backed(&now)).then(|| format!("the approvals of {}", request.id))
+}
+
+pub(crate) fn extend(world: &mut World) {
+    let Some(request) = active_request(world).or_else(|| some_request(world, has_grant)) else { return };
+    let slow = world.trouble.target_fault_once_in > 0 && world.chance.one_in(4);
+    if slow {
+        let resources: Vec<_> = request.scope.by_resource().into_keys().collect();
+        let resource = world.chance.pick(&resources);
+        let fault = *world.chance.pick(&[Fault::Slow(Duration::from_secs(7)), Fault::LoseReply, Fault::LoseCall]);
+        world.note(&format!("{resource} is in the way of more time"));
+        world.targets.break_next(resource, Call::Extend, fault);
+    }
+    for _ in 0..1 + world.chance.below(2) {
+        let who = if world.chance.one_in(6) { somebody(world) } else { request.asker() };
+        let more = Seconds::new(*world.chance.pick(&[60, 300, 900, 90_000]));
+        let (engine, promises, id) = (world.engine.clone(), world.memory.promises.clone(), request.id);
+        let what = format!("{} asks for {more} more of {id}", who.subject.label());
+        let verb = async move {
+            let by = ExtendBy { more, source_ip: None };
+            show(engine.extend(&who, GrantRef::Request(id), by, None).await.map(|given| {
+                if let (Some(until), true) = (given.grant.until(), given.request.grant_id().is_some()) {
+                    promises.add(Promise::Extended { grant: given.grant.id, until });
+                }
+                format!("{} {}", given.request.id, given.request.state_word())
+            }))
+        };
+        world.begin(what, verb.boxed());
+    }
+    if slow && world.chance.one_in(2) {
+        // Its end is ordered while it is being given more time.
+        world.pass(Duration::from_secs(1));
+        end_of(world, &request);
+    }
 }
 
 pub(crate) fn end(world: &mut World) {
@@ -202,7 +243,7 @@ fn end_of(world: &mut World, request: &Request) {
     let which = GrantRef::Request(request.id);
     let (engine, promises) = (world.engine.clone(), world.memory.promises.clone());
     if world.chance.one_in(2) {
-        let who = subject_of(request);
+        let who = request.asker();
         let what = format!("{} returns {}", who.subject.label(), request.id);
         let verb = async move {
             show(engine.give_back(&who, which).await.map(|grant| {
@@ -226,7 +267,7 @@ fn end_of(world: &mut World, request: &Request) {
 
 pub(crate) fn withdraw(world: &mut World) {
     let Some(request) = some_request(world, is_pending) else { return };
-    let who = if world.chance.one_in(4) { somebody(world) } else { subject_of(&request) };
+    let who = if world.chance.one_in(4) { somebody(world) } else { request.asker() };
     let (engine, promises) = (world.engine.clone(), world.memory.promises.clone());
     let what = format!("{} withdraws {}", who.subject.label(), request.id);
     let verb = async move {

@@ -32,6 +32,7 @@ roles:
     conditions: [{resource: services/db, actions: [read, write]}]
     deny: [mallory@example.com]
     approvers: [group:dba]
+    extension: {times: 2, max_total: 2h, approval: same}
   - name: everywhere
     duration: 20m
     conditions: [{resource: "services/*", actions: [read]}]
@@ -42,6 +43,7 @@ roles:
       - {resource: services/db, actions: [read]}
       - {resource: "hosts/*", actions: [shell, logs]}
     approvers: [group:dba]
+    extension: {times: 3, max_total: 90m, approval: none}
   - name: glance
     requesters: [dev@example.com, eve@example.com]
     duration: 2m
@@ -52,6 +54,7 @@ roles:
     duration: 3m
     conditions: [{resource: hosts/web, actions: [logs]}]
     approval: automatic
+    extension: {times: 1, max_total: 10m, approval: none}
 "#;
 
 const NARROW: &str = r#"

@@ -4,14 +4,14 @@ use crate::invariants::{check_all, check_now, check_quiet};
 use crate::policies::{Rules, policy};
 use crate::targets::{public_half, resources};
 use crate::world::{Trouble, World, person};
-use curfew_connectors::ssh::fake::Agent;
+use curfew_connectors::ssh::fake::{Agent, Power};
 use curfew_domain::audit::AuditAction;
 use curfew_domain::lease::{Leftover, LeftoverDone};
 use curfew_domain::{EndCause, Grant, GrantState, Id, LeaseState, Request, ResourceName, Subject, limits};
 use curfew_engine::seams::Clock;
 use curfew_engine::seams::connector::Marker;
 use curfew_engine::seams::store::{Change, Page, Store};
-use curfew_engine::{AskFor, Claim, GrantRef, Judging, Which};
+use curfew_engine::{ActivateError, Activation, AskFor, Claim, GrantRef, Judging, Which};
 use futures::FutureExt;
 use futures::executor::block_on;
 use std::sync::{Arc, Mutex};
@@ -64,15 +64,15 @@ fn active(world: &mut World, who: &str, role: &str) -> Id<Grant> {
         let judging = Judging { digest: request.digest(), reason: "seen".to_owned(), narrowed: None };
         done(world, async move { engine.approve(&person("ann"), id, judging).await }).expect("approved");
     }
+    claim(world, &request).expect("activated").grant.id
+}
+
+/// Whoever asked claims it.
+fn claim(world: &mut World, request: &Request) -> Result<Activation, ActivateError> {
     let halves: Vec<_> =
         request.scope.by_resource().into_keys().map(|name| (name.clone(), public_half(&name))).collect();
-    let (engine, who) = (world.engine.clone(), person(who));
-    let given =
-        done(
-            world,
-            async move { engine.activate(&who, GrantRef::Request(id), Claim { halves, source_ip: None }).await },
-        );
-    given.expect("activated").grant.id
+    let (engine, who, which) = (world.engine.clone(), request.asker(), GrantRef::Request(request.id));
+    done(world, async move { engine.activate(&who, which, Claim { halves, source_ip: None }).await })
 }
 
 fn grant(world: &World, id: Id<Grant>) -> Grant {
@@ -202,7 +202,8 @@ fn alarms(world: &World) -> Vec<String> {
 #[test]
 fn what_a_restored_ledger_does_not_know_is_locked() {
     let mut world = set_back(20);
-    assert_eq!((open(&world), alarms(&world).len()), (0, 20));
+    let (copy, strangers): (Vec<_>, Vec<_>) = alarms(&world).into_iter().partition(|a| a.contains("an older copy"));
+    assert_eq!((open(&world), copy.len(), strangers.len()), (0, 1, 20));
     check_all(&mut world).and_then(|()| check_quiet(&world)).expect("every invariant");
 }
 
@@ -211,8 +212,8 @@ fn beyond_the_blast_limit_people_are_told_and_nothing_is_touched() {
     let mut world = set_back(21);
     assert_eq!(open(&world), 21);
     let alarms = alarms(&world);
-    assert_eq!(alarms.len(), 1);
-    assert!(alarms[0].contains("more than the blast limit of 20"), "{alarms:?}");
+    assert_eq!(alarms.len(), 2);
+    assert!(alarms.iter().any(|a| a.contains("more than the blast limit of 20")), "{alarms:?}");
     check_now(&mut world).expect("every invariant");
     let other = active(&mut world, "eve", "debug");
     world.pass(Duration::from_secs(700));
@@ -299,4 +300,66 @@ fn what_nobody_knows_is_locked_and_named() {
     world.pass(Duration::from_secs(65));
     assert_eq!((open(&world), alarms(&world).len()), (0, 4));
     check_all(&mut world).and_then(|()| check_quiet(&world)).expect("every invariant");
+}
+
+/// A copy of the ledger holds a grant of this role as approved, and since then it was claimed, and ended.
+fn claimed_and_ended_since_the_copy(role: &str) -> (World, Id<Grant>) {
+    let mut world = calm_world();
+    let request = ask(&mut world, "dev", role);
+    let id = request.grant_id().expect("approved at once");
+    world.back_up();
+    claim(&mut world, &request).expect("claimed");
+    let engine = world.engine.clone();
+    done(&mut world, async move { engine.give_back(&person("dev"), GrantRef::Grant(id)).await }).expect("returned");
+    world.pass(Duration::from_secs(5));
+    assert!(matches!(grant(&world, id).state, GrantState::Ended { .. }));
+    (world, id)
+}
+
+#[test]
+fn what_ended_since_the_copy_cannot_be_claimed_again() {
+    for role in ["glance", "tail"] {
+        let (mut world, id) = claimed_and_ended_since_the_copy(role);
+        world.restore();
+        world.pass(Duration::from_secs(5));
+        assert!(matches!(grant(&world, id).state, GrantState::Ended { .. }), "{role}: {:?}", grant(&world, id).state);
+        assert_eq!(open(&world), 0);
+        check_all(&mut world).and_then(|()| check_quiet(&world)).expect("every invariant");
+    }
+}
+
+#[test]
+fn a_target_that_cannot_say_what_it_was_told_gives_nothing_that_is_older_than_the_server() {
+    for (role, resource) in [("glance", "services/mq"), ("tail", "hosts/web")] {
+        let (mut world, id) = claimed_and_ended_since_the_copy(role);
+        let resource: ResourceName = resource.parse().expect("a name");
+        world.targets.set_power(&resource, Power::Down);
+        world.restore();
+        world.pass(Duration::from_secs(15));
+        let request = block_on(world.store.request(grant(&world, id).request_id)).expect("read").expect("there");
+        assert!(claim(&mut world, &request).is_err(), "{role}: nobody can tell yet");
+        world.targets.set_power(&resource, Power::Up);
+        world.pass(Duration::from_secs(70));
+        assert!(matches!(grant(&world, id).state, GrantState::Ended { .. }), "{role}: {:?}", grant(&world, id).state);
+        check_all(&mut world).and_then(|()| check_quiet(&world)).expect("every invariant");
+    }
+}
+
+#[test]
+fn a_certificate_that_was_made_and_ended_since_the_copy_opens_nothing() {
+    let mut world = calm_world();
+    world.back_up();
+    let id = active(&mut world, "dev", "tail");
+    let engine = world.engine.clone();
+    done(&mut world, async move { engine.give_back(&person("dev"), GrantRef::Grant(id)).await }).expect("returned");
+    world.pass(Duration::from_secs(5));
+    assert_eq!(open(&world), 0);
+    world.restore();
+    for _ in 0..70 {
+        world.pass(Duration::from_secs(1));
+        assert_eq!(open(&world), 0, "at no moment");
+    }
+    let later = active(&mut world, "dev", "tail");
+    assert_eq!(open(&world), 1, "what is given since works: {later}");
+    check_all(&mut world).expect("every invariant");
 }

@@ -63,7 +63,7 @@ fn step(world: &mut World) {
     if trouble.target_fault_once_in > 0 && world.chance.one_in(trouble.target_fault_once_in) {
         return luck::step(world);
     }
-    match world.chance.below(26) {
+    match world.chance.below(29) {
         0..=6 => people::ask(world),
         7..=12 => people::judge(world),
         13..=18 => people::activate(world),
@@ -71,6 +71,7 @@ fn step(world: &mut World) {
         21 | 22 => people::log_in(world),
         23 => people::withdraw(world),
         24 => luck::change_policy(world),
+        25..=27 => people::extend(world),
         _ => luck::host_turns(world),
     }
 }

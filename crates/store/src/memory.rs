@@ -167,7 +167,7 @@ impl Store for MemoryStore {
         &'a self,
         of: &'a [Id<Request>],
     ) -> BoxFuture<'a, Result<BTreeMap<Id<Request>, Identity>, ReadError>> {
-        let asker = |request: Request| (request.id, Identity { subject: request.subject, groups: request.groups });
+        let asker = |request: Request| (request.id, request.asker());
         self.read(move |ledger| of.iter().filter_map(|id| ledger.request(*id)).map(asker).collect())
     }
 

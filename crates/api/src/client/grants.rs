@@ -2,7 +2,7 @@
 
 use super::session::empty;
 use super::{Client, ClientError};
-use crate::bodies::{ActivateBody, ExtendBody, RevocationBody, RevokeBody};
+use crate::bodies::{ActivateBody, ExtendBody, ReviewBody, RevocationBody, RevokeBody};
 use crate::queries::{AboutResource, GrantsQuery};
 use crate::views::{ActivationView, GrantView, Listing, WantedHalfView};
 
@@ -55,12 +55,20 @@ impl Client {
         self.post(&["grants", id, "revoke"], body).await
     }
 
-    /// Asks for more time.
+    /// Asks for more time. `more_time` in the answer says whether people have to approve it.
     ///
     /// # Errors
-    /// `not_extensible` in this version.
+    /// `not_extensible` when the role does not give it, with the decision.
     pub async fn extend(&self, id: &str, body: &ExtendBody) -> Result<GrantView, ClientError> {
         self.post(&["grants", id, "extend"], body).await
+    }
+
+    /// Says what became of a use of emergency access.
+    ///
+    /// # Errors
+    /// `already_final` when somebody has.
+    pub async fn review(&self, id: &str, body: &ReviewBody) -> Result<GrantView, ClientError> {
+        self.post(&["grants", id, "review"], body).await
     }
 
     /// Orders the end of every grant of a subject, of a role, or on a resource. Answers with those.

@@ -2,9 +2,9 @@
 
 use super::session::empty;
 use super::{Client, ClientError, IdempotencyKey};
-use crate::bodies::{ApproveBody, AskBody, DenyBody};
+use crate::bodies::{ApproveBody, AskBody, BundleBody, DenyBody};
 use crate::queries::RequestsQuery;
-use crate::views::{DecisionView, Listing, RequestView};
+use crate::views::{BundlePartView, BundleView, DecisionView, Listing, RequestView};
 
 impl Client {
     /// What policy would say; nothing is asked.
@@ -21,6 +21,35 @@ impl Client {
     /// `denied` with the decision, when policy does not allow it.
     pub async fn request(&self, body: &AskBody, key: &IdempotencyKey) -> Result<RequestView, ClientError> {
         self.post_with(&["requests"], body, key).await
+    }
+
+    /// The bundles of which the caller may ask for something.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn bundles(&self) -> Result<Listing<BundleView>, ClientError> {
+        self.get(&["bundles"], &()).await
+    }
+
+    /// Asks for every role of a bundle. The same key with the same body asks once.
+    ///
+    /// # Errors
+    /// `denied` when policy denies every role of it.
+    pub async fn request_bundle(
+        &self,
+        bundle: &str,
+        body: &BundleBody,
+        key: &IdempotencyKey,
+    ) -> Result<Listing<BundlePartView>, ClientError> {
+        self.post_with(&["bundles", bundle, "requests"], body, key).await
+    }
+
+    /// Takes emergency access. The same key with the same body is the same use.
+    ///
+    /// # Errors
+    /// `denied` with the decision, or `unreviewed`.
+    pub async fn break_glass(&self, body: &AskBody, key: &IdempotencyKey) -> Result<RequestView, ClientError> {
+        self.post_with(&["break-glass"], body, key).await
     }
 
     /// One page of requests, newest first.

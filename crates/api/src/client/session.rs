@@ -1,8 +1,10 @@
 //! Signing in, and what the server says about itself.
 
 use super::{Client, ClientError};
-use crate::bodies::SignInBody;
-use crate::views::{ConnectorView, DoctorView, Listing, RoleView, SignedInView, WhoAmIView};
+use crate::bodies::{PolicyApplyBody, SignInBody};
+use crate::views::{
+    ConnectorView, DoctorView, Listing, PolicyAppliedView, PolicyView, RoleView, SignedInView, WhoAmIView,
+};
 use reqwest::Method;
 
 impl Client {
@@ -52,6 +54,22 @@ impl Client {
     /// See [`ClientError`].
     pub async fn doctor(&self) -> Result<DoctorView, ClientError> {
         self.post(&["doctor"], &empty()).await
+    }
+
+    /// The policy in force, with its text.
+    ///
+    /// # Errors
+    /// `forbidden` to all but auditors and administrators.
+    pub async fn policy(&self) -> Result<PolicyView, ClientError> {
+        self.get(&["policy"], &()).await
+    }
+
+    /// Puts a policy in force, from where the server takes it.
+    ///
+    /// # Errors
+    /// `policy_refused` when it cannot be in force.
+    pub async fn apply_policy(&self, body: &PolicyApplyBody) -> Result<PolicyAppliedView, ClientError> {
+        self.post(&["policy", "apply"], body).await
     }
 
     /// Whether the server is ready to serve.

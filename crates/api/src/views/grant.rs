@@ -3,6 +3,8 @@
 use super::request::scope_view;
 use super::{LeaseView, ResourceActionsView, SubjectView};
 use curfew_domain::lease::Evidence;
+use curfew_domain::request::Origin;
+use curfew_domain::review::{Review, ReviewVerdict};
 use curfew_domain::{
     EndCause, Grant, GrantState, Id, Lease, LeaseState, Request, ResourceName, RoleName, Seconds, Timestamp,
 };
@@ -28,6 +30,9 @@ pub struct GrantView {
     pub role: RoleName,
     /// Whose it is.
     pub subject: SubjectView,
+    /// `asked`, `trigger`, `break_glass` or `bundle`.
+    #[schema(value_type = String)]
+    pub origin: Origin,
     /// What it gives, after every approver's narrowing.
     pub scope: Vec<ResourceActionsView>,
     /// How long, from activation.
@@ -42,6 +47,15 @@ pub struct GrantView {
     /// When access ends by itself; null until it is claimed.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub expires_at: Option<Timestamp>,
+    /// How often it was given more time.
+    pub extensions: u32,
+    /// The later end that its targets are being given; `expires_at` counts until they were read back.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub extends_to: Option<Timestamp>,
+    /// The request for more time that was just made; null in every other answer.
+    pub more_time: Option<MoreTimeView>,
+    /// Where its review stands; null unless it is emergency access.
+    pub review: Option<ReviewView>,
     /// When access had ended.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub ended_at: Option<Timestamp>,
@@ -56,6 +70,54 @@ pub struct GrantView {
     pub unverified_because: Option<String>,
     /// What was made in targets, oldest first.
     pub leases: Vec<LeaseView>,
+}
+
+/// Where the review of emergency access stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ReviewView {
+    /// `ok` or `misuse`; null while nobody has looked.
+    #[schema(value_type = Option<String>)]
+    pub verdict: Option<ReviewVerdict>,
+    /// By when somebody should look; null once somebody has.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub due_at: Option<Timestamp>,
+    /// Who looked.
+    pub by: Option<SubjectView>,
+    /// When.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub at: Option<Timestamp>,
+    /// What they had to say, as typed.
+    pub note: Option<String>,
+}
+
+impl From<&Review> for ReviewView {
+    fn from(review: &Review) -> Self {
+        match review {
+            Review::Due { by } => Self { verdict: None, due_at: Some(*by), by: None, at: None, note: None },
+            Review::Done(done) => Self {
+                verdict: Some(done.verdict),
+                due_at: None,
+                by: Some(SubjectView::from(&done.by)),
+                at: Some(done.at),
+                note: Some(done.note.clone()),
+            },
+        }
+    }
+}
+
+/// A request for more time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct MoreTimeView {
+    /// `req_...`: what approvers see and decide.
+    #[schema(value_type = String)]
+    pub request_id: Id<Request>,
+    /// `pending` while people have to say yes, `approved` when it is given.
+    pub state: String,
+    /// How long the grant would last in all, from its activation.
+    #[schema(value_type = u32)]
+    pub duration_seconds: Seconds,
+    /// Who could decide its first stage.
+    pub approvers: Vec<String>,
 }
 
 /// An order to end a grant.
@@ -117,17 +179,28 @@ struct Facts {
     claim_until: Option<Timestamp>,
     activated_at: Option<Timestamp>,
     expires_at: Option<Timestamp>,
+    extends_to: Option<Timestamp>,
     end_cause: Option<EndCause>,
     evidence: Option<Evidence>,
 }
 
 impl Facts {
     fn of(state: &GrantState) -> Self {
-        let none = Self { claim_until: None, activated_at: None, expires_at: None, end_cause: None, evidence: None };
+        let none = Self {
+            claim_until: None,
+            activated_at: None,
+            expires_at: None,
+            extends_to: None,
+            end_cause: None,
+            evidence: None,
+        };
         match state.clone() {
             GrantState::Approved { claim_until } => Self { claim_until: Some(claim_until), ..none },
-            GrantState::Activating { activated_at, until, .. } | GrantState::Active { activated_at, until } => {
+            GrantState::Activating { activated_at, until, .. } => {
                 Self { activated_at: Some(activated_at), expires_at: Some(until), ..none }
+            }
+            GrantState::Active { activated_at, until, extends_to } => {
+                Self { activated_at: Some(activated_at), expires_at: Some(until), extends_to, ..none }
             }
             GrantState::Ending { cause, activated_at, until, .. } => {
                 Self { activated_at, expires_at: until, end_cause: Some(cause), ..none }
@@ -154,17 +227,33 @@ impl GrantView {
             state: grant.state_word().to_owned(),
             role: grant.role.clone(),
             subject: SubjectView::from(&grant.subject),
+            origin: grant.origin,
             scope: scope_view(&grant.scope),
             duration_seconds: grant.duration,
             claim_until: facts.claim_until,
             activated_at: facts.activated_at,
             expires_at: facts.expires_at,
+            extensions: grant.extensions,
+            extends_to: facts.extends_to,
+            more_time: None,
+            review: None,
             ended_at: facts.evidence.as_ref().map(Evidence::at),
             end_cause: facts.end_cause,
             end_ordered: None,
             verified: matches!(facts.evidence, Some(Evidence::Read { .. })),
             unverified_because,
             leases: leases.iter().filter(|l| l.grant_id == grant.id).map(LeaseView::from).collect(),
+        }
+    }
+}
+
+impl From<&Request> for MoreTimeView {
+    fn from(request: &Request) -> Self {
+        Self {
+            request_id: request.id,
+            state: request.state_word().to_owned(),
+            duration_seconds: request.duration,
+            approvers: request.decision.approvers.clone(),
         }
     }
 }

@@ -49,7 +49,9 @@ pub struct RequestView {
     /// `asked`, `trigger`, `break_glass` or `bundle`.
     #[schema(value_type = String)]
     pub origin: Origin,
-    /// The grant it became.
+    /// The grant that it is to keep longer; null when it asks for one of its own.
+    pub extends: Option<ExtendsView>,
+    /// The grant it became, or keeps longer.
     #[schema(value_type = Option<String>)]
     pub grant_id: Option<Id<Grant>>,
     /// Where that grant stands; null without one, and in listings.
@@ -60,6 +62,17 @@ pub struct RequestView {
     /// When it lapses undecided.
     #[schema(value_type = String, format = DateTime)]
     pub lapses_at: Timestamp,
+}
+
+/// What a request for more time is about; its `duration_seconds` is the total since the activation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ExtendsView {
+    /// Which grant.
+    #[schema(value_type = String)]
+    pub grant_id: Id<Grant>,
+    /// The end it had when more was asked for.
+    #[schema(value_type = String, format = DateTime)]
+    pub expires_at: Timestamp,
 }
 
 /// Where a stage of a request stands.
@@ -167,6 +180,7 @@ impl From<&Request> for RequestView {
             stages: r.course.stages.iter().map(RequestStageView::from).collect(),
             approvals: r.approvals.iter().map(ApprovalView::from).collect(),
             origin: r.origin,
+            extends: r.extends.as_ref().map(|e| ExtendsView { grant_id: e.grant, expires_at: e.until }),
             grant_id: r.grant_id(),
             grant: None,
             created_at: r.created_at,
@@ -249,6 +263,7 @@ mod tests {
             decision,
             meaning: String::new(),
             origin: Origin::Asked,
+            extends: None,
             created_at: now,
             lapses_at: now,
             inputs: curfew_domain::Inputs::new(),
@@ -265,7 +280,7 @@ mod tests {
         let json = serde_json::to_value(&view).expect("JSON");
         let mut fields: Vec<&str> = json.as_object().expect("an object").keys().map(String::as_str).collect();
         fields.sort_unstable();
-        let expected = "approvals created_at decision digest duration_seconds grant grant_id id inputs lapses_at origin \
+        let expected = "approvals created_at decision digest duration_seconds extends grant grant_id id inputs lapses_at origin \
                         policy_version reason role scope stages state subject ticket";
         assert_eq!(fields, expected.split_whitespace().collect::<Vec<_>>());
         assert_eq!(json["grant_id"], serde_json::Value::Null);

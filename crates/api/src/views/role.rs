@@ -30,6 +30,9 @@ pub struct RoleView {
     pub stages: Vec<StageView>,
     /// What the reason must be like; null when anything goes.
     pub justification: Option<JustificationView>,
+    /// The bundles that it is in.
+    #[schema(value_type = Vec<String>)]
+    pub bundles: Vec<RoleName>,
     /// What else it wants to be told.
     pub inputs: Vec<RoleInputView>,
 }

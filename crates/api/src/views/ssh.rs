@@ -57,4 +57,16 @@ pub struct HostDutiesView {
     pub principals: BTreeMap<String, Vec<String>>,
     /// Seconds until the host should ask again at the latest.
     pub poll_seconds: u32,
+    /// How far the ledger has come. The host keeps it, and says it with each report.
+    pub mark: LedgerMarkView,
+}
+
+/// A place in the ledger's log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LedgerMarkView {
+    /// The place of an event.
+    pub seq: u64,
+    /// Its RFC 6962 leaf hash, in hex.
+    pub leaf_hash: String,
 }

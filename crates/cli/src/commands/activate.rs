@@ -80,6 +80,7 @@ pub(crate) async fn activate(
         .collect::<Result<Vec<_>, Failure>>()?;
     record.credentials = credentials::write(&context.machine, &folder, &reached)?;
     record.expires_at = grant.expires_at;
+    record.asked_until = record.asked_until.filter(|asked| grant.expires_at.is_some_and(|end| end < *asked));
     folder.keep_record(&context.machine, &record)?;
     Ok(Activated { grant, credentials: record.credentials })
 }
@@ -145,6 +146,7 @@ fn prepare(
         halves,
         credentials: Vec::new(),
         expires_at: grant.expires_at,
+        asked_until: None,
     };
     folder.keep_record(&context.machine, &record)?;
     Ok(record)

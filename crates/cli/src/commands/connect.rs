@@ -33,11 +33,12 @@ pub(crate) struct ConnectArgs {
 pub(crate) async fn run(context: &mut Context, args: ConnectArgs) -> Result<Exit, Failure> {
     let referent = args.id.referent()?;
     let credentials = match kept(context, referent)? {
-        Some((id, record)) if record.expires_at.is_some_and(|end| end <= context.machine.now()) => {
+        Some((id, record)) if record.is_over(context.machine.now()) => {
             return Err(Failure::no("already_final", format!("{id} is over")).hint("ask again with `curfew request`"));
         }
-        Some((_, record)) => record.credentials,
-        None => {
+        Some((_, record)) if record.asked_until.is_none() => record.credentials,
+        // Where more time was asked for and approved since, there may be another certificate.
+        Some(_) | None => {
             let session = Session::signed_in(context)?;
             // The client that is started below is libpq, so the password needs no stretching.
             activate(context, &session, &referent.to_string(), Iterations::LIBPQ).await?.credentials

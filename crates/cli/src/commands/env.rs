@@ -25,7 +25,15 @@ pub(crate) fn run(context: &mut Context, args: &EnvArgs) -> Result<Exit, Failure
             .hint(format!("curfew activate {referent}"))
     };
     let (id, record) = kept(context, referent)?.ok_or_else(not_here)?;
-    if record.expires_at.is_some_and(|end| end <= context.machine.now()) {
+    let now = context.machine.now();
+    if record.expires_at.is_some_and(|end| end <= now) && !record.is_over(now) {
+        return Err(Failure::no(
+            "not_renewed",
+            format!("{id} was to last longer, and this machine does not know of it"),
+        )
+        .hint(format!("curfew activate {id}")));
+    }
+    if record.expires_at.is_some_and(|end| end <= now) {
         return Err(Failure::no("already_final", format!("{id} is over")).hint("ask again with `curfew request`"));
     }
     let env = merged(&record.credentials);

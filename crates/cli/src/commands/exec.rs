@@ -3,9 +3,11 @@
 
 use super::Context;
 use super::activate::{Activated, activate};
+use super::bundle::is_several;
 use super::credentials::merged;
 use super::give_back::{forget, give_back};
-use super::request::{AskArgs, ask, dry_run, say_who_approves, wait};
+use super::inputs;
+use super::request::{AskArgs, ask, dry_run, say_who_approves, several, wait};
 use super::views::end_words;
 use crate::child::{self, Launch, Signals};
 use crate::exit::Exit;
@@ -50,9 +52,14 @@ pub(crate) async fn run(context: &mut Context, args: ExecArgs) -> Result<Exit, F
     if args.dry_run {
         return dry_run(context, &session, &body).await;
     }
+    let mut body = body;
+    inputs::complete(context, &session, &mut body).await?;
     // From here on a signal must not end us before what was asked for is given up.
     let mut signals = Signals::listen()?;
-    let request = ask(&session, &body).await?;
+    let request = match ask(&session, &body).await {
+        Ok(request) => request,
+        Err(failure) => return Err(is_several(&several(&session, failure, &body).await?)),
+    };
     say_who_approves(context, &request);
     let request = match approved(context, &session, request, &args, &mut signals).await? {
         Waited::Approved(request) => request,

@@ -3,6 +3,8 @@
 pub(crate) mod activate;
 pub(crate) mod approve;
 pub(crate) mod audit;
+pub(crate) mod break_glass;
+pub(crate) mod bundle;
 pub(crate) mod completions;
 pub(crate) mod connect;
 pub(crate) mod connectors;
@@ -16,11 +18,13 @@ pub(crate) mod extend;
 pub(crate) mod give_back;
 pub(crate) mod grants;
 pub(crate) mod id;
+pub(crate) mod inputs;
 pub(crate) mod login;
 pub(crate) mod man;
 pub(crate) mod policy;
 pub(crate) mod request;
 pub(crate) mod requests;
+pub(crate) mod review;
 pub(crate) mod revoke;
 pub(crate) mod roles;
 pub(crate) mod serve;
@@ -79,6 +83,8 @@ pub(crate) fn dispatch(program: &Program, context: &mut Context, command: Comman
         Command::Connect(args) => wait_for(connect::run(context, args)),
         Command::Exec(args) => wait_for(exec::run(context, args)),
         Command::Extend(args) => wait_for(extend::run(context, &args)),
+        Command::BreakGlass(args) => wait_for(break_glass::run(context, args)),
+        Command::Review(args) => wait_for(review::run(context, &args)),
         Command::Return(args) => wait_for(give_back::run(context, &args)),
         Command::Revoke(args) => wait_for(revoke::run(context, args)),
         Command::Audit(command) => wait_for(audit::run(context, command)),

@@ -1,13 +1,14 @@
 //! `curfew request`: asks for a role, and may wait for the answer.
 
-use super::Context;
+use super::bundle::{self, Waits};
 use super::views::{print_decision, print_request, reason_line};
+use super::{Context, inputs};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::Voice;
 use crate::session::{self, Session};
 use clap::Args;
-use curfew_api::{AskBody, ClientError, IdempotencyKey, InputBody, RequestView};
+use curfew_api::{AskBody, BundleView, ClientError, IdempotencyKey, InputBody, RequestView};
 use curfew_domain::{ActionName, Outcome, ResourceName, RoleName, Seconds};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -102,9 +103,24 @@ pub(crate) async fn run(context: &mut Context, args: RequestArgs) -> Result<Exit
     let body = args.ask.body()?;
     let session = Session::signed_in(context)?;
     if args.dry_run {
-        return dry_run(context, &session, &body).await;
+        return match dry_run(context, &session, &body).await {
+            Err(failure) => {
+                let bundle = several(&session, failure, &body).await?;
+                bundle::dry_run(context, &session, (&bundle, &args.ask)).await
+            }
+            done => done,
+        };
     }
-    let request = ask(&session, &body).await?;
+    let mut body = body;
+    inputs::complete(context, &session, &mut body).await?;
+    let request = match ask(&session, &body).await {
+        Ok(request) => request,
+        Err(failure) => {
+            let bundle = several(&session, failure, &body).await?;
+            let waits = if args.wait { Waits::ForVerdicts } else { Waits::No };
+            return bundle::run(context, &session, (&bundle, &args.ask), waits).await;
+        }
+    };
     if !args.wait {
         print(context, &request)?;
         next_step(context, &request);
@@ -121,6 +137,14 @@ pub(crate) async fn run(context: &mut Context, args: RequestArgs) -> Result<Exit
     })
 }
 
+/// The bundle that was asked for where there is no such role; otherwise the failure stands.
+pub(crate) async fn several(session: &Session, failure: Failure, body: &AskBody) -> Result<BundleView, Failure> {
+    if failure.exit != Exit::NotFound {
+        return Err(failure);
+    }
+    bundle::find(session, &body.role).await?.ok_or(failure)
+}
+
 /// Prints what policy would say.
 pub(crate) async fn dry_run(context: &mut Context, session: &Session, body: &AskBody) -> Result<Exit, Failure> {
     let decision = session.client.decide(body).await.map_err(session::failure)?;
@@ -134,7 +158,12 @@ pub(crate) async fn dry_run(context: &mut Context, session: &Session, body: &Ask
 /// Asks. A denial lists its reasons for people, and is the failure's document for scripts.
 pub(crate) async fn ask(session: &Session, body: &AskBody) -> Result<RequestView, Failure> {
     let answer = session.client.request(body, &IdempotencyKey::fresh()).await;
-    answer.map_err(|error| match &error {
+    answer.map_err(failure_of_ask)
+}
+
+/// Why nothing was asked: a denial with its reasons.
+pub(crate) fn failure_of_ask(error: ClientError) -> Failure {
+    match &error {
         ClientError::Api { decision: Some(decision), .. } => {
             let reasons = decision.unsatisfied.iter().chain(&decision.failed).map(reason_line);
             let message = reasons.fold("policy denies it".to_owned(), |text, reason| format!("{text}\n{reason}"));
@@ -146,7 +175,7 @@ pub(crate) async fn ask(session: &Session, body: &AskBody) -> Result<RequestView
         | ClientError::BadAddress(_)
         | ClientError::BadToken
         | ClientError::NoClient(_) => session::failure(error),
-    })
+    }
 }
 
 /// Looks until it is decided, or the time to wait is over: then it is still pending.
@@ -186,7 +215,7 @@ pub(crate) fn say_who_approves(context: &mut Context, request: &RequestView) {
     }
 }
 
-fn print(context: &mut Context, request: &RequestView) -> Result<(), Failure> {
+pub(crate) fn print(context: &mut Context, request: &RequestView) -> Result<(), Failure> {
     match context.output.voice() {
         Voice::Json => context.output.document(request),
         Voice::Quiet => context.output.line(&request.id.to_string()),

@@ -6,6 +6,7 @@ use crate::failure::Failure;
 use crate::output::Table;
 use crate::session::{self, Session};
 use curfew_api::{RoleScopeView, RoleView};
+use std::collections::BTreeSet;
 
 pub(crate) async fn run(context: &mut Context) -> Result<Exit, Failure> {
     let session = Session::signed_in(context)?;
@@ -18,7 +19,13 @@ pub(crate) async fn run(context: &mut Context) -> Result<Exit, Failure> {
             let (name, most) = (role.name.to_string(), role.max_duration_seconds.to_string());
             table.row([name, scope.join("; "), most, approval(role), role.description.clone()]);
         }
-        table.print(output)
+        table.print(output)?;
+        let bundles: BTreeSet<_> = roles.iter().flat_map(|role| &role.bundles).collect();
+        for bundle in bundles {
+            let of_it = roles.iter().filter(|role| role.bundles.contains(bundle)).map(|role| role.name.to_string());
+            output.line(&format!("{bundle} asks for several at once: {}", of_it.collect::<Vec<_>>().join(", ")))?;
+        }
+        Ok(())
     })?;
     Ok(Exit::Done)
 }

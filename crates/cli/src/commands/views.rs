@@ -4,8 +4,9 @@ use super::Context;
 use crate::failure::Failure;
 use crate::output::{Colour, Facts, Output, Table, Voice, ago_or_in, left};
 use curfew_api::{
-    DecisionView, EndOrderedView, GrantView, ReasonView, RequestGrantView, RequestView, ResourceActionsView,
+    DecisionView, EndOrderedView, GrantView, ReasonView, RequestGrantView, RequestView, ResourceActionsView, ReviewView,
 };
+use curfew_domain::request::Origin;
 use curfew_domain::{EndCause, Outcome, SubjectKind, Timestamp};
 
 /// `services/db: read, write`, one resource each.
@@ -56,7 +57,8 @@ pub(crate) fn request_facts(request: &RequestView, now: Timestamp) -> Facts {
         .add("role", request.role.to_string())
         .add("subject", request.subject.label())
         .list("scope", scope_lines(&request.scope))
-        .add("duration", request.duration_seconds.to_string())
+        .add("duration", duration_line(request, now))
+        .add("origin", origin_words(request.origin).to_owned())
         .add("reason", request.reason.clone())
         .add("ticket", request.ticket.clone())
         .list("inputs", request.inputs.iter().map(|(name, value)| format!("{name}: {value}")))
@@ -71,6 +73,23 @@ pub(crate) fn request_facts(request: &RequestView, now: Timestamp) -> Facts {
     }
     facts.add("policy", short(&request.policy_version));
     facts
+}
+
+/// How long, and of a request for more time, of what.
+fn duration_line(request: &RequestView, now: Timestamp) -> String {
+    let Some(extends) = &request.extends else { return request.duration_seconds.to_string() };
+    let (id, ends) = (extends.grant_id, when(extends.expires_at, now));
+    format!("{} in all, as more time for {id}, which ends {ends}", request.duration_seconds)
+}
+
+/// What stands behind it when nobody just asked.
+fn origin_words(origin: Origin) -> &'static str {
+    match origin {
+        Origin::Asked => "",
+        Origin::Trigger => "a pipeline's run",
+        Origin::BreakGlass => "emergency access",
+        Origin::Bundle => "a bundle",
+    }
 }
 
 /// The grant a request became, and where that stands.
@@ -136,10 +155,13 @@ pub(crate) fn print_grant(context: &mut Context, grant: &GrantView) -> Result<()
         .add("subject", grant.subject.label())
         .list("scope", scope_lines(&grant.scope))
         .add("duration", grant.duration_seconds.to_string())
+        .add("origin", origin_words(grant.origin).to_owned())
+        .add("review", grant.review.as_ref().map_or_else(String::new, |review| review_line(review, now)))
         .add("request", grant.request_id.to_string())
         .add("claim until", grant.claim_until.map_or_else(String::new, |at| when(at, now)))
         .add("activated", grant.activated_at.map_or_else(String::new, |at| when(at, now)))
         .add("expires", expires_line(grant, now))
+        .add("being given", grant.extends_to.map_or_else(String::new, |at| when(at, now)))
         .add("cause", end_words(grant.end_cause, grant.end_ordered.as_ref()).unwrap_or_default())
         .add("ended", grant.ended_at.map_or_else(String::new, |at| when(at, now)));
     if grant.state == "ended" {
@@ -149,6 +171,17 @@ pub(crate) fn print_grant(context: &mut Context, grant: &GrantView) -> Result<()
     facts.list("leases", grant.leases.iter().map(lease_line));
     facts.list("not done", grant.leases.iter().filter_map(|lease| held_up_line(lease, now)));
     facts.print(&mut context.output)
+}
+
+/// Where emergency access stands with those who look at it afterwards.
+fn review_line(review: &ReviewView, now: Timestamp) -> String {
+    match (review.verdict, &review.by, review.due_at) {
+        (Some(verdict), Some(by), _) => {
+            format!("{} by {}: {}", verdict.word(), by.label(), review.note.clone().unwrap_or_default())
+        }
+        (_, _, Some(due)) => format!("nobody has reviewed it; due {}", when(due, now)),
+        (_, _, None) => String::new(),
+    }
 }
 
 /// While a target does not answer, its own expiry is what one wants to read.

@@ -11,7 +11,7 @@ use crate::machine::Machine;
 use crate::session::canonical;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use curfew_api::{Client, ClientError, HostDutiesView, HostReportBody, HostSessionBody};
+use curfew_api::{Client, ClientError, HostDutiesView, HostReportBody, HostSessionBody, LedgerMarkView};
 use secrecy::ExposeSecret;
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -37,6 +37,8 @@ struct Agent {
     client: Client,
     machine: Machine,
     ended: BTreeSet<u64>,
+    /// How far the server's ledger had come when it last said what to do.
+    mark: Option<LedgerMarkView>,
     /// The last thing that was said about the server, so that it is said once.
     said: String,
 }
@@ -50,8 +52,8 @@ pub(super) async fn run(context: &mut Context, place: &Place) -> Result<Exit, Fa
     let client = client.map_err(crate::session::failure)?;
     folder.make()?;
     let _claim = claim(&folder).await?;
-    let ended = folder.mapping()?.unwrap_or_default().ended;
-    let mut agent = Agent { folder, client, machine: context.machine.clone(), ended, said: String::new() };
+    let Mapping { ended, mark, .. } = folder.mapping()?.unwrap_or_default();
+    let mut agent = Agent { folder, client, machine: context.machine.clone(), ended, mark, said: String::new() };
     let stop = |kind| signal(kind).map_err(|e| Failure::unavailable(format!("cannot hear signals: {e}")));
     let (mut terminate, mut interrupt) = (stop(SignalKind::terminate())?, stop(SignalKind::interrupt())?);
     loop {
@@ -123,11 +125,14 @@ impl Agent {
         let list = list.ok_or_else(|| Failure::unavailable("the server sent no revocation list; the old one stays"))?;
         let authorities = authorities(duties)?;
         let ended: BTreeSet<u64> = duties.end_serials.iter().copied().collect();
-        let mapping = Mapping { principals: duties.principals.clone(), ended: ended.clone() };
+        let mark = Some(duties.mark.clone());
+        let mapping = Mapping { principals: duties.principals.clone(), ended: ended.clone(), mark: mark.clone() };
         self.folder.write_mapping(&mapping)?;
         self.ended = ended;
         self.folder.write(&self.folder.revocation_list(), &list, Readable::ByAll)?;
-        self.folder.write(&self.folder.authorities(), authorities.as_bytes(), Readable::ByAll)
+        self.folder.write(&self.folder.authorities(), authorities.as_bytes(), Readable::ByAll)?;
+        self.mark = mark;
+        Ok(())
     }
 
     fn report(&self, sessions: &[Record]) -> HostReportBody {
@@ -141,6 +146,7 @@ impl Agent {
             revocation_list_sha256: self.folder.list_hash(),
             at: self.machine.now(),
             sessions: sessions.iter().map(session).collect(),
+            mark: self.mark.clone(),
         }
     }
 

@@ -5,6 +5,7 @@
 
 use crate::failure::Failure;
 use crate::machine::Machine;
+use curfew_api::LedgerMarkView;
 use curfew_domain::Timestamp;
 use rustix::fs::{FlockOperation, flock};
 use serde::{Deserialize, Serialize};
@@ -45,6 +46,9 @@ pub(super) struct Mapping {
     pub(super) principals: BTreeMap<String, Vec<String>>,
     /// Serials of ended leases.
     pub(super) ended: BTreeSet<u64>,
+    /// How far the server's ledger had come when it said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) mark: Option<LedgerMarkView>,
 }
 
 /// A login that `principals` let through, for as long as anything of it runs.

@@ -123,6 +123,7 @@ mod tests {
             ]
             .into(),
             ended: [].into(),
+            mark: None,
         };
         assert_eq!(allowed(&mapping, "deploy"), ["cf:hosts/web:shell"]);
         assert_eq!(allowed(&mapping, "nobody"), Vec::<String>::new());

@@ -17,7 +17,7 @@ pub(crate) use when::{ago_or_in, left};
 use crate::failure::Failure;
 use curfew_domain::text::visible;
 use serde::Serialize;
-use std::io::{ErrorKind, Write};
+use std::io::{BufRead, ErrorKind, Read, Write};
 
 /// Where a command writes, and whether a person is looking.
 pub struct Streams {
@@ -25,6 +25,10 @@ pub struct Streams {
     pub out: Box<dyn Write + Send>,
     /// Everything else.
     pub err: Box<dyn Write + Send>,
+    /// Answers of whoever runs the command.
+    pub input: Box<dyn BufRead + Send>,
+    /// What they come from.
+    pub input_is: Reader,
     /// What the first is connected to.
     pub out_is: Reader,
     /// What the second is connected to.
@@ -48,11 +52,16 @@ impl Streams {
         Self {
             out_is: reader(std::io::stdout().is_terminal()),
             err_is: reader(std::io::stderr().is_terminal()),
+            input_is: reader(std::io::stdin().is_terminal()),
+            input: Box::new(std::io::BufReader::new(std::io::stdin())),
             out: Box::new(std::io::stdout()),
             err: Box::new(std::io::stderr()),
         }
     }
 }
+
+/// Bytes of an answer at most.
+const ANSWER_BYTES: u64 = 16 * 1024;
 
 /// How a command speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -124,6 +133,29 @@ impl Output {
     /// Whether stderr is read by a person, who may be shown progress.
     pub(crate) fn is_watched(&self) -> bool {
         self.streams.err_is == Reader::Terminal && self.voice != Voice::Quiet
+    }
+
+    /// Whether a person can be asked: at the terminal, both ways, and not told to be quiet.
+    pub(crate) fn can_ask(&self) -> bool {
+        self.is_watched() && self.streams.input_is == Reader::Terminal
+    }
+
+    /// Asks a person, on stderr. None when nobody answers.
+    ///
+    /// # Errors
+    /// When the answer cannot be read.
+    pub(crate) fn ask(&mut self, question: &str) -> Result<Option<String>, Failure> {
+        if !self.can_ask() {
+            return Ok(None);
+        }
+        let _ = self.streams.err.write_all(format!("{} ", visible(question)).as_bytes());
+        let _ = self.streams.err.flush();
+        let mut answer = String::new();
+        let read = self.streams.input.as_mut().take(ANSWER_BYTES).read_line(&mut answer);
+        match read.map_err(|error| Failure::wrong_use(format!("the answer cannot be read: {error}")))? {
+            0 => Ok(None),
+            _ => Ok(Some(answer)),
+        }
     }
 
     /// Whether stdout is a terminal, which binary data would upset.
@@ -285,9 +317,22 @@ pub(crate) mod tests {
     /// Streams to keep, as seen by `reader`.
     pub(crate) fn kept(reader: Reader) -> (Streams, Kept, Kept) {
         let (out, err) = (Kept::default(), Kept::default());
-        let streams =
-            Streams { out: Box::new(out.clone()), err: Box::new(err.clone()), out_is: reader, err_is: reader };
+        let streams = Streams {
+            input: Box::new(std::io::empty()),
+            input_is: Reader::Program,
+            out: Box::new(out.clone()),
+            err: Box::new(err.clone()),
+            out_is: reader,
+            err_is: reader,
+        };
         (streams, out, err)
+    }
+
+    /// The same at a terminal where somebody types this.
+    pub(crate) fn typed(text: &str) -> (Streams, Kept, Kept) {
+        let (streams, out, err) = kept(Reader::Terminal);
+        let input = Box::new(std::io::Cursor::new(text.to_owned().into_bytes()));
+        (Streams { input, input_is: Reader::Terminal, ..streams }, out, err)
     }
 
     struct Closed;

@@ -24,9 +24,19 @@ pub(crate) struct GrantRecord {
     /// When it ends by itself, once it is activated.
     #[serde(default)]
     pub(crate) expires_at: Option<Timestamp>,
+    /// The later end that was asked for and that people have to approve.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) asked_until: Option<Timestamp>,
     /// How to connect, once it is activated.
     #[serde(default)]
     pub(crate) credentials: Vec<crate::commands::credentials::Credential>,
+}
+
+impl GrantRecord {
+    /// Whether it is over by its own time, and by the later one that was asked for.
+    pub(crate) fn is_over(&self, now: Timestamp) -> bool {
+        self.expires_at.is_some_and(|end| end.max(self.asked_until.unwrap_or(end)) < now)
+    }
 }
 
 /// A public half that was made here.
@@ -123,8 +133,7 @@ fn kept_grants(state: &StateFolder) -> Vec<Id<Grant>> {
 pub(crate) fn sweep(state: &StateFolder, now: Timestamp) {
     for id in kept_grants(state) {
         let folder = GrantFolder::of(state, id);
-        let ended =
-            folder.record().is_ok_and(|record| record.is_some_and(|r| r.expires_at.is_some_and(|end| end < now)));
+        let ended = folder.record().is_ok_and(|record| record.is_some_and(|r| r.is_over(now)));
         if ended {
             // Best effort: the credential in it opens nothing any more.
             let _ = folder.remove();
@@ -170,12 +179,18 @@ mod tests {
             request_id: request,
             halves: BTreeMap::new(),
             expires_at: None,
+            asked_until: None,
             credentials: Vec::new(),
         };
         folder.keep_record(&machine, &record).expect("kept");
         folder.keep(&machine, (&resource("a/b"), "password"), "x").expect("kept");
         let found = GrantFolder::of_request(&state, request).expect("read").map(|(id, _)| id);
         assert_eq!(found, Some(grant));
+        let later = Timestamp::from_millis(at.as_millis() + 10);
+        let asked = GrantRecord { expires_at: Some(at), asked_until: Some(later), ..record.clone() };
+        folder.keep_record(&machine, &asked).expect("kept");
+        sweep(&state, Timestamp::from_millis(at.as_millis() + 1));
+        assert!(folder.path().exists(), "more time may have been approved");
         folder.keep_record(&machine, &GrantRecord { expires_at: Some(at), ..record.clone() }).expect("kept");
         sweep(&state, at);
         assert!(folder.path().exists(), "not over yet");

@@ -13,7 +13,8 @@ use curfew_domain::connector::ConnectorKind;
 use curfew_domain::lease::Leftover;
 use curfew_domain::{ResourceName, Timestamp};
 use curfew_engine::seams::connector::{
-    CallError, Finding, Found, IssueOrder, Issued, Observation, Revocation, RevokeOrder, Standing, Target,
+    CallError, ExtendOrder, Finding, Found, IssueOrder, Issued, LedgerMark, Observation, Revocation, RevokeOrder,
+    Standing, Target, Told,
 };
 use curfew_engine::seams::{BoxFuture, Clock, Connector};
 use faults::Faults;
@@ -50,6 +51,7 @@ pub(super) struct World {
     pub(super) drift: Vec<String>,
     pub(super) clock_offset_millis: i64,
     pub(super) last_oid: u32,
+    pub(super) told: Option<LedgerMark>,
 }
 
 /// Whether a fake target answers.
@@ -209,7 +211,7 @@ impl FakePostgres {
             match fault {
                 Some(Fault::LoseReply) => Err(CallError::Lost { resource, message }),
                 Some(Fault::Forget) => {
-                    *world = World { last_oid: world.last_oid, epoch: world.epoch, ..before };
+                    *world = World { last_oid: world.last_oid, epoch: world.epoch, told: world.told.clone(), ..before };
                     answer
                 }
                 Some(Fault::Slow(_) | Fault::Refuse | Fault::LoseCall | Fault::Down) | None => answer,
@@ -255,6 +257,19 @@ impl Connector for FakePostgres {
         })
     }
 
+    fn extend<'a>(
+        &'a self,
+        target: &'a Target,
+        orders: &'a [ExtendOrder],
+    ) -> BoxFuture<'a, Vec<Result<Issued, CallError>>> {
+        Box::pin(async move {
+            let verb =
+                |world: &mut World, wall| Ok(orders.iter().map(|o| verbs::extend(world, target, o, wall)).collect());
+            let answers = self.call(target, Call::Extend, verb).await;
+            answers.unwrap_or_else(|e| vec![Err(e); orders.len()])
+        })
+    }
+
     fn revoke<'a>(
         &'a self,
         target: &'a Target,
@@ -270,6 +285,18 @@ impl Connector for FakePostgres {
 
     fn observe<'a>(&'a self, target: &'a Target) -> BoxFuture<'a, Result<Observation, CallError>> {
         Box::pin(self.call(target, Call::Observe, |world, _| Ok(verbs::observe(world))))
+    }
+
+    fn told<'a>(&'a self, target: &'a Target) -> BoxFuture<'a, Result<Told, CallError>> {
+        Box::pin(self.call(target, Call::Told, |world, _| Ok(verbs::told(world))))
+    }
+
+    fn tell<'a>(&'a self, target: &'a Target) -> BoxFuture<'a, Result<(), CallError>> {
+        Box::pin(self.call(target, Call::Tell, move |world, _| verbs::tell(world, target)))
+    }
+
+    fn begin_again<'a>(&'a self, target: &'a Target) -> BoxFuture<'a, Result<(), CallError>> {
+        Box::pin(self.call(target, Call::Tell, move |world, _| verbs::begin_again(world, target)))
     }
 
     fn lock<'a>(&'a self, target: &'a Target, found: &'a Found) -> BoxFuture<'a, Result<(), CallError>> {

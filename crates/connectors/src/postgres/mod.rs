@@ -7,6 +7,7 @@
 //! verifiers, and a text that is none is refused before it reaches a statement.
 
 mod cover;
+mod extend;
 pub mod fake;
 mod grammar;
 mod groups;
@@ -23,6 +24,7 @@ mod revoke;
 mod settings;
 mod site;
 mod tls;
+mod told;
 mod verifier;
 mod way;
 
@@ -31,7 +33,7 @@ pub use kind::KIND;
 use cover::Covered;
 use curfew_domain::connector::ConnectorKind;
 use curfew_engine::seams::connector::{
-    CallError, Finding, Found, IssueOrder, Issued, Observation, Revocation, RevokeOrder, Target,
+    CallError, ExtendOrder, Finding, Found, IssueOrder, Issued, Observation, Revocation, RevokeOrder, Target, Told,
 };
 use curfew_engine::seams::{BoxFuture, Clock, Connector};
 use futures::future::{Either, select};
@@ -41,6 +43,7 @@ use site::Site;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
+use told::Forget;
 
 /// How long a probe may take.
 const PROBE_WITHIN: Duration = Duration::from_secs(2);
@@ -106,6 +109,14 @@ impl Connector for Postgres {
         Box::pin(issue::run(self, target, orders))
     }
 
+    fn extend<'a>(
+        &'a self,
+        target: &'a Target,
+        orders: &'a [ExtendOrder],
+    ) -> BoxFuture<'a, Vec<Result<Issued, CallError>>> {
+        Box::pin(extend::run(self, target, orders))
+    }
+
     fn revoke<'a>(
         &'a self,
         target: &'a Target,
@@ -116,6 +127,18 @@ impl Connector for Postgres {
 
     fn observe<'a>(&'a self, target: &'a Target) -> BoxFuture<'a, Result<Observation, CallError>> {
         Box::pin(observe::run(self, target))
+    }
+
+    fn told<'a>(&'a self, target: &'a Target) -> BoxFuture<'a, Result<Told, CallError>> {
+        Box::pin(told::read(self, target))
+    }
+
+    fn tell<'a>(&'a self, target: &'a Target) -> BoxFuture<'a, Result<(), CallError>> {
+        Box::pin(told::write(self, target, Forget::Earlier))
+    }
+
+    fn begin_again<'a>(&'a self, target: &'a Target) -> BoxFuture<'a, Result<(), CallError>> {
+        Box::pin(told::write(self, target, Forget::All))
     }
 
     fn lock<'a>(&'a self, target: &'a Target, found: &'a Found) -> BoxFuture<'a, Result<(), CallError>> {

@@ -27,11 +27,12 @@ const RACES: &[&SqlState] = &[
 ];
 
 const TABLES: &str = "CREATE TABLE IF NOT EXISTS curfew.fence (installation text PRIMARY KEY, epoch bigint NOT NULL);
+CREATE TABLE IF NOT EXISTS curfew.told (installation text NOT NULL, seq bigint NOT NULL, leaf_hash text NOT NULL);
 CREATE TABLE IF NOT EXISTS curfew.leftovers (lease text NOT NULL, kind text NOT NULL, name text NOT NULL,
  database text NOT NULL, done text NOT NULL, seen_at timestamptz NOT NULL DEFAULT clock_timestamp(),
  PRIMARY KEY (lease, kind, name, database));
 REVOKE ALL ON SCHEMA curfew FROM PUBLIC; REVOKE ALL ON ALL TABLES IN SCHEMA curfew FROM PUBLIC;
-COMMENT ON SCHEMA curfew IS 'Curfew: the fencing epoch of its servers, and what ended leases left behind';";
+COMMENT ON SCHEMA curfew IS 'Curfew: the fencing epoch of its servers, how far its ledger had come, and what ended leases left behind';";
 
 pub(crate) async fn run(postgres: &Postgres, target: &Target) -> Result<(), CallError> {
     let site = Site::of(target)?;

@@ -8,10 +8,10 @@ use super::revocation_list::{self, Section};
 use super::settings::Settings;
 use curfew_domain::connector::ConnectorKind;
 use curfew_domain::limits::LONGEST_GRANT;
-use curfew_domain::{ResourceName, Seconds};
+use curfew_domain::{ResourceName, Seconds, Timestamp};
 use curfew_engine::keyring::{Keyring, NumberedKey};
 use curfew_engine::seams::connector::{
-    CallError, Finding, Found, IssueOrder, Issued, Observation, Revocation, RevokeOrder, Target,
+    CallError, ExtendOrder, Finding, Found, IssueOrder, Issued, Observation, Revocation, RevokeOrder, Target, Told,
 };
 use curfew_engine::seams::host_desk::Authority;
 use curfew_engine::seams::store::{Change, CommitError};
@@ -67,10 +67,14 @@ impl Ssh {
     pub(super) async fn trusted(&self, resource: &ResourceName) -> Result<Vec<NumberedKey>, CallError> {
         self.signer(resource).await?;
         let all = self.keyring.all(&key_name(resource)).await.map_err(|e| unreadable(resource, e))?;
+        let first = facts::first_authority(&*self.store, resource).await.map_err(|e| unreadable(resource, e))?;
         let now = self.clock.wall();
         let replaced_at: Vec<_> = all.iter().skip(1).map(|next| Some(next.created_at)).chain([None]).collect();
         let trusted = all.into_iter().zip(replaced_at);
-        Ok(trusted.filter(|(_, at)| at.is_none_or(|at| at.plus(OVERLAP) > now)).map(|(key, _)| key).collect())
+        let counts = |(key, at): &(NumberedKey, Option<Timestamp>)| {
+            key.number >= first && at.is_none_or(|at| at.plus(OVERLAP) > now)
+        };
+        Ok(trusted.filter(counts).map(|(key, _)| key).collect())
     }
 
     /// The lines for `TrustedUserCAKeys`.
@@ -183,6 +187,14 @@ impl Connector for Ssh {
         Box::pin(self.issue_all(target, orders))
     }
 
+    fn extend<'a>(
+        &'a self,
+        target: &'a Target,
+        orders: &'a [ExtendOrder],
+    ) -> BoxFuture<'a, Vec<Result<Issued, CallError>>> {
+        Box::pin(self.extend_all(target, orders))
+    }
+
     fn revoke<'a>(
         &'a self,
         target: &'a Target,
@@ -193,6 +205,19 @@ impl Connector for Ssh {
 
     fn observe<'a>(&'a self, target: &'a Target) -> BoxFuture<'a, Result<Observation, CallError>> {
         Box::pin(self.observe_target(target))
+    }
+
+    fn told<'a>(&'a self, target: &'a Target) -> BoxFuture<'a, Result<Told, CallError>> {
+        Box::pin(self.told_hosts(target))
+    }
+
+    // A host is told whenever it asks, and that is every few seconds.
+    fn tell<'a>(&'a self, target: &'a Target) -> BoxFuture<'a, Result<(), CallError>> {
+        Box::pin(self.check_epoch(target))
+    }
+
+    fn begin_again<'a>(&'a self, target: &'a Target) -> BoxFuture<'a, Result<(), CallError>> {
+        Box::pin(self.replace_authority(target))
     }
 
     fn lock<'a>(&'a self, target: &'a Target, found: &'a Found) -> BoxFuture<'a, Result<(), CallError>> {

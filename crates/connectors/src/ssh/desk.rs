@@ -8,6 +8,7 @@ use super::facts::{Loaded, Refused, Standing};
 use super::settings::Settings;
 use curfew_domain::Timestamp;
 use curfew_engine::seams::Change;
+use curfew_engine::seams::connector::LedgerMark;
 use curfew_engine::seams::host_desk::HostReport;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -43,6 +44,8 @@ pub(super) struct State {
     pub(super) unwritten: BTreeMap<u64, Arc<[Change]>>,
     pub(super) lists: VecDeque<Given>,
     pub(super) hosts: BTreeMap<String, Seen>,
+    /// Hosts that were told of what this ledger does not have, and are not served before that is dealt with.
+    pub(super) strange: BTreeMap<String, LedgerMark>,
     /// A hash of the duties each host was last given.
     pub(super) served: BTreeMap<String, [u8; 32]>,
 }
@@ -68,6 +71,7 @@ impl Desk {
             unwritten: BTreeMap::new(),
             lists: VecDeque::new(),
             hosts: BTreeMap::new(),
+            strange: BTreeMap::new(),
             served: BTreeMap::new(),
         };
         Self { state: Mutex::new(state), duties: watch::Sender::new(0), reports: watch::Sender::new(0) }
@@ -145,6 +149,7 @@ mod tests {
             revocation_list_sha256: list.into(),
             sessions: serials.iter().map(session).collect(),
             at: Timestamp::from_millis(at),
+            mark: None,
         };
         let seen = Seen { report, wall: Timestamp::from_millis(at + 1), monotonic: Duration::ZERO };
         state.hosts.insert("web".into(), seen);

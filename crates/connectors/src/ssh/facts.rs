@@ -3,6 +3,7 @@
 
 use curfew_domain::{Id, Lease, ResourceName, Timestamp};
 use curfew_engine::seams::Store;
+use curfew_engine::seams::connector::LedgerMark;
 use curfew_engine::seams::store::{Change, ReadError};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -45,6 +46,7 @@ fn standing_name(resource: &ResourceName, serial: u64) -> String {
 }
 
 const RESOURCES: &str = "ssh/resource/";
+const FIRST_AUTHORITY: &str = "ssh/first_authority/";
 
 fn fact(name: String, value: &impl Serialize) -> Change {
     let text = serde_json::to_string(value).expect("INVARIANT: plain structs serialize");
@@ -107,6 +109,37 @@ pub(super) async fn load(store: &dyn Store, resource: &ResourceName) -> Result<L
 pub(super) async fn epoch(store: &dyn Store, resource: &ResourceName) -> Result<u64, ReadError> {
     let name = format!("ssh/epoch/{resource}");
     Ok(store.fact(&name).await?.map(|text| parse(&name, &text)).transpose()?.unwrap_or(0))
+}
+
+/// The first authority of a resource that counts: those before it signed what a lost ledger knew. 0 before that ever
+/// happened.
+pub(super) async fn first_authority(store: &dyn Store, resource: &ResourceName) -> Result<u32, ReadError> {
+    let name = format!("{FIRST_AUTHORITY}{resource}");
+    Ok(store.fact(&name).await?.map(|text| parse(&name, &text)).transpose()?.unwrap_or(0))
+}
+
+/// Only this authority counts, and those after it; and these hosts may go on although they were told of a lost ledger.
+pub(super) fn begun_again(
+    resource: &ResourceName,
+    authority: u32,
+    hosts: &BTreeMap<String, LedgerMark>,
+) -> Vec<Change> {
+    let forgiven = hosts.iter().map(|(host, mark)| fact(forgiven_name(resource, host), mark));
+    forgiven.chain([fact(format!("{FIRST_AUTHORITY}{resource}"), &authority)]).collect()
+}
+
+/// What a host was told by a lost ledger, if that was dealt with.
+pub(super) async fn forgiven(
+    store: &dyn Store,
+    resource: &ResourceName,
+    host: &str,
+) -> Result<Option<LedgerMark>, ReadError> {
+    let name = forgiven_name(resource, host);
+    store.fact(&name).await?.map(|text| parse(&name, &text)).transpose()
+}
+
+fn forgiven_name(resource: &ResourceName, host: &str) -> String {
+    format!("ssh/forgiven/{resource}/{host}")
 }
 
 /// Every resource that was ever prepared.

@@ -16,7 +16,8 @@ pub use crate::postgres::fake::{Call, Fault, Power};
 use curfew_domain::connector::ConnectorKind;
 use curfew_domain::{Id, Lease, ResourceName, Timestamp};
 use curfew_engine::seams::connector::{
-    CallError, Finding, Found, IssueOrder, Issued, Marker, Observation, Revocation, RevokeOrder, Standing, Target,
+    CallError, ExtendOrder, Finding, Found, IssueOrder, Issued, Marker, Observation, Revocation, RevokeOrder, Standing,
+    Target, Told,
 };
 use curfew_engine::seams::{BoxFuture, Clock, Connector};
 use host::World;
@@ -87,7 +88,7 @@ impl FakeSsh {
             let shown = |certificate: &FakeCertificate| Shown {
                 certificate: certificate.clone(),
                 admits: if host.admits(certificate, wall) { Admits::Yes } else { Admits::No },
-                unexpired: if host.refused.contains(&certificate.serial) { Admits::No } else { Admits::Yes },
+                unexpired: if host.refuses(certificate) { Admits::No } else { Admits::Yes },
                 sessions: host.sessions.iter().filter(|s| **s == certificate.serial).count(),
             };
             world.made.values().map(shown).collect()
@@ -170,8 +171,9 @@ impl FakeSsh {
         let serial = super::certificate::serial(marker.lease);
         let name = curfew_domain::lease::handle(marker.lease);
         let key = String::new();
-        let certificate = FakeCertificate { serial, name, marker, actions: Vec::new(), key };
         self.with(resource, |world| {
+            let authority = world.register.authority;
+            let certificate = FakeCertificate { serial, name, marker, actions: Vec::new(), key, authority };
             world.made.insert(serial, certificate);
             world.host.sessions.push(serial);
         });
@@ -221,6 +223,7 @@ impl FakeSsh {
             return Err(CallError::Lost { resource, message });
         }
         let wall = self.clock.wall();
+        self.with(&target.resource, |world| world.hears(target));
         let reached = self.reach(&target.resource, wall);
         let power = if fault == Some(Fault::Down) { Power::Down } else { reached };
         self.with(&target.resource, |world| {
@@ -274,6 +277,18 @@ impl Connector for FakeSsh {
         })
     }
 
+    fn extend<'a>(
+        &'a self,
+        target: &'a Target,
+        orders: &'a [ExtendOrder],
+    ) -> BoxFuture<'a, Vec<Result<Issued, CallError>>> {
+        Box::pin(async move {
+            let verb = |world: &mut World, _, _| Ok(orders.iter().map(|o| verbs::extend(world, target, o)).collect());
+            let answers = self.call(target, Call::Extend, verb).await;
+            answers.unwrap_or_else(|e| vec![Err(e); orders.len()])
+        })
+    }
+
     fn revoke<'a>(
         &'a self,
         target: &'a Target,
@@ -294,6 +309,19 @@ impl Connector for FakeSsh {
 
     fn observe<'a>(&'a self, target: &'a Target) -> BoxFuture<'a, Result<Observation, CallError>> {
         Box::pin(self.call(target, Call::Observe, |world, _, wall| Ok(verbs::observe(world, wall))))
+    }
+
+    fn told<'a>(&'a self, target: &'a Target) -> BoxFuture<'a, Result<Told, CallError>> {
+        Box::pin(self.call(target, Call::Told, |world, _, _| Ok(verbs::told(world, target))))
+    }
+
+    // A host is told whenever it asks.
+    fn tell<'a>(&'a self, target: &'a Target) -> BoxFuture<'a, Result<(), CallError>> {
+        Box::pin(self.call(target, Call::Tell, |world, _, _| verbs::tell(world, target)))
+    }
+
+    fn begin_again<'a>(&'a self, target: &'a Target) -> BoxFuture<'a, Result<(), CallError>> {
+        Box::pin(self.call(target, Call::Tell, |world, _, _| verbs::begin_again(world, target)))
     }
 
     fn lock<'a>(&'a self, target: &'a Target, found: &'a Found) -> BoxFuture<'a, Result<(), CallError>> {

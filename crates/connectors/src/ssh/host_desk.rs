@@ -8,7 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use curfew_domain::ResourceName;
 use curfew_engine::keyring::NumberedKey;
-use curfew_engine::seams::connector::CallError;
+use curfew_engine::seams::connector::{CallError, LedgerMark};
 use curfew_engine::seams::host_desk::{Authority, HostDuties, HostReport};
 use curfew_engine::seams::{BoxFuture, HostDesk};
 use futures::future::{Either, select};
@@ -94,6 +94,7 @@ impl Ssh {
     ) -> Result<HostDuties, CallError> {
         check(&report)?;
         let desk = self.known(resource).await?;
+        self.check_mark(resource, (&desk, host), report.mark.as_ref()).await?;
         let list = report.revocation_list_sha256.clone();
         let open: BTreeSet<u64> = report.sessions.iter().map(|s| s.serial).collect();
         let mut changes = desk.duties.subscribe();
@@ -123,6 +124,7 @@ impl Ssh {
     async fn duties(&self, resource: &ResourceName, desk: &Desk) -> Result<(HostDuties, String), CallError> {
         let keys: Vec<NumberedKey> = self.trusted(resource).await?;
         let authorities = self.authority_lines(resource).await?;
+        let mark = self.mark(resource).await?;
         let mut state = desk.lock();
         let serials: BTreeSet<u64> = state.refused.keys().copied().collect();
         let section = |k: &NumberedKey| Section { authority: ed25519_blob(&k.key.verifying_key()), serials: &serials };
@@ -137,6 +139,7 @@ impl Ssh {
             end_serials: serials.into_iter().collect(),
             principals,
             poll_seconds: POLL_SECONDS,
+            mark,
         };
         Ok((duties, sha256))
     }
@@ -146,13 +149,16 @@ fn check(report: &HostReport) -> Result<(), CallError> {
     let long = |s: &curfew_engine::seams::host_desk::HostSession| s.account.len().max(s.key_id.len()) > TEXT_BYTES;
     let hash = &report.revocation_list_sha256;
     let hash_fits = hash.is_empty() || (hash.len() == 64 && hash.bytes().all(|b| b.is_ascii_hexdigit()));
-    if report.sessions.len() > SESSIONS || report.sessions.iter().any(long) || !hash_fits {
+    let mark_fits = report.mark.as_ref().is_none_or(|mark| mark.leaf_hash.len() <= TEXT_BYTES);
+    if report.sessions.len() > SESSIONS || report.sessions.iter().any(long) || !hash_fits || !mark_fits {
         return Err(CallError::Invalid("the report is too large, or its hash is none".to_owned()));
     }
     Ok(())
 }
 
+/// Of what there is to do; that the ledger has grown is no duty.
 fn digest(duties: &HostDuties) -> [u8; 32] {
-    let text = serde_json::to_vec(duties).expect("INVARIANT: plain structs serialize");
+    let duties = HostDuties { mark: LedgerMark::default(), ..duties.clone() };
+    let text = serde_json::to_vec(&duties).expect("INVARIANT: plain structs serialize");
     Sha256::digest(text).into()
 }

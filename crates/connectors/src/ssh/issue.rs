@@ -14,9 +14,9 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// An order that was read and found right.
-struct Plan<'a> {
-    order: &'a IssueOrder,
-    serial: u64,
+pub(super) struct Plan<'a> {
+    pub(super) order: &'a IssueOrder,
+    pub(super) serial: u64,
     key: PublicKey,
     actions: Vec<(&'a ActionName, &'a Action)>,
 }
@@ -47,7 +47,7 @@ impl Ssh {
     }
 
     /// Writes down what will be signed, before it is.
-    async fn record(
+    pub(super) async fn record(
         &self,
         resource: &ResourceName,
         desk: &Desk,
@@ -74,12 +74,12 @@ impl Ssh {
 }
 
 impl Plan<'_> {
-    fn standing(&self) -> Standing {
+    pub(super) fn standing(&self) -> Standing {
         Standing { lease: self.order.lease, expires_at: self.order.expires_at, key: self.key.fingerprint() }
     }
 }
 
-fn plan<'a>(target: &Target, settings: &'a Settings, order: &'a IssueOrder) -> Result<Plan<'a>, CallError> {
+pub(super) fn plan<'a>(target: &Target, settings: &'a Settings, order: &'a IssueOrder) -> Result<Plan<'a>, CallError> {
     let invalid = |message: String| Err(CallError::Invalid(message));
     if order.public_half.kind != KIND.public_half {
         return invalid(format!("an SSH lease needs an `{}`", KIND.public_half));
@@ -125,7 +125,7 @@ fn admit<'a>(
 }
 
 /// Signs, unless the lease was ended in the meantime.
-fn make(
+pub(super) fn make(
     target: &Target,
     settings: &Settings,
     desk: &Desk,

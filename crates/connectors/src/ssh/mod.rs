@@ -9,6 +9,7 @@
 mod certificate;
 mod connector;
 mod desk;
+mod extend;
 mod facts;
 pub mod fake;
 mod host_desk;
@@ -20,6 +21,7 @@ mod public_key;
 mod revocation_list;
 mod revoke;
 mod settings;
+mod told;
 mod wire;
 
 pub use connector::Ssh;

@@ -21,6 +21,8 @@ pub(super) struct NotAKey(&'static str);
 
 const ED25519: &str = "ssh-ed25519";
 const ECDSA: &str = "ecdsa-sha2-nistp256";
+const ED25519_CERTIFICATE: &str = "ssh-ed25519-cert-v01@openssh.com";
+const ECDSA_CERTIFICATE: &str = "ecdsa-sha2-nistp256-cert-v01@openssh.com";
 const CURVE: &str = "nistp256";
 
 impl PublicKey {
@@ -53,6 +55,34 @@ impl PublicKey {
         Ok(key)
     }
 
+    /// The key that a certificate of ours is for: the line of a `-cert.pub` file.
+    pub(super) fn of_certificate(line: &str) -> Result<Self, NotAKey> {
+        let mut words = line.splitn(3, ' ');
+        let (Some(kind), Some(base64)) = (words.next(), words.next()) else {
+            return Err(NotAKey("there is no certificate"));
+        };
+        let blob = STANDARD.decode(base64).map_err(|_| NotAKey("the certificate is not base 64"))?;
+        let mut reader = Reader::new(&blob);
+        if reader.string() != Some(kind.as_bytes()) || reader.string().is_none() {
+            return Err(NotAKey("the certificate begins otherwise"));
+        }
+        let key = match kind {
+            ED25519_CERTIFICATE => Self::ed25519(&mut reader)?,
+            ECDSA_CERTIFICATE => Self::ecdsa(&mut reader)?,
+            _ => return Err(NotAKey("a certificate of another kind")),
+        };
+        Ok(key)
+    }
+
+    /// As a line that [`PublicKey::parse`] reads.
+    pub(super) fn line(&self) -> String {
+        let kind = match self {
+            Self::Ed25519(_) => ED25519,
+            Self::EcdsaP256(_) => ECDSA,
+        };
+        format!("{kind} {}", STANDARD.encode(self.blob()))
+    }
+
     fn ed25519(reader: &mut Reader<'_>) -> Result<Self, NotAKey> {
         let bytes = reader.string().and_then(|b| <[u8; 32]>::try_from(b).ok());
         let bytes = bytes.ok_or(NotAKey("an ed25519 key has 32 bytes"))?;
@@ -75,8 +105,8 @@ impl PublicKey {
     /// The kind of a certificate for it (OpenSSH, PROTOCOL.certkeys).
     pub(super) fn certificate_kind(&self) -> &'static str {
         match self {
-            Self::Ed25519(_) => "ssh-ed25519-cert-v01@openssh.com",
-            Self::EcdsaP256(_) => "ecdsa-sha2-nistp256-cert-v01@openssh.com",
+            Self::Ed25519(_) => ED25519_CERTIFICATE,
+            Self::EcdsaP256(_) => ECDSA_CERTIFICATE,
         }
     }
 

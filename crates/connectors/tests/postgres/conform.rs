@@ -94,6 +94,7 @@ impl Harness for Fake {
             admin: None,
             installation: "0123456789abcdef".to_owned(),
             epoch: 7,
+            mark: curfew_engine::seams::connector::LedgerMark::default(),
         }
     }
     fn actions(&self) -> Vec<ActionName> {

@@ -172,6 +172,7 @@ impl Site {
             admin: Some(admin),
             installation: hex::encode(random::<8>()),
             epoch: 7,
+            mark: curfew_engine::seams::connector::LedgerMark::default(),
         };
         let connector = Postgres::new(Arc::clone(&clock));
         Self { server, database, connector, target, clock }

@@ -24,8 +24,12 @@ async fn enrol(store: &MemoryStore) {
 
 async fn report(world: &World, sessions: Vec<HostSession>) {
     let list = world.ssh.revocation_list(Some(&target("hosts/web").resource)).await.expect("a list");
-    let report =
-        HostReport { revocation_list_sha256: hex::encode(Sha256::digest(list)), sessions, at: world.hours.wall() };
+    let report = HostReport {
+        revocation_list_sha256: hex::encode(Sha256::digest(list)),
+        sessions,
+        at: world.hours.wall(),
+        mark: None,
+    };
     world.ssh.sync(&target("hosts/web").resource, HOST, report).await.expect("duties");
 }
 
@@ -127,7 +131,8 @@ async fn a_session_that_the_ledger_does_not_know_is_found_and_locked() {
     let found = world.ssh.observe(&target).await.expect("observed").found.remove(0);
     assert_eq!((found.marker.as_ref(), found.locator.as_str()), (Some(&marker), "99"));
     world.ssh.lock(&target, &found).await.expect("locked");
-    let report = HostReport { revocation_list_sha256: String::new(), sessions: Vec::new(), at: world.hours.wall() };
+    let report =
+        HostReport { revocation_list_sha256: String::new(), sessions: Vec::new(), at: world.hours.wall(), mark: None };
     let duties = world.ssh.sync(&target.resource, HOST, report).await.expect("duties");
     assert_eq!(duties.end_serials, [99]);
     let foreign = Marker { installation: "ffffffffffffffff".to_owned(), ..marker };
@@ -157,7 +162,8 @@ async fn what_has_long_expired_is_forgotten() {
 #[tokio::test]
 async fn hosts_of_unknown_resources_get_nothing() {
     let world = World::over(MemoryStore::default());
-    let report = HostReport { revocation_list_sha256: String::new(), sessions: Vec::new(), at: world.hours.wall() };
+    let report =
+        HostReport { revocation_list_sha256: String::new(), sessions: Vec::new(), at: world.hours.wall(), mark: None };
     let answer = world.ssh.sync(&target("hosts/none").resource, HOST, report).await;
     assert!(matches!(answer, Err(CallError::Invalid(_))), "{answer:?}");
     assert_eq!(world.ssh.authorities(None).await.expect("none"), []);

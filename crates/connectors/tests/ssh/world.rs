@@ -119,5 +119,6 @@ pub(crate) fn target(name: &str) -> Target {
         admin: None,
         installation: "0123456789abcdef".to_owned(),
         epoch: 7,
+        mark: curfew_engine::seams::connector::LedgerMark::default(),
     }
 }

@@ -164,6 +164,7 @@ impl World {
             admin: None,
             installation: "0123456789abcdef".to_owned(),
             epoch: 1,
+            mark: curfew_engine::seams::connector::LedgerMark::default(),
         };
         self.ssh.prepare(&target).await.expect("prepared");
         target

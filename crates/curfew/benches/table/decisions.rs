@@ -1,54 +1,49 @@
-//! Decisions a second, however many roles there are.
+//! Decisions a second and how long one takes, however many roles there are.
 
-use crate::table::{Table, Unit, rate};
+use crate::roles::{self, Kind};
+use crate::table::{Table, Unit, percentile, rate};
 use crate::world::{developer, policy};
 use cedar_policy::{Authorizer, Context, Entities, EntityUid, PolicySet, Request};
 use curfew_domain::{RoleName, Timestamp};
-use curfew_policy::{Ask, SourceFile};
-use std::fmt::Write;
+use curfew_policy::Ask;
 use std::hint::black_box;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-/// So many roles fit into one file of at most a mebibyte.
-const ROLES_A_FILE: usize = 4_000;
 const LENGTH: Duration = Duration::from_secs(2);
+/// Single decisions that are timed.
+const TIMED: usize = 20_000;
 
 pub(crate) fn measure(table: &mut Table) {
     let raw = cedar();
-    for roles in [10, 1_000, 100_000] {
-        let set = policy(&files(roles));
-        let ask = |number: usize| Ask {
+    for number in [10, 1_000, 10_000, 100_000] {
+        let set = policy(&roles::files(number, Kind::Plain));
+        let ask = |role: usize| Ask {
             reason: "a measurement".to_owned(),
-            ..Ask::of(developer(), RoleName::new(format!("role-{number}")).unwrap(), Timestamp::from_millis(0))
+            ..Ask::of(developer(), RoleName::new(format!("role-{role}")).unwrap(), Timestamp::from_millis(0))
         };
         // A role is compiled when it is first asked for; that is not what is measured.
-        let asks: Vec<Ask> = (0..10).map(|n| ask(n * roles / 10)).collect();
-        let mut number = 0;
-        let ours = rate(LENGTH, || {
-            number += 1;
-            assert!(black_box(set.decide(&asks[number % asks.len()])).terms.is_some());
-        });
-        table.against(format!("decisions, {roles} roles"), Unit::PerSecond, ours, ("one Cedar call", raw));
-    }
-}
-
-fn files(roles: usize) -> Vec<SourceFile> {
-    let mut files = Vec::new();
-    let resource = "resources: [{name: services/db, connector: postgres, risk: low}]\n";
-    files.push(SourceFile { path: "resources.yaml".to_owned(), bytes: resource.as_bytes().to_vec() });
-    for first in (0..roles).step_by(ROLES_A_FILE) {
-        let mut text = "roles:\n".to_owned();
-        for number in first..roles.min(first + ROLES_A_FILE) {
-            writeln!(
-                text,
-                "  - name: role-{number}\n    requesters: [dev@example.com]\n    duration: 1h\n    conditions: \
-                 [{{resource: services/db, actions: [read]}}]\n    approvers: [lead@example.com]"
-            )
-            .unwrap();
+        let asks: Vec<Ask> = (0..10).map(|n| ask(n * number / 10)).collect();
+        let mut turn = 0;
+        let mut decide = || {
+            turn += 1;
+            assert!(black_box(set.decide(&asks[turn % asks.len()])).terms.is_some());
+        };
+        let ours = rate(LENGTH, &mut decide);
+        table.against(format!("decisions, {number} roles"), Unit::PerSecond, ours, ("one Cedar call", raw));
+        let mut micros: Vec<f64> = (0..TIMED)
+            .map(|_| {
+                let begun = Instant::now();
+                decide();
+                begun.elapsed().as_secs_f64() * 1_000_000.0
+            })
+            .collect();
+        micros.sort_by(f64::total_cmp);
+        for (share, name) in [(0.5, "p50"), (0.99, "p99")] {
+            let took = percentile(&micros, share);
+            let limit = ("one Cedar call", 1_000_000.0 / raw);
+            table.against(format!("one decision, {number} roles, {name}"), Unit::Micros, took, limit);
         }
-        files.push(SourceFile { path: format!("roles-{first}.yaml"), bytes: text.into_bytes() });
     }
-    files
 }
 
 /// One call of Cedar over one policy and two entities: nothing that asks Cedar can be faster.

@@ -10,7 +10,9 @@ mod ledger;
 mod openbao;
 mod postgres;
 mod restart;
+mod roles;
 mod served;
+mod sets;
 mod ssh;
 mod table;
 mod world;
@@ -23,8 +25,9 @@ static MEMORY: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 type Section = fn(&mut Table);
 
-const SECTIONS: [(&str, Section); 8] = [
-    ("decisions", decisions::measure),
+const SECTIONS: [(&str, Section); 9] = [
+    ("policy decisions", decisions::measure),
+    ("policy sets", sets::measure),
     ("ledger", ledger::measure),
     ("audit", audit::measure),
     ("ssh", ssh::measure),

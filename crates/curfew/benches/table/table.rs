@@ -10,6 +10,8 @@ pub(crate) enum Unit {
     PerSecond,
     /// Milliseconds; less is better.
     Millis,
+    /// Millionths of a second; less is better.
+    Micros,
     /// Megabytes; less is better.
     Megabytes,
     /// Bytes; less is better.
@@ -21,6 +23,7 @@ impl Unit {
         match self {
             Self::PerSecond => "/s",
             Self::Millis => "ms",
+            Self::Micros => "µs",
             Self::Megabytes => "MB",
             Self::Bytes => "B",
         }
@@ -40,7 +43,7 @@ impl Row {
         let raw = self.raw?;
         Some(match self.unit {
             Unit::PerSecond => self.ours / raw,
-            Unit::Millis | Unit::Megabytes | Unit::Bytes => raw / self.ours,
+            Unit::Millis | Unit::Micros | Unit::Megabytes | Unit::Bytes => raw / self.ours,
         })
     }
 }

@@ -7,7 +7,7 @@ use std::process::Command;
 
 const RUNS: usize = 600;
 
-const WORDS: [&str; 44] = [
+const WORDS: [&str; 46] = [
     "login",
     "whoami",
     "roles",
@@ -26,6 +26,8 @@ const WORDS: [&str; 44] = [
     "return",
     "revoke",
     "extend",
+    "break-glass",
+    "review",
     "policy",
     "check",
     "explain",

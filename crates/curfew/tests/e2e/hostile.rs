@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 const REQUESTS: usize = 10_000;
 const AT_ONCE: usize = 16;
 
-const PATHS: [&str; 26] = [
+const PATHS: [&str; 29] = [
     "/api/v1/whoami",
     "/api/v1/roles",
     "/api/v1/requests",
@@ -21,6 +21,9 @@ const PATHS: [&str; 26] = [
     "/api/v1/grants/{id}/return",
     "/api/v1/grants/{id}/revoke",
     "/api/v1/grants/{id}/extend",
+    "/api/v1/grants/{id}/review",
+    "/api/v1/break-glass",
+    "/api/v1/bundles/{id}/requests",
     "/api/v1/revocations",
     "/api/v1/decisions",
     "/api/v1/who-has",

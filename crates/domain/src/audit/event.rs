@@ -111,6 +111,8 @@ pub enum AuditAction {
     GrantActivationFailed,
     #[serde(rename = "grant.activated")]
     GrantActivated,
+    #[serde(rename = "grant.extending")]
+    GrantExtending,
     #[serde(rename = "grant.extended")]
     GrantExtended,
     #[serde(rename = "grant.ending")]
@@ -123,6 +125,10 @@ pub enum AuditAction {
     LeaseIssuing,
     #[serde(rename = "lease.issued")]
     LeaseIssued,
+    #[serde(rename = "lease.extending")]
+    LeaseExtending,
+    #[serde(rename = "lease.extended")]
+    LeaseExtended,
     #[serde(rename = "lease.revoking")]
     LeaseRevoking,
     #[serde(rename = "lease.locked_out")]
@@ -137,6 +143,8 @@ pub enum AuditAction {
     PolicyApplied,
     #[serde(rename = "policy.refused")]
     PolicyRefused,
+    #[serde(rename = "policy.rollback_asked")]
+    PolicyRollbackAsked,
     #[serde(rename = "sign_in.accepted")]
     SignInAccepted,
     #[serde(rename = "sign_in.refused")]

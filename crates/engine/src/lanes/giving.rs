@@ -3,6 +3,7 @@
 use super::{BATCH, Lane};
 use crate::Engine;
 use crate::activation::Failure;
+use crate::copies::Past;
 use crate::seams::connector::{CallError, IssueOrder, Issued, PublicHalf};
 use curfew_domain::Lease;
 use futures::future::join_all;
@@ -31,7 +32,15 @@ async fn issue(engine: &Engine, lane: &Lane, jobs: &[Give]) -> Vec<Result<Issued
         Ok(target) => target,
         Err(error) => return vec![Err(error); jobs.len()],
     };
-    if let Err(error) = lane.prepare(&target).await {
+    let ready = match engine.prepare(lane, &target).await {
+        Ok(Past::Whole) => Ok(()),
+        Ok(Past::WasLost) => {
+            let message = "the ledger is an older copy of one that served it: try again".to_owned();
+            Err(CallError::Refused { resource: lane.resource.to_string(), message })
+        }
+        Err(error) => Err(error),
+    };
+    if let Err(error) = ready {
         lane.note(&error);
         return vec![Err(error); jobs.len()];
     }

@@ -113,14 +113,13 @@ impl Lane {
         self.health().parked.extend(leases);
     }
 
-    /// Makes what Curfew keeps in the target, once per server and definition.
-    pub(crate) async fn prepare(&self, target: &Target) -> Result<(), CallError> {
-        if self.health().prepared {
-            return Ok(());
-        }
-        self.connector.prepare(target).await?;
+    /// Whether what Curfew keeps in the target was made by this server.
+    pub(crate) fn is_prepared(&self) -> bool {
+        self.health().prepared
+    }
+
+    pub(crate) fn set_prepared(&self) {
         self.health().prepared = true;
-        Ok(())
     }
 
     fn health(&self) -> std::sync::MutexGuard<'_, Health> {
@@ -154,6 +153,7 @@ impl Engine {
             admin,
             installation: standing.installation,
             epoch: standing.epoch,
+            mark: self.furthest.lock().unwrap_or_else(PoisonError::into_inner).clone(),
         })
     }
 }

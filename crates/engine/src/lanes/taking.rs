@@ -44,7 +44,7 @@ async fn revoke(engine: &Engine, lane: &Lane, batch: &[Lease], reach: Reach) -> 
             lease: lease.id,
             locator: lease.locator().map(str::to_owned),
             actions: lease.actions.clone(),
-            expires_at: lease.expires_at,
+            expires_at: lease.latest_end(),
             since: lease.id.made_at(),
             now,
             reach,

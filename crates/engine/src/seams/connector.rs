@@ -22,6 +22,27 @@ pub struct Target {
     pub installation: String,
     /// The fencing epoch. A target that has seen a higher one refuses the effect.
     pub epoch: u64,
+    /// How far the ledger has come. Whatever makes access tells the target so, with the access itself.
+    pub mark: LedgerMark,
+}
+
+/// A place in the ledger's log. Targets are told how far it had come, so that a server which is started on an older
+/// copy of its ledger finds out.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
+pub struct LedgerMark {
+    /// The place of an event.
+    pub seq: u64,
+    /// Its RFC 6962 leaf hash, in hex.
+    pub leaf_hash: String,
+}
+
+/// What a target remembers of the ledger.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Told {
+    /// The furthest place each part of it was told.
+    pub marks: Vec<LedgerMark>,
+    /// Parts of it that could not be asked, each a sentence.
+    pub silent: Vec<String>,
 }
 
 /// What every object we make in a target bears: `curfew:<installation>:<lease>:<expiry as Unix seconds>`.
@@ -95,6 +116,32 @@ pub struct Issued {
     pub locator: String,
     /// What a client needs to connect besides its secret: `host`, `port`, `user`, `certificate`, ...
     pub connection: BTreeMap<String, String>,
+}
+
+/// Let what stands there last longer. The intent is committed, and nothing later was ever ordered for the lease.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ExtendOrder {
+    /// The lease.
+    pub lease: Id<Lease>,
+    /// The target's own identifier.
+    pub locator: String,
+    /// What it gives.
+    pub actions: Vec<ActionName>,
+    /// What its client was given to connect with.
+    pub connection: BTreeMap<String, String>,
+    /// Its new end.
+    pub expires_at: Timestamp,
+    /// Now, by the engine's clock; `expires_at` minus this is what is left.
+    pub now: Timestamp,
+    /// Who it is for, for the target's own logs: an e-mail or an id, already safe to print.
+    pub label: String,
+}
+
+impl ExtendOrder {
+    /// The marker of what it makes of it.
+    pub fn marker(&self, target: &Target) -> Marker {
+        Marker { installation: target.installation.clone(), lease: self.lease, expires_at: self.expires_at }
+    }
 }
 
 /// End this access, whatever its state: live, half made, renamed, already gone.
@@ -282,6 +329,14 @@ pub trait Connector: Send + Sync {
         orders: &'a [IssueOrder],
     ) -> BoxFuture<'a, Vec<Result<Issued, CallError>>>;
 
+    /// Gives what stands there a later end, then reads it back. Only what still lets its subject in is extended: what
+    /// was locked, ended or is over stays so. What stands there with that end already is success.
+    fn extend<'a>(
+        &'a self,
+        target: &'a Target,
+        orders: &'a [ExtendOrder],
+    ) -> BoxFuture<'a, Vec<Result<Issued, CallError>>>;
+
     /// Takes access away: logins first, then sessions, then what was left behind, then looks.
     fn revoke<'a>(
         &'a self,
@@ -291,6 +346,17 @@ pub trait Connector: Send + Sync {
 
     /// Reads everything of ours in the target. Changes nothing.
     fn observe<'a>(&'a self, target: &'a Target) -> BoxFuture<'a, Result<Observation, CallError>>;
+
+    /// What the target remembers of the ledger. Changes nothing.
+    fn told<'a>(&'a self, target: &'a Target) -> BoxFuture<'a, Result<Told, CallError>>;
+
+    /// Tells the target how far the ledger has come; what it was told before is forgotten. A target that is told
+    /// whenever it asks needs nothing here.
+    fn tell<'a>(&'a self, target: &'a Target) -> BoxFuture<'a, Result<(), CallError>>;
+
+    /// The ledger is an older copy of the one that this target was told of, and goes on from there: closes what only
+    /// the lost part of it knew, as far as [`Connector::lock`] cannot find it, and tells the target of this ledger.
+    fn begin_again<'a>(&'a self, target: &'a Target) -> BoxFuture<'a, Result<(), CallError>>;
 
     /// Locks (never removes) something that bears our marker and that the ledger does not know.
     fn lock<'a>(&'a self, target: &'a Target, found: &'a Found) -> BoxFuture<'a, Result<(), CallError>>;

@@ -2,7 +2,7 @@
 //! carries it over HTTP without knowing what it means.
 
 use super::BoxFuture;
-use super::connector::CallError;
+use super::connector::{CallError, LedgerMark};
 use curfew_domain::{ResourceName, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -31,6 +31,8 @@ pub struct HostDuties {
     pub principals: BTreeMap<String, Vec<String>>,
     /// Seconds until the host should ask again at the latest.
     pub poll_seconds: u32,
+    /// How far the ledger has come. The host keeps it, and says it with each report.
+    pub mark: LedgerMark,
 }
 
 /// One session on a host.
@@ -56,6 +58,9 @@ pub struct HostReport {
     pub sessions: Vec<HostSession>,
     /// When it looked, by its own clock.
     pub at: Timestamp,
+    /// How far the ledger had come when the host last did as it was told; none before the first time.
+    #[serde(default)]
+    pub mark: Option<LedgerMark>,
 }
 
 /// The desk where SSH hosts ask and report.

@@ -6,13 +6,12 @@ use crate::engine::{Changes, GrantRef};
 use crate::lanes::{Give, Lane};
 use crate::seams::connector::{CallError, PublicHalf};
 use crate::seams::store::{CommitError, ReadError};
+use crate::verbs::again::Approved;
 use curfew_domain::lease::Definition;
-use curfew_domain::request::Verdict;
 use curfew_domain::{
-    Decision, Grant, GrantState, Identity, Lease, LeaseState, Opening, Outcome, Request, ResourceName, Timestamp,
-    Version, limits,
+    Decision, Grant, GrantState, Identity, Lease, LeaseState, ResourceName, Timestamp, Version, limits,
 };
-use curfew_policy::{Approver, Ask, Facts, PolicySet};
+use curfew_policy::{Facts, PolicySet};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -66,6 +65,9 @@ pub enum ActivateError {
     /// The clocks disagree: nothing new is given.
     #[error("nothing new is given while {0}")]
     ClockInDoubt(String),
+    /// The policy in force may be an old one: nothing new is given.
+    #[error("nothing new is given while {0}")]
+    PolicyStale(String),
     /// A target refuses or does not answer.
     #[error(transparent)]
     Target(#[from] CallError),
@@ -136,6 +138,9 @@ impl Engine {
         if let Some(doubt) = self.clock.doubt() {
             return Err(ActivateError::ClockInDoubt(doubt));
         }
+        if let Some(doubt) = self.policy_doubt() {
+            return Err(ActivateError::PolicyStale(doubt));
+        }
         let policy = self.policy();
         let request = self.store.request(grant.request_id).await?.ok_or(ActivateError::NotFound)?;
         let now = self.clock.now();
@@ -149,8 +154,12 @@ impl Engine {
             Some(role) => self.facts(role, &who.subject, source_ip, Some(&grant)).await?,
             None => Facts::default(),
         };
-        let until = check_again(&policy, who, (&grant, &request), facts, now)?;
+        let approved = Approved { grant: &grant, request: &request };
+        let until = approved.until(&policy, who, facts, now)?;
         let wanted = self.wanted(&policy, &grant, halves, until)?;
+        for (lane, _, _) in &wanted {
+            self.may_be_old(lane, &grant).await?;
+        }
         let id = grant.id;
         let mut changes = Changes::default();
         let ids = wanted.iter().map(|(_, lease, _)| lease.id).collect();
@@ -228,6 +237,7 @@ impl Engine {
                 actions,
                 definition,
                 expires_at: until,
+                extends_to: None,
                 public_half: half_hash(half),
                 residual_exposure: resource.connector.residual_exposure.iter().map(|s| (*s).to_owned()).collect(),
                 state: LeaseState::Wanted,
@@ -266,61 +276,6 @@ impl Engine {
         let leases = self.store.leases(&current_leases(&grant)).await?;
         Ok(Activation { grant, leases })
     }
-}
-
-/// Eligibility, the approvers' authority and the policy in force, all again: whatever has grown since the
-/// approval is refused. Gives the end of access.
-fn check_again(
-    policy: &PolicySet,
-    who: &Identity,
-    (grant, request): (&Grant, &Request),
-    facts: Facts,
-    now: Timestamp,
-) -> Result<Timestamp, ActivateError> {
-    if policy.role(&grant.role).is_none() {
-        return Err(ActivateError::Grown(format!("the policy in force has no role `{}`", grant.role)));
-    }
-    let judgement = policy.decide(&Ask {
-        pairs: Some(grant.scope.clone()),
-        duration: Some(grant.duration),
-        reason: request.reason.clone(),
-        ticket: request.ticket.clone(),
-        inputs: request.inputs.clone(),
-        facts,
-        ..Ask::of(who.clone(), grant.role.clone(), now)
-    });
-    let Some(terms) = judgement.terms else { return Err(ActivateError::Denied(Box::new(judgement.decision))) };
-    if policy.meaning(&request.scope) != request.meaning {
-        let what = "what the approved actions mean was changed in policy since they were approved: ask again";
-        return Err(ActivateError::Grown(what.to_owned()));
-    }
-    if judgement.decision.outcome != Outcome::Automatic {
-        check_authority(policy, request, &judgement.decision)?;
-    }
-    let until = now.plus(grant.duration.min(terms.duration));
-    Ok(judgement.decision.max_until.map_or(until, |most| until.min(most)))
-}
-
-fn check_authority(policy: &PolicySet, request: &Request, decision: &Decision) -> Result<(), ActivateError> {
-    for stage in &decision.stages {
-        let course = request.course.stages.iter().find(|course| course.name == stage.name);
-        let opening = course.map_or(Opening::Own, |course| course.opening);
-        let yes = request.approvals.iter().filter(|a| a.verdict == Verdict::Approve && a.stage == stage.name);
-        let said_yes: Vec<Identity> =
-            yes.map(|a| Identity { subject: a.approver.clone(), groups: a.groups.clone() }).collect();
-        let approver = |who| Approver { who, oncall: None };
-        let may =
-            |a: &Approver<'_>| policy.may_decide(&request.role, (&stage.name, opening), *a, &request.subject).is_ok();
-        let persons: Vec<Approver<'_>> = said_yes.iter().map(approver).filter(may).collect();
-        if !policy.completes(&request.role, &stage.name, opening, &persons) {
-            let why = format!(
-                "the policy in force asks for approvals that it does not have (stage `{}`): ask again",
-                stage.name
-            );
-            return Err(ActivateError::Grown(why));
-        }
-    }
-    Ok(())
 }
 
 fn check_half(resource: &ResourceName, kind: &str, half: &PublicHalf) -> Result<(), ActivateError> {

@@ -6,7 +6,7 @@ use crate::ending::{EndOrder, OrderError};
 use crate::engine::Changes;
 use crate::seams::store::{CommitError, ReadError};
 use curfew_domain::request::{Approval, Narrowed, Verdict, VerdictError};
-use curfew_domain::{EndCause, Grant, GrantState, Id, Identity, Opening, Request, RequestState, limits};
+use curfew_domain::{EndCause, Grant, GrantState, Id, Identity, Request, RequestState, limits};
 use curfew_policy::Approver;
 
 /// One person's verdict, as it comes in.
@@ -35,6 +35,9 @@ pub enum DecideError {
     /// The request does not take it.
     #[error(transparent)]
     Verdict(#[from] VerdictError),
+    /// What it asks for can no longer be given.
+    #[error("{0}")]
+    Extension(String),
     /// A text is missing or too long.
     #[error("{0}")]
     Reason(&'static str),
@@ -75,13 +78,24 @@ impl Engine {
                 }
                 continue;
             }
+            if let Some(narrowed) = &judging.narrowed {
+                self.check_narrowing(&request, narrowed).await?;
+            }
             let mut changes = Changes::default();
             let request = changes.request(request.approve(self.verdict(who, Verdict::Approve, stage, &judging))?);
-            let request = self.become_grant(&mut changes, request, now)?;
+            let request = match &request.extends {
+                Some(_) => self.extend_if_settled(&mut changes, request, now).await?,
+                None => self.become_grant(&mut changes, request, now)?,
+            };
             let committed = self.commit(changes).await;
             self.due_with(&request, now);
             match committed {
-                Ok(_) => return Ok(request),
+                Ok(_) => {
+                    if let (Some(extends), Some(_)) = (&request.extends, request.grant_id()) {
+                        self.begin_extension(extends.grant);
+                    }
+                    return Ok(request);
+                }
                 Err(CommitError::Conflict(_)) => {}
                 Err(other) => return Err(DecideError::Commit(other)),
             }
@@ -142,15 +156,11 @@ impl Engine {
     /// The stage in which this person's yes counts: the one whose turn it is.
     fn stage_for_yes(&self, who: &Identity, request: &Request) -> Result<String, DecideError> {
         let Some(stage) = request.stage_now() else { return self.stage_for_no(who, request) };
-        let opening = opening(request, &stage.name);
         self.may_decide_stage(who, request, &stage.name)?;
-        let same = |a: &&Approval| a.verdict == Verdict::Approve && a.stage == stage.name;
-        let yes = request.approvals.iter().filter(same);
-        let mut persons: Vec<Identity> =
-            yes.map(|a| Identity { subject: a.approver.clone(), groups: a.groups.clone() }).collect();
+        let mut persons: Vec<Identity> = request.approvals_in(&stage.name).map(Approval::identity).collect();
         persons.push(who.clone());
         let persons: Vec<Approver<'_>> = persons.iter().map(|who| Approver { who, oncall: None }).collect();
-        if !self.policy().counts_all(&request.role, &stage.name, opening, &persons) {
+        if !self.policy().counts_all(&request.role, &stage.name, request.opening(&stage.name), &persons) {
             let why = format!("whom stage `{}` still waits for is somebody else", stage.name);
             return Err(DecideError::Forbidden(why));
         }
@@ -179,7 +189,7 @@ impl Engine {
             return Err(DecideError::Forbidden(why.to_owned()));
         }
         let approver = Approver { who, oncall: None };
-        let may = self.policy().may_decide(&request.role, (stage, opening(request, stage)), approver, &request.subject);
+        let may = self.policy().may_decide(&request.role, (stage, request.opening(stage)), approver, &request.subject);
         may.map_err(|error| DecideError::Forbidden(error.to_string()))
     }
 
@@ -195,12 +205,6 @@ impl Engine {
             groups: who.groups.clone(),
         }
     }
-}
-
-/// Whose yes counts in a stage of a request now.
-pub(crate) fn opening(request: &Request, stage: &str) -> Opening {
-    let course = request.course.stages.iter().find(|course| course.name == stage);
-    course.map_or(Opening::Own, |course| course.opening)
 }
 
 pub(super) fn check_reason(reason: &str) -> Result<(), DecideError> {

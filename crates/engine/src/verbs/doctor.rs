@@ -42,7 +42,9 @@ impl Engine {
             }
             Err(error) => failed("ledger", error.to_string()),
         };
-        vec![clock, ledger]
+        let idle = crate::obeys::idle(&self.policy(), &self.audience).into_iter();
+        let idle = idle.map(|message| Finding { check: "policy".to_owned(), standing: Standing::Warning, message });
+        [clock, ledger].into_iter().chain(idle).collect()
     }
 }
 

@@ -128,7 +128,7 @@ impl Engine {
         }
     }
 
-    async fn endable(&self, who: &Identity, which: GrantRef) -> Result<Grant, EndError> {
+    pub(crate) async fn endable(&self, who: &Identity, which: GrantRef) -> Result<Grant, EndError> {
         if let Some(grant) = self.find_grant(who, which).await? {
             return Ok(grant);
         }
@@ -161,7 +161,9 @@ impl From<DecideError> for EndError {
         match error {
             DecideError::NotFound => Self::NotFound,
             DecideError::NotTheirs(why) => Self::NotTheirs(why),
-            DecideError::Forbidden(_) | DecideError::Verdict(_) => Self::Forbidden("you may not"),
+            DecideError::Forbidden(_) | DecideError::Verdict(_) | DecideError::Extension(_) => {
+                Self::Forbidden("you may not")
+            }
             DecideError::Reason(text) => Self::Reason(text),
             DecideError::Read(error) => Self::Read(error),
             DecideError::Commit(error) => Self::Commit(error),

@@ -1,12 +1,12 @@
 //! Seeing: who may see what, and listings that show just that.
 
-use super::decide::{DecideError, opening};
+use super::decide::DecideError;
 use crate::Engine;
 use crate::engine::{GrantRef, Unnamed};
 use crate::seams::store::{Ended, GrantFilter, Page, ReadError, RequestFilter};
 use curfew_domain::audit::AuditAction;
 use curfew_domain::{
-    Grant, GrantState, Id, Identity, Lease, LeaseState, Request, ResourceName, RoleName, Subject, Timestamp,
+    Grant, GrantState, Id, Identity, Lease, LeaseState, Opening, Request, ResourceName, RoleName, Subject, Timestamp,
 };
 use curfew_policy::Approver;
 use std::time::Duration;
@@ -221,7 +221,7 @@ impl Engine {
         let policy = self.policy();
         let approver = Approver { who, oncall: None };
         let mut stages =
-            request.decision.stages.iter().map(|stage| (stage.name.as_str(), opening(request, &stage.name)));
+            request.decision.stages.iter().map(|stage| (stage.name.as_str(), request.opening(&stage.name)));
         stages.any(|stage| policy.may_decide(&request.role, stage, approver, &request.subject).is_ok())
     }
 
@@ -247,12 +247,13 @@ impl Engine {
         self.may_administer(who) || self.may_decide_grant(who, grant)
     }
 
+    /// Whether the role names them among those who approve, in whatever list: whoever may come to give it may end it.
     fn may_decide_grant(&self, who: &Identity, grant: &Grant) -> bool {
         let policy = self.policy();
         let Some(role) = policy.role(&grant.role) else { return false };
-        role.approval
-            .stages()
-            .iter()
-            .any(|stage| policy.may_approve(&grant.role, &stage.name, who, &grant.subject).is_ok())
+        let approver = Approver { who, oncall: None };
+        let lists = [Opening::Escalated, Opening::FallbackEscalated];
+        let mut stages = role.approval.stages().iter().flat_map(|stage| lists.map(|list| (stage.name.as_str(), list)));
+        stages.any(|stage| policy.may_decide(&grant.role, stage, approver, &grant.subject).is_ok())
     }
 }

@@ -5,11 +5,58 @@ use crate::ending::{EndOrder, OrderError};
 use crate::engine::Changes;
 use crate::seams::Change;
 use crate::seams::store::{CommitError, ReadError};
-use curfew_domain::audit::{AuditAction, AuditEvent};
-use curfew_domain::{EndCause, Grant, GrantState, Identity, Reason, ReasonCode, RoleName, Subject};
-use curfew_policy::{Ask, OnPolicyChange, PolicySet, Role};
+use crate::verbs::again::{Approved, occasion_of};
+use curfew_domain::audit::{AuditAction, AuditEvent, Detail};
+use curfew_domain::request::Origin;
+use curfew_domain::{EndCause, Grant, GrantState, Identity, Reason, ReasonCode, RoleName, Seconds, Subject};
+use curfew_policy::{Ask, Facts, Occasion, OnPolicyChange, PolicySet, Role};
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError};
+
+/// Grants of which the record of a change of policy says what becomes of them; the others it counts.
+const GRANTS_NAMED: usize = 1_000;
+
+/// Another policy that is to be in force, and what is written down of it.
+pub struct PolicyStep<'s> {
+    /// The set.
+    pub set: PolicySet,
+    /// Who wants it.
+    pub actor: &'s Subject,
+    /// Why, in a sentence; empty for an ordinary step.
+    pub because: String,
+    /// Facts for the record.
+    pub details: Vec<(&'static str, Detail)>,
+    /// Named facts that change with it.
+    pub facts: Vec<(&'static str, Option<String>)>,
+}
+
+/// What became of putting a policy in force.
+#[derive(Debug, Clone, Default)]
+pub struct InForce {
+    /// Live grants that it would no longer give, and what becomes of each.
+    pub touched: Vec<(Grant, Fate)>,
+    /// Those that were ended.
+    pub ended: Vec<Grant>,
+}
+
+/// What becomes of a live grant that the policy in force would no longer give.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    /// It is ended.
+    Ends,
+    /// It runs to its end.
+    Stays,
+}
+
+impl Fate {
+    /// As it is printed.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Ends => "ended",
+            Self::Stays => "kept",
+        }
+    }
+}
 
 impl Engine {
     /// Puts a checked set in force, whole, once the ledger has recorded it, and ends what its subject is denied
@@ -18,36 +65,103 @@ impl Engine {
     /// # Errors
     /// When the ledger cannot be written: the version in force stays.
     pub async fn apply_policy(&self, set: PolicySet, actor: &Subject) -> Result<Vec<Grant>, CommitError> {
+        let step = PolicyStep { set, actor, because: String::new(), details: Vec::new(), facts: Vec::new() };
+        Ok(self.put_in_force(step).await?.ended)
+    }
+
+    /// The same, with what else is to be written down. The record lists the live grants that the set would no longer
+    /// give, and what becomes of them.
+    ///
+    /// # Errors
+    /// When the ledger cannot be written: the version in force stays.
+    pub async fn put_in_force(&self, step: PolicyStep<'_>) -> Result<InForce, CommitError> {
+        let PolicyStep { set, actor, because, details, facts } = step;
         if self.policy().version() == set.version() {
-            return Ok(Vec::new());
+            return Ok(InForce::default());
         }
-        self.commit(Changes(self.policy_changes(set.version(), actor))).await?;
+        let touched = self.touched_by(&set).await.unwrap_or_else(|error| {
+            tracing::error!(%error, "grants could not be compared with the new policy");
+            Vec::new()
+        });
+        let mut event = self.policy_event(set.version(), actor).because(because);
+        event.details.extend(details.into_iter().map(|(key, value)| (key.to_owned(), value)));
+        if !touched.is_empty() {
+            event = event.with("live_grants", listed(&touched));
+            event = event.with("live_grants_count", i64::try_from(touched.len()).unwrap_or(i64::MAX));
+        }
+        let mut changes = Changes(policy_changes(event));
+        let fact = |(name, value): (&str, Option<String>)| Change::Fact { name: name.to_owned(), value };
+        changes.0.extend(facts.into_iter().map(fact));
+        self.commit(changes).await?;
+        self.say_what_is_idle(&set);
         *self.policy.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(set);
         // New resources are prepared, and drift is judged by the new words.
         self.look.give();
+        for (grant, fate) in &touched {
+            tracing::warn!(grant_id = %grant.id, role = %grant.role, effect = fate.word(), "the new policy would not give this live grant");
+        }
         let ended = match self.store.open_grants().await {
             Ok(grants) => self.end_what_is_denied(&grants).await,
             Err(error) => Err(error),
         };
-        Ok(ended.unwrap_or_else(|error| {
+        let ended = ended.unwrap_or_else(|error| {
             tracing::error!(%error, "grants could not be compared with the new policy");
             Vec::new()
-        }))
+        });
+        Ok(InForce { touched, ended })
+    }
+
+    /// Says once, in the log, what the set has that this server cannot do.
+    pub(crate) fn say_what_is_idle(&self, set: &PolicySet) {
+        for line in crate::obeys::idle(set, &self.audience) {
+            tracing::warn!("{line}");
+        }
     }
 
     /// Records that a policy was refused; the one in force stays.
     pub async fn refuse_policy(&self, because: &str, actor: &Subject) {
-        let event = AuditEvent::new(self.clock.now(), actor.clone(), AuditAction::PolicyRefused).because(because);
+        self.refuse_policy_with(because, actor, Vec::new()).await;
+    }
+
+    /// The same, with facts for the record.
+    pub async fn refuse_policy_with(&self, because: &str, actor: &Subject, details: Vec<(&'static str, Detail)>) {
+        let mut event = AuditEvent::new(self.clock.now(), actor.clone(), AuditAction::PolicyRefused).because(because);
+        event.details.extend(details.into_iter().map(|(key, value)| (key.to_owned(), value)));
         if let Err(error) = self.commit(Changes(vec![Change::Event(Box::new(event))])).await {
             tracing::error!(%error, "a refused policy could not be recorded");
         }
     }
 
-    pub(crate) fn policy_changes(&self, version: &str, actor: &Subject) -> Vec<Change> {
+    /// The record of a policy that comes into force at the start.
+    pub(crate) fn begun_policy(&self, version: &str) -> Vec<Change> {
+        policy_changes(self.policy_event(version, &Subject::system()))
+    }
+
+    fn policy_event(&self, version: &str, actor: &Subject) -> AuditEvent {
         let mut event = AuditEvent::new(self.clock.now(), actor.clone(), AuditAction::PolicyApplied);
         event.policy_version = Some(version.to_owned());
-        let fact = Change::Fact { name: "policy".to_owned(), value: Some(version.to_owned()) };
-        vec![fact, Change::Event(Box::new(event))]
+        event
+    }
+
+    /// The live grants that a set would no longer give, and what becomes of each when it is in force.
+    async fn touched_by(&self, set: &PolicySet) -> Result<Vec<(Grant, Fate)>, ReadError> {
+        let mut touched = Vec::new();
+        let grants = self.store.open_grants().await?;
+        let requests: Vec<_> = grants.iter().map(|grant| grant.request_id).collect();
+        let askers = self.store.askers(&requests).await?;
+        for grant in grants.into_iter().filter(|grant| !matches!(grant.state, GrantState::Ending { .. })) {
+            let Some(who) = askers.get(&grant.request_id) else { continue };
+            let fate = if !may_have(set, &grant, who) {
+                Fate::Ends
+            } else if self.still_gives(set, &grant).await? {
+                continue;
+            } else {
+                let ends = set.role(&grant.role).is_some_and(|role| role.on_policy_change == OnPolicyChange::End);
+                if ends { Fate::Ends } else { Fate::Stays }
+            };
+            touched.push((grant, fate));
+        }
+        Ok(touched)
     }
 
     /// Ends every one of these grants whose subject the policy in force does not let ask for it. Called when a
@@ -74,10 +188,11 @@ impl Engine {
         let requests: Vec<_> = grants.iter().map(|grant| grant.request_id).collect();
         let askers = self.store.askers(&requests).await?;
         // Many grants are of few people, and one person may ask for a role, or not, whichever grant it is.
-        let mut judged: BTreeMap<(&RoleName, &Identity), bool> = BTreeMap::new();
+        let mut judged: BTreeMap<(&RoleName, &Identity, bool), bool> = BTreeMap::new();
         let mut is_denied = |grant: &'a Grant| {
             let Some(who) = askers.get(&grant.request_id) else { return false };
-            let may = judged.entry((&grant.role, who)).or_insert_with(|| policy.is_eligible(&grant.role, who));
+            let emergency = grant.origin == Origin::BreakGlass;
+            let may = judged.entry((&grant.role, who, emergency)).or_insert_with(|| may_have(&policy, grant, who));
             !*may
         };
         let open = grants.iter().filter(|grant| !matches!(grant.state, GrantState::Ending { .. }));
@@ -90,23 +205,32 @@ impl Engine {
         Ok(denied)
     }
 
-    /// Whether the role ends what it would no longer give, and would no longer give this. The hour and what else there
-    /// is of the role do not count: they were judged when it was claimed.
+    /// Whether the role ends what it would no longer give, and would no longer give this.
     async fn is_tightened(&self, policy: &PolicySet, grant: &Grant) -> Result<bool, ReadError> {
         let ends = |role: &Role| role.on_policy_change == OnPolicyChange::End;
         if grant.policy_version == policy.version() || !policy.role(&grant.role).is_some_and(ends) {
             return Ok(false);
         }
-        let Some(request) = self.store.request(grant.request_id).await? else { return Ok(false) };
-        let who = Identity { subject: request.subject.clone(), groups: request.groups.clone() };
-        let judgement = policy.decide(&Ask {
-            pairs: Some(grant.scope.clone()),
-            duration: Some(grant.duration),
-            reason: request.reason.clone(),
-            ticket: request.ticket.clone(),
-            inputs: request.inputs.clone(),
-            ..Ask::of(who, grant.role.clone(), grant.approved_at)
-        });
+        Ok(!self.still_gives(policy, grant).await?)
+    }
+
+    /// Whether a set would give a grant as it was given. The hour and what else there is of the role do not count: they
+    /// were judged when it was claimed.
+    async fn still_gives(&self, policy: &PolicySet, grant: &Grant) -> Result<bool, ReadError> {
+        let Some(request) = self.store.request(grant.request_id).await? else { return Ok(true) };
+        let approved = Approved { grant, request: &request };
+        let asked = approved.asked(request.asker(), Facts::default(), grant.approved_at);
+        let judged = |occasion: Occasion, duration: Seconds| {
+            policy.decide(&Ask { duration: Some(duration), occasion, ..asked.clone() })
+        };
+        let mut judgements = vec![judged(occasion_of(grant.origin), grant.duration)];
+        // What it was given beyond that has a rule of its own.
+        if let (GrantState::Active { activated_at, until, .. }, Some(earlier)) =
+            (&grant.state, grant.extensions.checked_sub(1))
+        {
+            let total = u32::try_from(until.millis_since(*activated_at) / 1_000).unwrap_or(u32::MAX);
+            judgements.push(judged(Occasion::Extension { earlier }, Seconds::new(total)));
+        }
         let lasts = |reason: &Reason| match reason.code {
             ReasonCode::Deny
             | ReasonCode::Eligibility
@@ -123,6 +247,34 @@ impl Engine {
             | ReasonCode::Concurrency
             | ReasonCode::Approvable => false,
         };
-        Ok(policy.meaning(&request.scope) != request.meaning || judgement.decision.unsatisfied.iter().any(lasts))
+        let mut unsatisfied = judgements.iter().flat_map(|judgement| &judgement.decision.unsatisfied);
+        Ok(policy.meaning(&request.scope) == request.meaning && !unsatisfied.any(lasts))
     }
+}
+
+/// Whether the subject of a grant may ask for what it gives, in the way it was asked for.
+fn may_have(policy: &PolicySet, grant: &Grant, who: &Identity) -> bool {
+    if grant.origin == Origin::BreakGlass {
+        return policy.may_break_glass(&grant.role, who);
+    }
+    policy.is_eligible(&grant.role, who)
+}
+
+fn policy_changes(event: AuditEvent) -> Vec<Change> {
+    let fact = Change::Fact { name: "policy".to_owned(), value: event.policy_version.clone() };
+    vec![fact, Change::Event(Box::new(event))]
+}
+
+fn listed(touched: &[(Grant, Fate)]) -> Detail {
+    let entry = |(grant, fate): &(Grant, Fate)| {
+        let subject = grant.subject.email.as_ref().map_or_else(|| grant.subject.id.to_string(), ToString::to_string);
+        let facts = [
+            ("id", grant.id.to_string()),
+            ("role", grant.role.to_string()),
+            ("subject", subject),
+            ("effect", fate.word().to_owned()),
+        ];
+        Detail::Map(facts.into_iter().map(|(key, text)| (key.to_owned(), text.into())).collect())
+    };
+    Detail::List(touched.iter().take(GRANTS_NAMED).map(entry).collect())
 }

@@ -12,7 +12,7 @@ use curfew_domain::{
     ActionName, Decision, Grant, Id, Identity, Inputs, Outcome, Request, RequestState, ResourceName, RoleName, Seconds,
     Timestamp, Transition, Version, limits,
 };
-use curfew_policy::{Ask, Judgement};
+use curfew_policy::{Ask, Judgement, Occasion};
 use sha2::{Digest, Sha256};
 use std::net::IpAddr;
 
@@ -46,15 +46,24 @@ pub enum RequestError {
     /// Policy says no; the decision says why.
     #[error("policy denies it")]
     Denied(Box<Decision>),
-    /// A text is too long.
+    /// A text is missing or too long.
     #[error("{0}")]
-    TooLong(&'static str),
+    Text(&'static str),
+    /// Nobody has looked at the caller's last use of emergency access.
+    #[error("nobody has reviewed your last emergency access ({0}), and until then there is no other")]
+    Unreviewed(Id<Grant>),
+    /// There is no bundle of that name.
+    #[error("there is no bundle `{0}`")]
+    NoSuchBundle(RoleName),
     /// The caller has as many undecided requests as one person may have.
     #[error("{0} of your requests are undecided, which is the most one person may have")]
     TooManyPending(usize),
     /// The clocks disagree: nothing new is given.
     #[error("nothing new is given while {0}")]
     ClockInDoubt(String),
+    /// The policy in force may be an old one: nothing new is given.
+    #[error("nothing new is given while {0}")]
+    PolicyStale(String),
     /// The server is coming up or going down.
     #[error("the server is starting or stopping")]
     Stopping,
@@ -72,11 +81,15 @@ impl Engine {
     /// # Errors
     /// When there is no such role, or a text is too long.
     pub async fn judge(&self, who: &Identity, ask: &AskFor) -> Result<Judgement, RequestError> {
+        self.judge_on(who, ask, Occasion::Request).await
+    }
+
+    async fn judge_on(&self, who: &Identity, ask: &AskFor, occasion: Occasion) -> Result<Judgement, RequestError> {
         if ask.reason.chars().count() > limits::REASON_CHARS {
-            return Err(RequestError::TooLong("a reason may have 2,000 characters at most"));
+            return Err(RequestError::Text("a reason may have 2,000 characters at most"));
         }
         if ask.ticket.chars().count() > limits::TICKET_CHARS {
-            return Err(RequestError::TooLong("a ticket may have 128 characters at most"));
+            return Err(RequestError::Text("a ticket may have 128 characters at most"));
         }
         let policy = self.policy();
         let Some(role) = policy.role(&ask.role) else { return Err(RequestError::NoSuchRole(ask.role.clone())) };
@@ -89,6 +102,7 @@ impl Engine {
             ticket: ask.ticket.clone(),
             inputs: ask.inputs.clone(),
             facts,
+            occasion,
             ..Ask::of(who.clone(), ask.role.clone(), self.clock.now())
         }))
     }
@@ -98,18 +112,35 @@ impl Engine {
     /// # Errors
     /// When policy denies it, and as [`RequestError`] says.
     pub async fn request(&self, who: &Identity, ask: AskFor, key: Option<&str>) -> Result<Request, RequestError> {
+        self.ask_on(who, ask, (Occasion::Request, Origin::Asked), key).await
+    }
+
+    pub(crate) async fn ask_on(
+        &self,
+        who: &Identity,
+        ask: AskFor,
+        (occasion, origin): (Occasion, Origin),
+        key: Option<&str>,
+    ) -> Result<Request, RequestError> {
         if self.gives_nothing_new() {
             return Err(RequestError::Stopping);
         }
         if let Some(doubt) = self.clock.doubt() {
             return Err(RequestError::ClockInDoubt(doubt));
         }
-        let _counting = self.counting(&ask.role).await;
-        let judgement = self.judge(who, &ask).await?;
+        if let Some(doubt) = self.policy_doubt() {
+            return Err(RequestError::PolicyStale(doubt));
+        }
+        let emergency = origin == Origin::BreakGlass;
+        let _counting = if emergency { Some(self.counting.lock().await) } else { self.counting(&ask.role).await };
+        let judgement = self.judge_on(who, &ask, occasion).await?;
         let Some(terms) = judgement.terms else {
-            self.record_refusal(who, &ask, &judgement.decision).await?;
+            self.record_refusal(who, (&ask, origin), &judgement.decision).await?;
             return Err(RequestError::Denied(Box::new(judgement.decision)));
         };
+        if emergency {
+            self.check_reviewed(who, &ask, &judgement.decision).await?;
+        }
         let automatic = judgement.decision.outcome == Outcome::Automatic;
         if !automatic {
             self.check_pending(who).await?;
@@ -127,7 +158,8 @@ impl Engine {
             ticket: ask.ticket,
             decision: judgement.decision,
             meaning: terms.meaning,
-            origin: Origin::Asked,
+            origin,
+            extends: None,
             created_at: now,
             lapses_at: now.plus(terms.lapses_after),
             claim_within: terms.claim_within,
@@ -144,6 +176,9 @@ impl Engine {
                 .map_err(|e| RequestError::Commit(CommitError::Conflict(e.to_string())))?;
         } else {
             changes.notices(self.notices_of_request("requested", &request, now));
+        }
+        if emergency {
+            self.use_break_glass(&mut changes, &request, now);
         }
         if let Some(key) = key {
             changes.0.push(Change::RequestKey { key: key_hash(who, key), request: request.id });
@@ -240,19 +275,42 @@ impl Engine {
         }
     }
 
-    async fn record_refusal(&self, who: &Identity, ask: &AskFor, decision: &Decision) -> Result<(), RequestError> {
+    /// The evidence that policy refused an ask.
+    pub(crate) fn refusal(&self, who: &Identity, role: &RoleName, decision: &Decision) -> AuditEvent {
         let reasons = decision.unsatisfied.iter().chain(&decision.failed);
         let because = reasons.map(|r| r.message.as_str()).collect::<Vec<_>>().join("; ");
         let mut event = AuditEvent::new(self.clock.now(), who.subject.clone(), AuditAction::RequestRefused)
             .because(because)
-            .with("role", ask.role.to_string())
-            .with("reason", ask.reason.clone())
-            .with("ticket", ask.ticket.clone());
+            .with("role", role.to_string());
         event.subject = Some(who.subject.clone());
         event.policy_version = Some(decision.policy_version.clone());
         let shown = serde_json::to_value(decision).expect("INVARIANT: decisions serialize");
-        if let Ok(shown) = Detail::try_from(shown) {
-            event = event.with("decision", shown);
+        match Detail::try_from(shown) {
+            Ok(shown) => event.with("decision", shown),
+            Err(_) => event,
+        }
+    }
+
+    /// Whoever took emergency access that nobody has looked at gets no other.
+    async fn check_reviewed(&self, who: &Identity, ask: &AskFor, decision: &Decision) -> Result<(), RequestError> {
+        let Some(open) = self.unreviewed_of(who).await?.first().copied() else { return Ok(()) };
+        let refused = RequestError::Unreviewed(open);
+        let event = self.refusal(who, &ask.role, decision).because(refused.to_string());
+        let event = event.with("reason", ask.reason.clone()).with("occasion", "break_glass");
+        self.commit(Changes(vec![Change::Event(Box::new(event))])).await.map_err(RequestError::Commit)?;
+        Err(refused)
+    }
+
+    async fn record_refusal(
+        &self,
+        who: &Identity,
+        (ask, origin): (&AskFor, Origin),
+        decision: &Decision,
+    ) -> Result<(), RequestError> {
+        let event = self.refusal(who, &ask.role, decision);
+        let mut event = event.with("reason", ask.reason.clone()).with("ticket", ask.ticket.clone());
+        if origin == Origin::BreakGlass {
+            event = event.with("occasion", "break_glass");
         }
         match self.commit(Changes(vec![Change::Event(Box::new(event))])).await {
             Ok(_) => Ok(()),
@@ -261,7 +319,7 @@ impl Engine {
     }
 }
 
-fn key_hash(who: &Identity, key: &str) -> String {
+pub(crate) fn key_hash(who: &Identity, key: &str) -> String {
     let mut hash = Sha256::new();
     hash.update(who.subject.id.to_string().as_bytes());
     hash.update([0]);

@@ -6,6 +6,7 @@ use super::expression::{Condition, one_line};
 use super::order::{Order, Proof};
 use crate::crowd::Crowd;
 use curfew_domain::{RoleName, Seconds, limits};
+use std::sync::Arc;
 
 /// What approval a role needs.
 #[derive(Debug, Clone, PartialEq)]
@@ -56,7 +57,7 @@ pub(super) struct Stage {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Needs {
     /// So many of these.
-    AnyOf(u32, Crowd),
+    AnyOf(u32, Arc<Crowd>),
     /// One of each.
     AllOf(Vec<Crowd>),
 }
@@ -209,7 +210,7 @@ impl Among<'_> {
     /// Whether the same persons are left to decide both, as far as that can be listed.
     fn are_left_alike(self, strict: &Stage, loose: &Stage) -> bool {
         let left = |stage: &Stage, denied: &Crowd| match &stage.needs {
-            Needs::AnyOf(n, crowd) => (*n, vec![crowd.clone().without(denied)]),
+            Needs::AnyOf(n, crowd) => (*n, vec![Crowd::clone(crowd).without(denied)]),
             Needs::AllOf(each) => (0, each.iter().map(|one| one.clone().without(denied)).collect()),
         };
         let (own, other) = (left(strict, self.strict), left(loose, self.loose));
@@ -225,7 +226,7 @@ fn only(person: &curfew_domain::Email) -> Crowd {
 /// Those who may decide from the beginning.
 fn regular(stage: &Stage) -> Crowd {
     match &stage.needs {
-        Needs::AnyOf(_, crowd) => crowd.clone(),
+        Needs::AnyOf(_, crowd) => Crowd::clone(crowd),
         Needs::AllOf(each) => match each.as_slice() {
             [only] => only.clone(),
             _ => Crowd::default(),

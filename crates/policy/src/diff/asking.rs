@@ -5,12 +5,13 @@ use super::workload::is_within;
 use crate::crowd::Crowd;
 use curfew_domain::{Email, GroupName, RoleName};
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 /// Who may ask, and who may not whatever that says.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Askers {
-    pub(super) crowd: Crowd,
-    pub(super) denied: Crowd,
+    pub(super) crowd: Arc<Crowd>,
+    pub(super) denied: Arc<Crowd>,
 }
 
 /// A person as the rules can tell persons apart: an address that is named somewhere or none, and groups.
@@ -36,15 +37,13 @@ pub(super) fn compare(role: &RoleName, before: &Askers, after: &Askers, changes:
     let mut said = Said { role, before, after, changes, settled: BTreeSet::new() };
     said.about(&Symbol { email: None, groups: BTreeSet::new() }, "anyone".to_owned(), "");
     let all = |pick: fn(&Crowd) -> &BTreeSet<GroupName>| -> BTreeSet<&GroupName> {
-        [&before.crowd, &before.denied, &after.crowd, &after.denied].into_iter().flat_map(pick).collect()
+        [&before.crowd, &before.denied, &after.crowd, &after.denied].into_iter().flat_map(|c| pick(c)).collect()
     };
     let groups = all(|crowd| &crowd.groups);
     for group in &groups {
         said.about(&Symbol { email: None, groups: BTreeSet::from([*group]) }, format!("group:{group}"), "");
     }
-    let persons = [&before.crowd, &before.denied, &after.crowd, &after.denied].into_iter().flat_map(|c| &c.persons);
-    let persons: BTreeSet<&Email> = persons.collect();
-    for email in &persons {
+    for email in &persons(before, after) {
         said.about(&Symbol { email: Some(email), groups: BTreeSet::new() }, email.to_string(), "");
     }
     let denying: BTreeSet<&GroupName> = before.denied.groups.iter().chain(&after.denied.groups).collect();
@@ -62,6 +61,16 @@ pub(super) fn compare(role: &RoleName, before: &Askers, after: &Askers, changes:
         }
     }
     said.machines();
+}
+
+/// Persons whose answer can differ. Where nobody is let in or kept out wholesale on one side only, those are the ones that
+/// stand in a list on one side only: a large group that gains one member is not looked through.
+fn persons<'a>(before: &'a Askers, after: &'a Askers) -> BTreeSet<&'a Email> {
+    let sides = [(&before.crowd, &after.crowd), (&before.denied, &after.denied)];
+    match sides.iter().all(|(old, new)| old.anyone == new.anyone) {
+        true => sides.iter().flat_map(|(old, new)| old.persons.symmetric_difference(&new.persons)).collect(),
+        false => sides.iter().flat_map(|(old, new)| old.persons.union(&new.persons)).collect(),
+    }
 }
 
 struct Said<'a, 'c> {

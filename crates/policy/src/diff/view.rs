@@ -12,7 +12,9 @@ use crate::model::{
 use crate::set::PolicySet;
 use crate::workload::Workload;
 use curfew_domain::{GroupName, Pair, ResourceName, RoleName};
-use std::collections::{BTreeMap, BTreeSet};
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
 /// Everything that decides about access.
 pub(super) struct View<'a> {
@@ -92,7 +94,7 @@ impl Mentions {
 
 /// Brings a set into this form.
 pub(super) fn of(set: &PolicySet) -> View<'_> {
-    let reader = Reader { set, entries: set.groups().collect() };
+    let reader = Reader { set, entries: set.groups().collect(), crowds: RefCell::default() };
     let mut view = View {
         roles: BTreeMap::new(),
         resources: set.resources().map(|resource| (&resource.name, resource)).collect(),
@@ -132,11 +134,20 @@ struct Reader<'a> {
     set: &'a PolicySet,
     /// Of static groups.
     entries: BTreeMap<&'a GroupName, &'a [Listed]>,
+    /// Roles tend to name the same groups; who is in them is worked out and held once.
+    crowds: RefCell<HashMap<Vec<Principal>, Arc<Crowd>>>,
 }
 
 impl<'a> Reader<'a> {
     fn crowd(&self, list: &[Listed]) -> Crowd {
         Crowd::of(self.set.directory(), list)
+    }
+
+    /// The same, shared with every list of the same names.
+    fn shared(&self, list: &[Listed]) -> Arc<Crowd> {
+        let names: Vec<Principal> = list.iter().map(|listed| listed.principal.clone()).collect();
+        let mut crowds = self.crowds.borrow_mut();
+        crowds.entry(names).or_insert_with(|| Arc::new(self.crowd(list))).clone()
     }
 
     fn groups(&self) -> BTreeMap<GroupName, Crowd> {
@@ -197,9 +208,9 @@ impl<'a> Reader<'a> {
 
     fn role(&self, role: &'a Role) -> RoleView<'a> {
         let crowd = match &role.requesters {
-            Requesters::Anyone(_) => Crowd { anyone: true, ..Crowd::default() },
-            Requesters::Listed(list) => self.crowd(list),
-            Requesters::TriggersOnly => Crowd::default(),
+            Requesters::Anyone(_) => Arc::new(Crowd { anyone: true, ..Crowd::default() }),
+            Requesters::Listed(list) => self.shared(list),
+            Requesters::TriggersOnly => Arc::default(),
         };
         let trigger = |trigger: &'a crate::model::Trigger| {
             let name = |receiver: &Receiver| match receiver {
@@ -211,7 +222,7 @@ impl<'a> Reader<'a> {
         };
         RoleView {
             role,
-            askers: Askers { crowd, denied: self.crowd(&role.deny) },
+            askers: Askers { crowd, denied: self.shared(&role.deny) },
             pairs: self.set.pairs(&role.name),
             approvals: self.approvals(role),
             emergency: role.break_glass.as_ref().map(|b| self.crowd(&b.who)).unwrap_or_default(),
@@ -235,7 +246,7 @@ impl<'a> Reader<'a> {
 
     fn stage(&self, stage: &StageRule) -> Stage {
         let needs = match stage.counting {
-            Counting::AnyOf => Needs::AnyOf(stage.require, self.crowd(&stage.approvers)),
+            Counting::AnyOf => Needs::AnyOf(stage.require, self.shared(&stage.approvers)),
             Counting::AllOf => {
                 Needs::AllOf(stage.approvers.iter().map(|one| self.crowd(std::slice::from_ref(one))).collect())
             }

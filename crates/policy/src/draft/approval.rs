@@ -6,11 +6,11 @@ use crate::allowance::Paid;
 use crate::leaf;
 use crate::model::{Approval, Chain, Counting, OnTimeout, StageRule};
 use crate::nearest::nearest;
-use crate::node::Value;
+use crate::node::{Looks, Node, Value};
 use crate::problem::Problems;
 use crate::shape::shown;
 use crate::source::Place;
-use curfew_domain::limits;
+use curfew_domain::{RoleName, limits};
 use std::collections::BTreeMap;
 
 /// The one stage of a role that has `approvers`.
@@ -25,7 +25,7 @@ impl Drafter<'_> {
             let place = named.place_of(named.value);
             if name == "automatic" {
                 let message = "`automatic` means that nobody approves, and is no name for a chain";
-                out.error(entry.file, named.value.at(), "name", message, "choose another name");
+                out.error(entry.file, named.value.at(), "name", message, "choose another name, such as prod-change");
             }
             if let Some(chain) = self.chain(entry, place.clone(), out) {
                 let entries = entry.entries();
@@ -56,7 +56,7 @@ impl Drafter<'_> {
             }
         }
         let own = layers.own;
-        let hint = "list `approvers`; that nobody has to approve is written `approval: automatic`";
+        let hint = "write `approvers: [ann@example.com]`; that nobody has to approve is written `approval: automatic`";
         out.error(own.file, own.node.head(), "no-approval", "nothing says who approves this role", hint);
         None
     }
@@ -91,12 +91,13 @@ impl Drafter<'_> {
                     let paid = self.inherits(named.entries, field.layer(), out);
                     return (paid == Paid::Yes).then(|| Approval::Stages(named.chain.clone()));
                 }
-                if !matches!(name, "none" | "auto" | "never" | "") && curfew_domain::RoleName::new(name).is_ok() {
+                if !matches!(name, "none" | "auto" | "never" | "") && is_name(field.value) {
                     let known = self.draft.chains.iter().map(|c| c.name.as_str()).chain(["automatic"]);
                     let near = out.may_suggest().then(|| nearest(name, known)).flatten();
                     let hint = match near {
                         Some(near) => format!("did you mean `{near}`?"),
-                        None => "write `automatic`, `stages`, or the name of a chain of `approvals`".to_owned(),
+                        None => "define it under `approvals`, or list who approves: `approvers: [ann@example.com]`"
+                            .to_owned(),
                     };
                     let message = format!("there is no chain `{}` among `approvals`", shown(name));
                     out.error(field.file, field.value.at(), "approval", message, hint);
@@ -157,7 +158,13 @@ impl Drafter<'_> {
             }
             (None, None) => {
                 let message = "nothing says who decides this stage";
-                out.error(entry.file, entry.node.head(), "missing-key", message, "list `any_of` or `all_of`");
+                out.error(
+                    entry.file,
+                    entry.node.head(),
+                    "missing-key",
+                    message,
+                    "write `any_of: [group:dba]`, or `all_of` for each of them",
+                );
                 return None;
             }
         };
@@ -192,21 +199,27 @@ impl Drafter<'_> {
         let escalates = said.is_some_and(|f| f.text() == Some("escalate"));
         if let (Some(said), None) = (said, entry.field("timeout")) {
             let message = "`on_timeout` says what happens after a `timeout` that is not there";
-            out.error(entry.file, said.key.at(), "missing-key", message, "add `timeout`");
+            out.error(entry.file, said.key.at(), "missing-key", message, "write `timeout: 15m`, or remove it");
         }
         match (escalates, to) {
             (true, Some(field)) => OnTimeout::Escalate(self.listed(field)),
             (true, None) => {
                 let message = "`on_timeout: escalate` has nobody to escalate to";
-                out.error(entry.file, entry.node.head(), "missing-key", message, "list `escalate_to`");
+                out.error(entry.file, entry.node.head(), "missing-key", message, "write `escalate_to: [group:sre]`");
                 OnTimeout::Reject
             }
             (false, Some(field)) => {
                 let message = "`escalate_to` is of no use without `on_timeout: escalate`";
-                out.error(entry.file, field.key.at(), "missing-key", message, "add `on_timeout: escalate`");
+                out.error(entry.file, field.key.at(), "missing-key", message, "write `on_timeout: escalate` beside it");
                 OnTimeout::Reject
             }
             (false, None) => OnTimeout::Reject,
         }
     }
+}
+
+/// A text that can name a chain; what cannot was refused before.
+fn is_name(node: &Node) -> bool {
+    let Value::Scalar(scalar) = &node.value else { return false };
+    scalar.looks() == Looks::Text && RoleName::new(scalar.text.as_str()).is_ok()
 }

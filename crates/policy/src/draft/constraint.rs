@@ -9,7 +9,7 @@ use crate::model::{
     Budget, Concurrency, Constraints, Cooldown, Expressed, Input, InputKind, Justification, Mfa, Required, SourceIp,
     Ticket, Verify, Windows,
 };
-use crate::node::Node;
+use crate::node::{Node, Value};
 use crate::problem::Problems;
 use crate::window::{self, Days, Window};
 use curfew_domain::limits;
@@ -125,9 +125,10 @@ fn mfa(field: Field<'_>, out: &mut Problems) -> Mfa {
 fn concurrency(field: Field<'_>, out: &mut Problems) -> Concurrency {
     let layer = field.layer();
     let count = |key: &str| layer.field(key).and_then(|f| leaf::integer(f.value));
-    if layer.field("per_subject").is_none() && layer.field("total").is_none() {
+    let is_mapping = matches!(layer.node.value, Value::Map(..));
+    if is_mapping && layer.field("per_subject").is_none() && layer.field("total").is_none() {
         let message = "`concurrency` bounds nothing";
-        out.error(field.file, layer.node.head(), "missing-key", message, "write `per_subject` or `total`");
+        out.error(field.file, layer.node.head(), "missing-key", message, "write `per_subject: 1` or `total: 3`");
     }
     Concurrency { per_subject: count("per_subject"), total: count("total"), place: field.place() }
 }
@@ -159,7 +160,13 @@ fn input(layer: Layer<'_>, out: &mut Problems) -> Option<Input> {
         "enum" => {
             let Some(values) = values else {
                 let message = "an enum needs `values`";
-                out.error(layer.file, layer.node.head(), "missing-key", message, "list what it can be");
+                out.error(
+                    layer.file,
+                    layer.node.head(),
+                    "missing-key",
+                    message,
+                    "write `values: [eu, us]`: what it can be",
+                );
                 return None;
             };
             InputKind::Enum {

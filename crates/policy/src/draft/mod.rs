@@ -8,6 +8,7 @@ mod role;
 mod set;
 mod trial;
 
+use crate::advice;
 use crate::allowance::{Allowance, Paid};
 use crate::ask::Trial;
 use crate::expression::{self, Expression, Guardrail, NotCedar};
@@ -66,6 +67,8 @@ pub(crate) struct Defined {
 pub(crate) struct Group {
     pub(crate) name: GroupName,
     pub(crate) members: Vec<Listed>,
+    /// Whether nothing is written in it; what is wrong is not among the members either.
+    pub(crate) is_empty: bool,
     pub(crate) place: Place,
 }
 
@@ -202,8 +205,8 @@ impl<'a> Drafter<'a> {
                     NotAPattern::Wrong(why) => format!("`{}` is not a linear-time pattern: {why}", shown(text)),
                     NotAPattern::TooMany => "the patterns of the set take too much room when compiled".to_owned(),
                 };
-                let hint = match why {
-                    NotAPattern::Wrong(_) => "look-around and back-references do not exist here",
+                let hint = match &why {
+                    NotAPattern::Wrong(why) => advice::pattern(&why.to_string()),
                     NotAPattern::TooMany => "share patterns between roles, or put them into `defaults`",
                 };
                 out.error(layer.file, node.at(), "pattern", message, hint);

@@ -3,13 +3,13 @@
 use super::layers::Layer;
 use super::{Defined, Drafter, Tree};
 use crate::glob::PathGlob;
-use crate::language::RISKS;
+use crate::language::{RESOURCE, RISKS};
 use crate::model::{Resource, Risk};
 use crate::nearest::nearest;
 use crate::node::{Entry, Node, Value};
 use crate::problem::Problems;
 use crate::settings;
-use crate::shape::{Site, shown};
+use crate::shape::{Site, article, shown};
 use curfew_domain::ResourceName;
 use curfew_domain::connector::{ConnectorKind, Presence};
 use std::collections::BTreeMap;
@@ -39,7 +39,9 @@ impl Drafter<'_> {
         for (name, layer) in filled_in {
             let hint = match nearest(name, known.iter().copied()) {
                 Some(near) => format!("did you mean `{near}`?"),
-                None => "a resource of its own needs `connector`".to_owned(),
+                None => {
+                    "write `connector: postgres` beside it, if it is a resource of this environment alone".to_owned()
+                }
             };
             let message = format!("there is no resource `{}` to fill in", shown(name));
             out.error(layer.file, layer.node.head(), "undefined-resource", message, hint);
@@ -52,13 +54,16 @@ impl Drafter<'_> {
         let settings =
             merged(more.and_then(|m| m.field("settings")).map(|f| f.value), own.field("settings").map(|f| f.value));
         let file = if own.field("settings").is_some() { own.file } else { more.map_or(own.file, |m| m.file) };
-        let site = Site { file, what: "settings" };
+        let site = Site::of(file, "settings");
+        let site = RESOURCE.key("settings").map_or(site, |key| site.under(key));
         let settings = match settings {
             Some(settings) => settings::read(&settings, kind, site, out),
             None => {
                 for needed in settings::needed(kind) {
-                    let message = format!("a {} resource needs `settings` with `{needed}`", kind.name);
-                    site.refuse(out, own.node.head(), "missing-key", message, "add `settings`");
+                    let (name, article) = (kind.name, article(kind.name));
+                    let message = format!("{article} {name} resource needs `settings` with `{needed}`");
+                    let hint = format!("write `{}`", settings::to_write(kind));
+                    site.refuse(out, own.node.head(), "missing-key", message, hint);
                 }
                 serde_json::json!({})
             }

@@ -51,7 +51,7 @@ impl Drafter<'_> {
         for (name, layer) in changed {
             let hint = match nearest(name, names.iter().copied()) {
                 Some(near) => format!("did you mean `{near}`?"),
-                None => "an environment only narrows roles that there are".to_owned(),
+                None => format!("name one that there is: {}", names.join(", ")),
             };
             out.error(
                 layer.file,
@@ -158,7 +158,7 @@ impl Drafter<'_> {
     fn duration(&self, layers: &Layers<'_>, out: &mut Problems) -> Option<DurationRule> {
         let own = layers.own;
         let Some(field) = layers.field("duration") else {
-            let hint = "how long access lasts, as `duration: 2h`";
+            let hint = "write `duration: 2h`: how long access lasts at most";
             out.error(own.file, own.node.head(), "missing-key", "a role needs `duration`", hint);
             return None;
         };

@@ -5,7 +5,7 @@ use super::{Drafter, Group};
 use crate::glob::PathGlob;
 use crate::leaf;
 use crate::model::{Account, Bundle, PolicyApprovers};
-use crate::node::Node;
+use crate::node::{Node, Value};
 use curfew_domain::{GroupName, RoleName};
 
 impl Drafter<'_> {
@@ -14,7 +14,8 @@ impl Drafter<'_> {
         for entry in file.field("groups").map(|f| f.value.entries()).unwrap_or_default() {
             let Some(name) = entry.key.text().and_then(|t| GroupName::new(t).ok()) else { continue };
             let field = super::layers::Field { file: file.file, key: &entry.key, value: &entry.value };
-            let group = Group { name, members: self.listed(field), place: field.place() };
+            let is_empty = matches!(&entry.value.value, Value::List(_, items) if items.is_empty());
+            let group = Group { name, members: self.listed(field), is_empty, place: field.place() };
             self.draft.groups.push(group);
         }
         for node in file.field("idp_groups").into_iter().flat_map(|f| f.value.items()) {

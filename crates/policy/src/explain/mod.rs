@@ -1,5 +1,6 @@
 //! What would change an answer.
 
+mod instead;
 mod nearby;
 
 use crate::ask::{Ask, Explanation};
@@ -7,7 +8,7 @@ use crate::decide::{abridged, wanted};
 use crate::model::{Requesters, Role};
 use crate::set::PolicySet;
 use crate::window;
-use curfew_domain::{Outcome, Reason, ReasonCode};
+use curfew_domain::{Outcome, Reason, ReasonCode, Stage};
 
 impl PolicySet {
     /// The decision, and the nearest things that would change it.
@@ -19,13 +20,11 @@ impl PolicySet {
                 let reasons = decision.unsatisfied.iter().filter_map(|r| self.remedy(role, ask, r));
                 reasons.chain(decision.failed.iter().map(unknown)).collect()
             }
-            Outcome::NeedsApproval => {
-                let stages = decision.stages.iter();
-                stages.map(|s| format!("granted once {} of {} approves", s.require, abridged(&s.approvers))).collect()
-            }
+            Outcome::NeedsApproval => vec![approved(&decision.stages)],
             Outcome::Automatic => Vec::new(),
         };
         would_change.extend(self.nearby(role, ask, &decision));
+        would_change.extend(self.instead(role, ask, &decision));
         would_change.dedup();
         Explanation { decision, would_change }
     }
@@ -55,7 +54,14 @@ impl PolicySet {
                 Some(wanted) => format!("give a reason: it has to {wanted}"),
                 None => "give a reason".to_owned(),
             }),
-            ReasonCode::Ticket => Some(format!("give another ticket: {}", reason.message)),
+            ReasonCode::Ticket => {
+                let wanted = role.constraints.ticket.as_ref().and_then(|rule| rule.pattern.as_ref());
+                Some(match (ask.ticket.trim().is_empty(), wanted) {
+                    (true, Some(pattern)) => format!("give a ticket like {}", pattern.as_str()),
+                    (true, None) => "give a ticket".to_owned(),
+                    (false, _) => format!("give another ticket: {}", reason.message),
+                })
+            }
             ReasonCode::Window => {
                 let windows = role.constraints.windows.as_ref()?;
                 let next = window::opens_next(&windows.any_of, ask.now)?;
@@ -74,6 +80,17 @@ impl PolicySet {
             ReasonCode::Approvable => Some(format!("another approver at {place} could decide it")),
         }
     }
+}
+
+/// Whose yes it takes, one stage after the other.
+fn approved(stages: &[Stage]) -> String {
+    let one = |stage: &Stage| match (stage.require, stage.approvers.as_slice()) {
+        (_, [only]) => format!("{only} approves"),
+        (1, several) => format!("1 of {} approves", abridged(several)),
+        (n, several) => format!("{n} of {} approve", abridged(several)),
+    };
+    let all: Vec<String> = stages.iter().map(one).collect();
+    format!("granted once {}", all.join(", then "))
 }
 
 fn unknown(reason: &Reason) -> String {

@@ -22,6 +22,9 @@ struct Change {
     make: Box<dyn Fn(&mut Ask)>,
 }
 
+/// What else is changed where a length that is short enough was found.
+type Said = BTreeSet<String>;
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
     OnCall,
@@ -50,6 +53,20 @@ impl PolicySet {
                 Outcome::Denied => "denied",
             };
             (rank(outcome) > rank(decision.outcome)).then(|| format!("{said} when {}", words.join(" and ")))
+        };
+        // Of lengths the longest is the nearest; a shorter one says nothing more.
+        let mut said = Said::default();
+        let mut better = |some: &[&Change]| {
+            let with: Vec<&str> = some.iter().filter(|c| c.kind != Kind::Length).map(|c| c.when.as_str()).collect();
+            let shorter = some.iter().any(|change| change.kind == Kind::Length);
+            if shorter && said.contains(&with.join(" and ")) {
+                return None;
+            }
+            let found = better(some)?;
+            if shorter {
+                said.insert(with.join(" and "));
+            }
+            Some(found)
         };
         let single: Vec<String> = changes.iter().filter_map(|change| better(&[change])).take(SAID).collect();
         if !single.is_empty() {

@@ -143,6 +143,10 @@ pub(crate) struct Key {
     pub(crate) name: &'static str,
     /// One sentence, for editors and the reference.
     pub(crate) doc: &'static str,
+    /// What it is when it is absent, as one would write it; empty where absence is no value.
+    pub(crate) default: &'static str,
+    /// A value that can stand there, as one would write it.
+    pub(crate) example: &'static str,
     pub(crate) presence: Presence,
     pub(crate) shape: Shape,
 }
@@ -155,16 +159,60 @@ pub(crate) enum Presence {
 }
 
 const fn required(name: &'static str, shape: Shape, doc: &'static str) -> Key {
-    Key { name, doc, presence: Presence::Required, shape }
+    Key { name, doc, default: "", example: "", presence: Presence::Required, shape }
 }
 
 const fn optional(name: &'static str, shape: Shape, doc: &'static str) -> Key {
-    Key { name, doc, presence: Presence::Optional, shape }
+    Key { name, doc, default: "", example: "", presence: Presence::Optional, shape }
+}
+
+impl Key {
+    const fn absent(self, default: &'static str) -> Key {
+        Key { default, ..self }
+    }
+
+    const fn such_as(self, example: &'static str) -> Key {
+        Key { example, ..self }
+    }
 }
 
 const PRINCIPALS: Shape = Shape::List(Emptiness::Refused, &Shape::Principal);
 const PERHAPS_PRINCIPALS: Shape = Shape::List(Emptiness::Allowed, &Shape::Principal);
 const PERSONS: Shape = Shape::Integer(1, limits::STAGE_PERSONS);
+
+impl Shape {
+    /// The mappings with known keys that can stand here, or in a list here.
+    pub(crate) fn records(&self) -> Vec<&'static Record> {
+        match self {
+            Shape::Record(record) => vec![*record],
+            Shape::List(_, item) => item.records(),
+            Shape::Compound(Compound::ResourcePattern) => vec![&SELECTOR],
+            Shape::Compound(Compound::DurationRule) => vec![&DURATION],
+            Shape::Compound(Compound::Approval) => vec![&APPROVAL],
+            Shape::Compound(Compound::Trigger) => vec![&TRIGGER],
+            Shape::Compound(Compound::MfaFact) => vec![&MFA_FACT],
+            Shape::Compound(Compound::Expect) => vec![&EXPECT],
+            Shape::Compound(Compound::Requesters | Compound::Claim | Compound::Claims | Compound::Days)
+            | Shape::Text
+            | Shape::Name(_)
+            | Shape::ResourceName
+            | Shape::Connector
+            | Shape::Settings
+            | Shape::Member
+            | Shape::Principal
+            | Shape::Receiver
+            | Shape::Duration
+            | Shape::Reference
+            | Shape::Regex
+            | Shape::Word(_)
+            | Shape::Boolean
+            | Shape::Integer(..)
+            | Shape::Scalar
+            | Shape::Choice(_)
+            | Shape::Map(..) => Vec::new(),
+        }
+    }
+}
 
 impl Record {
     /// The key of this name.

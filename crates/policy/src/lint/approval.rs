@@ -3,55 +3,77 @@
 use super::warn;
 use crate::allowance::Allowance;
 use crate::directory::Directory;
-use crate::model::{Approval, Listed, Principal, Requesters, Role, StageRule};
+use crate::model::{Approval, Chain, Listed, Principal, Requesters, Role, StageRule};
 use crate::problem::Problems;
-use crate::stages::{Staffing, left};
+use crate::stages::{Staffing, are_plenty, left};
 use std::collections::BTreeSet;
 
 pub(super) fn lint(role: &Role, directory: &Directory, allowance: &Allowance, out: &mut Problems) {
     let Approval::Stages(chain) = &role.approval else { return };
-    let nobody = BTreeSet::new();
-    let staffing = Staffing { directory, deny: &role.deny, never: &nobody, allowance };
-    let mut stuck: Option<&StageRule> = None;
-    for (stage, staffed) in chain.stages.iter().zip(staffing.of(chain)) {
+    if chain.stages.iter().any(|stage| stage.approvers.is_empty()) {
+        // Refused already: a list of which nothing could be read.
+        return;
+    }
+    for stage in &chain.stages {
         denied_approvers(role, stage, (directory, allowance), out);
-        let left = left(directory, &stage.approvers, &role.deny, allowance);
-        if let Some(before) = stuck {
-            let message =
-                format!("nothing comes to stage `{}`: nobody can decide `{}` before it", stage.name, before.name);
-            warn(out, &stage.place, "unreachable-stage", message, "let somebody decide the stage before");
-        } else if left.is_empty() && !staffed.falls_back {
-            let message =
-                format!("nobody can approve `{}`: no approver is left after the deny list and empty groups", role.name);
-            warn(out, &stage.place, "unapprovable", message, "name an approver who is not denied");
-        } else if !staffed.completable {
-            let message = format!(
-                "nobody can approve `{}`: stage `{}` takes {} persons, and fewer are left",
-                role.name, stage.name, stage.require
-            );
-            warn(
-                out,
-                &stage.place,
-                "unapprovable",
-                message,
-                "name more approvers; one person counts in one stage only",
-            );
-        } else if stage.fallback.is_empty() && only_themselves(role, &left, (directory, allowance)) {
-            let message = format!(
-                "whoever may ask for `{}` is its only approver, and nobody approves their own request",
-                role.name
-            );
-            warn(out, &stage.place, "unapprovable", message, "name a second approver");
-        }
-        if !staffed.completable {
-            stuck = stuck.or(Some(stage));
-        }
         if let Some(timeout) = stage.timeout.filter(|timeout| *timeout >= chain.lapses_after) {
             let message = format!(
                 "the request lapses after {}, before stage `{}` has waited {timeout}",
                 chain.lapses_after, stage.name
             );
             warn(out, &stage.place, "unreachable-timeout", message, "shorten `timeout`, or lengthen `lapses_after`");
+        }
+    }
+    // Whole lists are looked at only where somebody may be missing.
+    if !are_plenty(directory, chain, &role.deny, allowance) {
+        unstaffed(role, chain, (directory, allowance), out);
+    }
+}
+
+/// Stages that cannot be completed, or by whoever asks only.
+fn unstaffed(role: &Role, chain: &Chain, (directory, allowance): Looked<'_>, out: &mut Problems) {
+    let nobody = BTreeSet::new();
+    let staffing = Staffing { directory, deny: &role.deny, never: &nobody, allowance };
+    let mut stuck: Option<&StageRule> = None;
+    for (stage, staffed) in chain.stages.iter().zip(staffing.of(chain)) {
+        let left = left(directory, &stage.approvers, &role.deny, allowance);
+        if let Some(before) = stuck {
+            let message =
+                format!("nothing comes to stage `{}`: nobody can decide `{}` before it", stage.name, before.name);
+            warn(out, &stage.place, "unreachable-stage", message, "name somebody who can decide the stage before it");
+        } else if left.is_empty() && !staffed.falls_back {
+            let message =
+                format!("nobody can approve `{}`: no approver is left after the deny list and empty groups", role.name);
+            warn(
+                out,
+                &stage.place,
+                "unapprovable",
+                message,
+                "name an approver who is neither denied nor in an empty group only",
+            );
+        } else if !staffed.completable {
+            let message = format!(
+                "nobody can approve `{}`: stage `{}` takes {}, and fewer are left",
+                role.name,
+                stage.name,
+                if stage.require == 1 { "1 person".to_owned() } else { format!("{} persons", stage.require) }
+            );
+            warn(
+                out,
+                &stage.place,
+                "unapprovable",
+                message,
+                "name more approvers, or lower `require`: one person counts in one stage only",
+            );
+        } else if stage.fallback.is_empty() && only_themselves(role, &left, (directory, allowance)) {
+            let message = format!(
+                "whoever may ask for `{}` is its only approver, and nobody approves their own request",
+                role.name
+            );
+            warn(out, &stage.place, "unapprovable", message, "name a second approver, or a `fallback`");
+        }
+        if !staffed.completable {
+            stuck = stuck.or(Some(stage));
         }
     }
 }

@@ -12,7 +12,7 @@ use crate::inventory::Inventory;
 use crate::model::{Approval, Pattern, Requesters, Resource, Risk, Role};
 use crate::problem::Problems;
 use crate::source::Place;
-use crate::stages::left;
+use crate::stages::leaves;
 use curfew_domain::Seconds;
 
 /// Longer access than this is worth a second look.
@@ -28,7 +28,7 @@ pub(crate) fn lint(
     allowance: &Allowance,
     out: &mut Problems,
 ) {
-    for group in draft.groups.iter().filter(|g| g.members.is_empty()) {
+    for group in draft.groups.iter().filter(|g| g.is_empty) {
         warn(
             out,
             &group.place,
@@ -76,11 +76,13 @@ fn lint_role(role: &Role, (directory, allowance): (&Directory, &Allowance), out:
     match &role.requesters {
         Requesters::Anyone(place) => {
             let message = format!("any signed-in person may ask for `{name}`");
-            warn(out, place, "anyone-may-ask", message, "list `requesters` to say who may");
+            warn(out, place, "anyone-may-ask", message, "write `requesters: [group:sre]` to say who may");
         }
         Requesters::Listed(list) => {
             let machines = list.iter().any(|l| matches!(l.principal, crate::model::Principal::Workload(_)));
-            if !machines && role.triggers.is_empty() && left(directory, list, &role.deny, allowance).is_empty() {
+            // A list of which nothing could be read was refused already.
+            let read = !list.is_empty() && !machines && role.triggers.is_empty();
+            if read && !leaves(directory, list, &role.deny, (1, allowance)) {
                 let message =
                     format!("nobody can ask for `{name}`: no requester is left after the deny list and empty groups");
                 let place = list.first().map_or(&role.place, |l| &l.place);
@@ -95,7 +97,13 @@ fn lint_role(role: &Role, (directory, allowance): (&Directory, &Allowance), out:
     {
         if length > LONG {
             let message = format!("`{name}` gives access for up to {length}");
-            warn(out, place, "long-duration", message, "more than 12h outlasts the day in which it was needed");
+            warn(
+                out,
+                place,
+                "long-duration",
+                message,
+                "write 12h or less, or leave it: more outlasts the day in which it was needed",
+            );
         }
     }
 }
@@ -124,6 +132,6 @@ fn unattended(role: &Role, inventory: &Inventory, out: &mut Problems) {
             resource.name,
             resource.risk.word()
         );
-        warn(out, place, "automatic-on-high-risk", message, "let somebody approve it");
+        warn(out, place, "automatic-on-high-risk", message, "list `approvers` in place of it");
     }
 }

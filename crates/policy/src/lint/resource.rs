@@ -27,7 +27,13 @@ pub(super) fn lint(resource: &Resource, place: &Place, out: &mut Problems) {
         let why = texts.iter().find_map(|text| escape(text));
         if let Some(why) = why {
             let message = format!("the action `{name}` of `{}` can escape: {why}", resource.name);
-            warn(out, place, "escaping-action", message, "list exactly what is needed");
+            warn(
+                out,
+                place,
+                "escaping-action",
+                message,
+                "list exactly what is needed: a membership that only reads, privileges on named tables, an account of its own",
+            );
         }
     }
 }

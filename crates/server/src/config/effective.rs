@@ -1,6 +1,6 @@
 //! The configuration as it is in force, for `serve --check`. Secrets stand as their references, never as values.
 
-use super::{Config, Ledger, LogFormat, Reach, SignInMethod};
+use super::{Config, Ledger, LogFormat, PolicyOrigin, Reach, SignInMethod, SignersAt};
 use std::fmt;
 use toml::{Table, Value};
 use url::Url;
@@ -26,6 +26,9 @@ impl Config {
                 Ledger::Sqlite(path) => format!("sqlite:{}", path.display()),
             },
         );
+        if let Some(environment) = &self.environment {
+            text("environment", environment.clone());
+        }
         let development = match self.sign_in {
             SignInMethod::Development => true,
         };
@@ -34,7 +37,7 @@ impl Config {
             let entries = entries.into_iter().map(|(k, v)| (k.to_owned(), Value::String(v)));
             table.insert(name.to_owned(), Value::Table(entries.collect()));
         };
-        section("policy", vec![("path", self.policy.display().to_string())]);
+        section("policy", self.origin());
         if let Some(tls) = &self.tls {
             section("tls", vec![("cert", tls.cert.display().to_string()), ("key", tls.key.display().to_string())]);
         }
@@ -61,6 +64,25 @@ impl Config {
             table.insert("webhooks".to_owned(), Value::Array(self.hooks()));
         }
         table
+    }
+
+    fn origin(&self) -> Vec<(&'static str, String)> {
+        let branch = match &self.policy {
+            PolicyOrigin::Folder(path) => return vec![("path", path.display().to_string())],
+            PolicyOrigin::Git(branch) => branch,
+        };
+        let mut entries =
+            vec![("git", branch.remote.address().to_owned()), ("branch", branch.remote.branch().to_owned())];
+        if !branch.folder.is_empty() {
+            entries.push(("path", branch.folder.trim_end_matches('/').to_owned()));
+        }
+        entries.extend(branch.password.as_ref().map(|password| ("password", password.to_string())));
+        entries.extend(branch.signers.as_ref().map(|signers| match signers {
+            SignersAt::Here(path) => ("allowed_signers", path.display().to_string()),
+            SignersAt::InRepository(path) => ("allowed_signers", path.clone()),
+        }));
+        entries.extend(branch.max_age.map(|age| ("max_age", age.to_string())));
+        entries
     }
 
     fn bindings(&self) -> Table {

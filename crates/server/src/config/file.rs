@@ -40,6 +40,7 @@ pub(super) struct PolicyTable {
     pub(super) path: Option<PathBuf>,
     pub(super) git: Option<String>,
     pub(super) branch: Option<String>,
+    pub(super) password: Option<Reference>,
     pub(super) allowed_signers: Option<String>,
     pub(super) max_age: Option<String>,
 }

@@ -21,6 +21,7 @@ const KEYS: &[(&str, Holds)] = &[
     ("policy.path", Holds::Text),
     ("policy.git", Holds::Text),
     ("policy.branch", Holds::Text),
+    ("policy.password", Holds::Text),
     ("policy.allowed_signers", Holds::Text),
     ("policy.max_age", Holds::Text),
     ("issuers", Holds::Value),

@@ -3,10 +3,12 @@
 mod effective;
 mod file;
 mod layers;
+mod policy;
 mod reference;
 mod rules;
 mod variables;
 
+pub use policy::{FollowedBranch, PolicyOrigin, SignersAt};
 pub use reference::{NotAReference, Reference, Unresolved};
 
 use crate::wording::without_values;
@@ -38,8 +40,10 @@ pub struct Config {
     pub ledger: Ledger,
     /// How people sign in.
     pub sign_in: SignInMethod,
-    /// The policy folder.
-    pub policy: PathBuf,
+    /// Where policy comes from.
+    pub policy: PolicyOrigin,
+    /// Which environment this server is, if policy is to be read as one has it.
+    pub environment: Option<String>,
     /// Which references policy may use, and for which resources.
     pub secrets: BTreeMap<String, Vec<ResourceName>>,
     /// Certificate and key.

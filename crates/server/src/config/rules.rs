@@ -2,8 +2,8 @@
 
 use super::file::{ConfigFile, MailTable, WebhookTable};
 use super::{
-    Config, ConfigProblem, Ledger, Log, LogFormat, Mail, Reach, Reference, Setting, SignInMethod, TlsFiles, Webhook,
-    problem,
+    Config, ConfigProblem, Ledger, Log, LogFormat, Mail, PolicyOrigin, Reach, Reference, Setting, SignInMethod,
+    TlsFiles, Webhook, policy, problem,
 };
 use curfew_domain::{Email, RoleName};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -36,7 +36,7 @@ pub(super) fn check(file: ConfigFile, setting: Setting) -> Result<Config, Vec<Co
     keep(sign_in(file.development_sign_in, setting, listen));
     keep(reach(listen, tls.as_ref(), setting));
     keep(seal_rules(seal.as_ref(), setting, &ledger));
-    let policy = file.policy.path.unwrap_or_else(|| "policies".into());
+    keep(file.environment.as_deref().map_or(Ok(()), environment));
     let from = default_sender(public_url.as_ref());
     let mail = file.mail.map(|table| mail(table, from)).transpose().unwrap_or_else(|p| {
         keep(Err(p));
@@ -48,10 +48,15 @@ pub(super) fn check(file: ConfigFile, setting: Setting) -> Result<Config, Vec<Co
         Log { format: LogFormat::Json, level: String::new() }
     });
     keep(secrets(file.secrets.keys()));
+    let policy = policy::origin(file.policy, setting).unwrap_or_else(|found| {
+        problems.extend(found);
+        PolicyOrigin::Folder(PathBuf::new())
+    });
     if !problems.is_empty() {
         return Err(problems);
     }
     let sign_in = SignInMethod::Development;
+    let environment = file.environment;
     let secrets = file.secrets;
     let witness = file.audit.witness;
     Ok(Config {
@@ -61,6 +66,7 @@ pub(super) fn check(file: ConfigFile, setting: Setting) -> Result<Config, Vec<Co
         ledger,
         sign_in,
         policy,
+        environment,
         secrets,
         tls,
         seal,
@@ -72,17 +78,17 @@ pub(super) fn check(file: ConfigFile, setting: Setting) -> Result<Config, Vec<Co
 }
 
 fn not_in_this_version(file: &ConfigFile) -> Vec<ConfigProblem> {
-    let policy = &file.policy;
     let not_yet = [
-        ("environment", file.environment.is_some(), "this version has no environments; leave it out"),
-        ("policy.git", policy.git.is_some(), "this version reads policies from a folder: use `policy.path`"),
-        ("policy.branch", policy.branch.is_some(), "this version reads policies from a folder: use `policy.path`"),
-        ("policy.allowed_signers", policy.allowed_signers.is_some(), "this version checks no commit signatures"),
-        ("policy.max_age", policy.max_age.is_some(), "this version reads policies from a folder, which has no age"),
         ("issuers", !file.issuers.is_empty(), "this version has no identity providers yet, only `development_sign_in`"),
         ("pipelines", file.pipelines.is_some(), "this version has no pipelines yet"),
     ];
     not_yet.into_iter().filter(|(_, present, _)| *present).map(|(key, _, why)| problem(key, why)).collect()
+}
+
+/// As `environments/NAME.yaml` can be named.
+fn environment(name: &str) -> Result<(), ConfigProblem> {
+    let is_name = RoleName::new(name).is_ok();
+    if is_name { Ok(()) } else { Err(problem("environment", "is not 1 to 64 of a-z A-Z 0-9 . _ -")) }
 }
 
 fn listen(text: Option<&str>) -> Result<SocketAddr, ConfigProblem> {

@@ -49,10 +49,10 @@ fn beyond_loopback_it_takes_tls_and_real_sign_in() {
 #[test]
 fn what_this_version_lacks_is_refused() {
     let toml = format!(
-        "ledger = \"postgres://x/y\"\nenvironment = \"p\"\n{WHOLE}\n[policy]\ngit = \"x\"\n[pipelines]\n\
+        "ledger = \"postgres://x/y\"\n{WHOLE}\n[pipelines]\n\
          heartbeat_window = \"60s\"\n[[issuers]]\nname = \"x\"\n"
     );
-    assert_eq!(problems(Setting::Serve, &toml), ["environment", "policy.git", "issuers", "pipelines", "ledger"]);
+    assert_eq!(problems(Setting::Serve, &toml), ["issuers", "pipelines", "ledger"]);
 }
 
 #[test]
@@ -75,7 +75,7 @@ fn the_environment_wins_over_the_file() {
     ];
     let config = load(Setting::Serve, "listen = \"127.0.0.1:2\"", &env).expect("holds together");
     assert_eq!(config.listen.port(), 1);
-    assert_eq!(config.policy, PathBuf::from("/p"));
+    assert_eq!(config.policy.shown(), "/p");
     assert_eq!(config.secrets["file:/a"][0].as_str(), "services/db");
     let wrong = load(Setting::Serve, WHOLE, &[("CURFEW_DEVELOPMENT_SIGN_IN", "yes")]).expect_err("refused");
     assert!(wrong.to_string().contains("CURFEW_DEVELOPMENT_SIGN_IN"), "{wrong}");
@@ -141,4 +141,51 @@ fn inline_secrets_are_refused_and_references_are_printed() {
     for shown in ["env:CURFEW_SMTP", "env:CURFEW_SIEM", "hooks.example.com/****", "witness = \"/w\"", "services/db"] {
         assert!(printed.contains(shown), "{shown}: {printed}");
     }
+}
+
+#[test]
+fn a_branch_is_followed_as_it_is_configured() {
+    let toml = format!(
+        "environment = \"staging\"\n{WHOLE}\n[policy]\ngit = \"https://git.example.com/p.git\"\nbranch = \"live\"\n\
+         path = \"policies\"\nallowed_signers = \"/etc/curfew/signers\"\nmax_age = \"24h\"\n\
+         password = \"env:CURFEW_GIT\"\n"
+    );
+    let config = load(Setting::Serve, &toml, &[]).expect("holds together");
+    let PolicyOrigin::Git(branch) = &config.policy else { panic!("a branch") };
+    assert_eq!((branch.remote.branch(), branch.folder.as_str()), ("live", "policies/"));
+    assert_eq!(branch.signers, Some(SignersAt::Here("/etc/curfew/signers".into())));
+    assert_eq!(branch.max_age.map(|age| age.as_secs()), Some(86_400));
+    let printed = config.to_string();
+    for shown in [
+        "environment = \"staging\"",
+        "git = \"https://git.example.com/p.git\"",
+        "env:CURFEW_GIT",
+        "path = \"policies\"",
+    ] {
+        assert!(printed.contains(shown), "{shown}: {printed}");
+    }
+    let inside = format!("{WHOLE}\n[policy]\ngit = \"/srv/p.git\"\nallowed_signers = \".curfew/signers\"\n");
+    let PolicyOrigin::Git(branch) = load(Setting::Serve, &inside, &[]).expect("holds together").policy else {
+        panic!("a branch")
+    };
+    assert_eq!((branch.remote.branch(), branch.folder.as_str()), ("main", ""));
+    assert_eq!(branch.signers, Some(SignersAt::InRepository(".curfew/signers".into())));
+}
+
+#[test]
+fn what_cannot_be_followed_names_its_key() {
+    for (keys, wrong) in [
+        ("git = \"http://git.example.com/x\"", vec!["policy.git"]),
+        ("git = \"https://u:hunter2@git.example.com/x\"", vec!["policy.git"]),
+        ("git = \"/x\"\nbranch = \"a..b\"\nmax_age = \"soon\"", vec!["policy.branch", "policy.max_age"]),
+        ("git = \"/x\"\npath = \"../up\"", vec!["policy.path"]),
+        ("git = \"/x\"\npath = \"/up\"", vec!["policy.path"]),
+        ("git = \"/x\"\nallowed_signers = \"../up\"", vec!["policy.allowed_signers"]),
+        ("git = \"git@h:x\"\npassword = \"env:X\"", vec!["policy.password"]),
+        ("branch = \"main\"\nmax_age = \"1h\"", vec!["policy.branch", "policy.max_age"]),
+    ] {
+        assert_eq!(problems(Setting::Serve, &format!("{WHOLE}\n[policy]\n{keys}\n")), wrong, "{keys}");
+    }
+    assert_eq!(problems(Setting::Dev, "[policy]\ngit = \"/x\""), ["policy.git"]);
+    assert_eq!(problems(Setting::Serve, &format!("environment = \"a/b\"\n{WHOLE}")), ["environment"]);
 }

@@ -42,6 +42,7 @@ pub(super) async fn show(
         @if let Some(text) = message(&done.done) { (status(text)) }
         h1 { (visible(&title)) " " (badge(&view.state)) }
         (standing(&view, &may, app.engine.now()))
+        (review(&view))
         div.columns {
             div { (facts(&view)) (leases(&view.leases)) }
             aside aria-label="What you can do" { (actions(&view, &may, &visitor)) }
@@ -123,6 +124,7 @@ fn standing(view: &GrantView, may: &May, now: Timestamp) -> Markup {
             "activating" => { p.lead { "It is being made in the targets." } }
             "active" => {
                 p.lead { "Live: " @if let Some(until) = view.expires_at { (left(now, until)) } }
+                @if let Some(to) = view.extends_to { p { "It is being given more time, until " (time(to)) "; that counts when every target was read with it." } }
                 @if may.give_back { p { "Connect from the machine that activated it:" } (command(&format!("curfew connect {}", view.id))) }
             }
             "ending" => { p.lead { "It is being taken away" (because(view)) ". Curfew tries until it has seen that nothing is left."
@@ -132,6 +134,23 @@ fn standing(view: &GrantView, may: &May, now: Timestamp) -> Markup {
             _ => {
                 p.lead { "It has ended" (because(view)) ", but its end could not be seen everywhere." }
                 @if let Some(why) = &view.unverified_because { p.alert { (marked(why)) } }
+            }
+        }
+    }
+}
+
+/// Where emergency access stands with those who look at it afterwards.
+fn review(view: &GrantView) -> Markup {
+    let Some(review) = &view.review else { return html! {} };
+    html! {
+        @match (review.verdict, &review.by) {
+            (Some(verdict), Some(by)) => {
+                p { "Emergency access. " (who(by)) " reviewed it: " strong { (verdict.word()) } "." }
+                @if let Some(note) = &review.note { p { (marked(note)) } }
+            }
+            (_, _) => {
+                p.alert { "Emergency access that nobody has reviewed. " @if let Some(at) = review.due_at { "It is due " (time(at)) ". " } "Until then there is no other for its subject. Those who may approve the role review it:" }
+                (command(&format!("curfew review {} --verdict ok --note \"...\"", view.id)))
             }
         }
     }

@@ -10,7 +10,7 @@ use crate::endpoints::grant_path;
 use crate::words;
 use axum::extract::State;
 use curfew_api::{ApprovalView, RequestView};
-use curfew_domain::request::Verdict;
+use curfew_domain::request::{Origin, Verdict};
 use curfew_domain::text::visible;
 use curfew_domain::{ActionName, Grant, Request, Timestamp, limits};
 use curfew_engine::GrantRef;
@@ -84,7 +84,7 @@ fn next_step(view: &RequestView, may: &May, now: Timestamp) -> Markup {
             "approved" => {
                 @if let Some(grant) = view.grant_id {
                     p.lead {
-                        "Approved: it became " a href={ "/grants/" (grant) } { "this grant" }
+                        @if view.extends.is_some() { "Approved: more time for " } @else { "Approved: it became " } a href={ "/grants/" (grant) } { "this grant" }
                         @if let Some(state) = may.grant { ", which is " (state) " now" (end_ordered(view)) } "."
                     }
                 }
@@ -115,7 +115,14 @@ fn facts(view: &RequestView) -> Markup {
                 dt { "Who" } dd { (who(&view.subject)) }
                 dt { "Role" } dd { (view.role) }
                 dt { "What" } dd { (scope(&view.scope)) }
-                dt { "For" } dd { (view.duration_seconds) ", from activation" }
+                @match &view.extends {
+                    Some(extends) => {
+                        dt { "More time of" } dd { a href={ "/grants/" (extends.grant_id) } { (extends.grant_id) } ", which ends " (time(extends.expires_at)) }
+                        dt { "In all" } dd { (view.duration_seconds) ", from its activation" }
+                    }
+                    None => { dt { "For" } dd { (view.duration_seconds) ", from activation" } }
+                }
+                @if view.origin != Origin::Asked { dt { "Came by" } dd { (words::origin(view.origin)) } }
                 dt { "Why" } dd { @if view.reason.trim().is_empty() { span.dim { "no reason given" } } @else { (typed(&view.reason)) } }
                 @if !view.ticket.is_empty() { dt { "Ticket" } dd { (visible(&view.ticket)) } }
                 @for (name, value) in &view.inputs { dt { (visible(name)) } dd { (visible(&value.to_string())) } }

@@ -8,7 +8,7 @@ use curfew_domain::Decision;
 use curfew_domain::request::VerdictError;
 use curfew_engine::seams::connector::CallError;
 use curfew_engine::seams::store::{CommitError, ReadError};
-use curfew_engine::{ActivateError, DecideError, EndError, RequestError};
+use curfew_engine::{ActivateError, DecideError, EndError, ExtendError, RequestError, ReviewError};
 use http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
 use std::collections::BTreeMap;
@@ -116,8 +116,13 @@ impl From<RequestError> for ApiError {
             RequestError::TooManyPending(_) => Self::new(ErrorCode::RateLimited, error.to_string())
                 .hint("Withdraw some, or wait until they are decided: `curfew requests --mine` lists them.")
                 .retry_after(60),
-            RequestError::TooLong(_) => Self::new(ErrorCode::OutOfBounds, error.to_string()),
+            RequestError::Text(_) => Self::new(ErrorCode::OutOfBounds, error.to_string()),
+            RequestError::Unreviewed(_) => Self::new(ErrorCode::Unreviewed, error.to_string()),
+            RequestError::NoSuchBundle(_) => {
+                Self::new(ErrorCode::NotFound, error.to_string()).hint("`curfew roles` lists what you may ask for.")
+            }
             RequestError::ClockInDoubt(_) => Self::new(ErrorCode::ClockInDoubt, error.to_string()),
+            RequestError::PolicyStale(_) => Self::new(ErrorCode::PolicyStale, error.to_string()),
             RequestError::Stopping => Self::new(ErrorCode::Unavailable, error.to_string()).retry_after(5),
             RequestError::Read(error) => error.into(),
             RequestError::Commit(error) => error.into(),
@@ -151,6 +156,7 @@ impl From<DecideError> for ApiError {
                 Self::new(ErrorCode::Forbidden, why).hint("Those who may decide it can deny it instead.")
             }
             DecideError::Verdict(error) => error.into(),
+            DecideError::Extension(why) => Self::new(ErrorCode::NoLongerAllowed, why),
             DecideError::Reason(why) => Self::new(ErrorCode::OutOfBounds, why).hint(SAY_WHY),
             DecideError::Read(error) => error.into(),
             DecideError::Commit(error) => error.into(),
@@ -185,11 +191,63 @@ impl From<ActivateError> for ApiError {
             ActivateError::Grown(why) => Self::new(ErrorCode::NoLongerAllowed, why),
             ActivateError::Halves(why) => Self::new(ErrorCode::PublicHalfRefused, why),
             ActivateError::ClockInDoubt(_) => Self::new(ErrorCode::ClockInDoubt, error.to_string()),
+            ActivateError::PolicyStale(_) => Self::new(ErrorCode::PolicyStale, error.to_string()),
             ActivateError::Target(error) => error.into(),
             ActivateError::Stopping => Self::new(ErrorCode::Unavailable, error.to_string()).retry_after(5),
             ActivateError::Failed(_) => Self::new(ErrorCode::TargetUnavailable, error.to_string()),
             ActivateError::Read(error) => error.into(),
             ActivateError::Commit(error) => error.into(),
+        }
+    }
+}
+
+impl From<ExtendError> for ApiError {
+    fn from(error: ExtendError) -> Self {
+        let message = error.to_string();
+        match error {
+            ExtendError::NotFound => Self::not_found("grant"),
+            ExtendError::NotApproved(state) => not_approved(state, message),
+            ExtendError::Forbidden => Self::new(ErrorCode::Forbidden, message),
+            ExtendError::NotActive(_) => {
+                Self::new(ErrorCode::NotExtensible, message).hint("Activate it first: its clock starts then.")
+            }
+            ExtendError::AlreadyFinal(_) => Self::new(ErrorCode::NotExtensible, message),
+            ExtendError::Denied(decision) => {
+                let mut denied = Self::denied(&message, &decision);
+                denied.code = ErrorCode::NotExtensible;
+                denied.body.error.code = ErrorCode::NotExtensible.word().to_owned();
+                denied.hint(ErrorCode::NotExtensible.hint())
+            }
+            ExtendError::NotExtensible(_) => Self::new(ErrorCode::NotExtensible, message),
+            ExtendError::UnderWay(_) => Self::new(ErrorCode::NotExtensible, message)
+                .hint("`curfew requests --mine` lists what waits; withdraw it to ask otherwise."),
+            ExtendError::TooManyPending(many) => RequestError::TooManyPending(many).into(),
+            ExtendError::ClockInDoubt(_) => Self::new(ErrorCode::ClockInDoubt, message),
+            ExtendError::PolicyStale(_) => Self::new(ErrorCode::PolicyStale, message),
+            ExtendError::Stopping => Self::new(ErrorCode::Unavailable, message).retry_after(5),
+            ExtendError::Failed(_) => {
+                Self::new(ErrorCode::TargetUnavailable, message).hint("`curfew show` tells when it has the later end.")
+            }
+            ExtendError::Read(error) => error.into(),
+            ExtendError::Commit(error) => error.into(),
+        }
+    }
+}
+
+impl From<ReviewError> for ApiError {
+    fn from(error: ReviewError) -> Self {
+        let message = error.to_string();
+        match error {
+            ReviewError::NotFound => Self::not_found("grant"),
+            ReviewError::NotApproved(state) => not_approved(state, message),
+            ReviewError::Ordinary => Self::new(ErrorCode::WrongState, message),
+            ReviewError::Own => Self::new(ErrorCode::OwnRequest, message)
+                .hint("Somebody else who may approve the role has to look at it."),
+            ReviewError::Forbidden(_) => Self::new(ErrorCode::NotAnApprover, message),
+            ReviewError::AlreadyReviewed { .. } => Self::new(ErrorCode::AlreadyFinal, message),
+            ReviewError::Note(_) => Self::new(ErrorCode::OutOfBounds, message).hint(SAY_WHY),
+            ReviewError::Read(error) => error.into(),
+            ReviewError::Commit(error) => error.into(),
         }
     }
 }

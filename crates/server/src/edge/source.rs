@@ -56,11 +56,8 @@ impl fmt::Display for Source {
 impl<S: Send + Sync> FromRequestParts<S> for Source {
     type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
-        match parts.extensions.get::<Peer>() {
-            Some(peer) => Ok(Self::of(peer.remote.ip())),
-            None => Err(ApiError::new(ErrorCode::Internal, "a call without a connection")),
-        }
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        CallerAddress::from_request_parts(parts, state).await.map(|caller| Self::of(caller.0))
     }
 }
 

@@ -4,6 +4,7 @@ use super::administrators_only;
 use crate::app::App;
 use crate::auth::Caller;
 use crate::edge::{Answer, RefusalResponses};
+use crate::policy_source::Trouble;
 use axum::Json;
 use axum::extract::State;
 use curfew_api::{DoctorView, FindingView, StandingView};
@@ -18,7 +19,32 @@ pub(crate) async fn doctor(State(app): State<App>, caller: Caller) -> Answer<Doc
         let about = resource.map(|name| name.to_string());
         findings.extend(seen.into_iter().map(|finding| view(about.as_deref(), finding)));
     }
+    findings.extend(policy(&app));
     Ok(Json(DoctorView::new(findings)))
+}
+
+/// How following the policy goes; nothing where it comes from a folder and nothing is wrong with it.
+fn policy(app: &App) -> Option<FindingView> {
+    let (standing, message) = match (app.engine.policy_doubt(), app.policy.trouble()) {
+        (Some(doubt), trouble) => {
+            let because = trouble.map(|trouble| format!(": {}", trouble.sentence())).unwrap_or_default();
+            (StandingView::Failed, format!("nothing new is given while {doubt}{because}"))
+        }
+        (None, Some(trouble @ (Trouble::Unreachable(_) | Trouble::Held(_)))) => {
+            (StandingView::Warning, trouble.sentence())
+        }
+        (None, Some(trouble @ Trouble::Refused(_))) => {
+            (StandingView::Failed, format!("the policy in force stays: {}", trouble.sentence()))
+        }
+        (None, None) => {
+            let follower = app.policy.follower()?;
+            let (set, at) = (app.engine.policy(), app.policy.reached());
+            let reached = at.map(|at| format!(", reached at {at}")).unwrap_or_default();
+            let commit = set.commit().unwrap_or_default();
+            (StandingView::Ok, format!("commit {commit} of {}{reached}", follower.branch().remote))
+        }
+    };
+    Some(FindingView { about: "policy".to_owned(), check: "policy".to_owned(), standing, message })
 }
 
 /// What is about no resource is about what was looked at: `clock`, `ledger`.

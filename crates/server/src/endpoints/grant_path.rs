@@ -3,7 +3,7 @@
 use crate::app::App;
 use crate::edge::{ApiError, PathText};
 use axum::extract::FromRequestParts;
-use curfew_api::{EndOrderedView, ErrorCode, GrantView, HeldUpView, RequestView, SubjectView};
+use curfew_api::{EndOrderedView, ErrorCode, GrantView, HeldUpView, RequestView, ReviewView, SubjectView};
 use curfew_domain::{Grant, Identity, Lease, Request};
 use curfew_engine::seams::store::ReadError;
 use curfew_engine::{ActivateError, GrantRef};
@@ -47,6 +47,7 @@ pub(crate) async fn view(app: &App, grant: &Grant) -> Result<GrantView, ReadErro
     let mut view = with_standing(app, grant, &leases);
     let order = app.engine.end_order(grant).await?;
     view.end_ordered = order.map(|o| EndOrderedView { by: SubjectView::from(&o.by), because: o.because, at: o.at });
+    view.review = app.engine.review_of(grant).await?.as_ref().map(ReviewView::from);
     Ok(view)
 }
 
@@ -86,5 +87,9 @@ pub(crate) async fn views(app: &App, grants: &[Grant]) -> Result<Vec<GrantView>,
         of_grant.entry(lease.grant_id).or_default().push(lease);
     }
     let view = |grant: &Grant| with_standing(app, grant, of_grant.get(&grant.id).map_or(&[], Vec::as_slice));
-    Ok(grants.iter().map(view).collect())
+    let mut views: Vec<GrantView> = grants.iter().map(view).collect();
+    for (view, grant) in views.iter_mut().zip(grants) {
+        view.review = app.engine.review_of(grant).await?.as_ref().map(ReviewView::from);
+    }
+    Ok(views)
 }

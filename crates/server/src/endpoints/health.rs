@@ -1,6 +1,7 @@
 //! `GET /healthz` and `GET /readyz`
 
 use crate::app::{App, Readiness};
+use crate::policy_source::Trouble;
 use axum::Json;
 use axum::extract::State;
 use http::StatusCode;
@@ -17,5 +18,13 @@ pub(crate) async fn readyz(State(app): State<App>) -> (StatusCode, Json<serde_js
         Readiness::Ready => (StatusCode::OK, "ready"),
         Readiness::Stopping => (StatusCode::SERVICE_UNAVAILABLE, "stopping"),
     };
-    (status, Json(serde_json::json!({"status": word})))
+    // Who reaches this address need not know what is wrong, only that somebody should look.
+    let policy = match (app.engine.policy_doubt(), app.policy.trouble()) {
+        (Some(_), _) => "stale",
+        (None, Some(Trouble::Refused(_))) => "refused",
+        (None, Some(Trouble::Unreachable(_))) => "unreachable",
+        (None, Some(Trouble::Held(_))) => "held",
+        (None, None) => "followed",
+    };
+    (status, Json(serde_json::json!({"status": word, "policy": policy})))
 }

@@ -2,6 +2,7 @@
 
 use crate::app::App;
 use crate::edge::ApiError;
+use crate::policy_source::Trouble;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use curfew_domain::LeaseState;
@@ -55,6 +56,10 @@ async fn sample(app: &App) -> Result<(), ApiError> {
         metrics::gauge!("curfew_overdue_leases", "connector" => connector).set(f64::from(count));
     }
     metrics::gauge!("curfew_audit_events").set(app.engine.store().tree_head().await?.size as f64);
+    let stale = app.engine.policy_doubt().is_some();
+    metrics::gauge!("curfew_policy_stale").set(if stale { 1.0 } else { 0.0 });
+    let refused = matches!(app.policy.trouble(), Some(Trouble::Refused(_)));
+    metrics::gauge!("curfew_policy_refused").set(if refused { 1.0 } else { 0.0 });
     metrics::gauge!("curfew_clock_in_doubt").set(if app.engine.clock_doubt().is_some() { 1.0 } else { 0.0 });
     Ok(())
 }

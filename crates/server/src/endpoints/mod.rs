@@ -13,6 +13,8 @@ mod audit_export;
 mod audit_key;
 mod audit_proof;
 pub(crate) mod audit_search;
+mod break_glass;
+mod bundles;
 mod connectors;
 mod cursor;
 pub(crate) mod decide;
@@ -26,9 +28,13 @@ mod grants;
 mod health;
 mod host_desk;
 mod metrics;
+mod policy;
+mod policy_apply;
 mod public_halves;
 pub(crate) mod request;
+mod request_bundle;
 mod requests;
+mod review;
 pub(crate) mod revoke;
 mod revoke_all;
 pub(crate) mod roles;
@@ -121,6 +127,10 @@ fn signed() -> OpenApiRouter<App> {
         .routes(routes!(give_back::give_back))
         .routes(routes!(revoke::revoke))
         .routes(routes!(extend::extend))
+        .routes(routes!(break_glass::break_glass))
+        .routes(routes!(bundles::bundles))
+        .routes(routes!(request_bundle::request_bundle))
+        .routes(routes!(review::review))
         .routes(routes!(revoke_all::revoke_all))
         .routes(routes!(who_has::who_has))
         .routes(routes!(audit_events::audit_events))
@@ -132,6 +142,8 @@ fn signed() -> OpenApiRouter<App> {
         .routes(routes!(audit_checkpoint::audit_checkpoint))
         .routes(routes!(connectors::connectors))
         .routes(routes!(doctor::doctor))
+        .routes(routes!(policy::policy))
+        .routes(routes!(policy_apply::policy_apply))
         .routes(routes!(ssh_rotate::ssh_rotate))
         .routes(routes!(ssh_host::ssh_host, ssh_host::ssh_host_gone))
         .routes(routes!(events::events))
@@ -221,6 +233,14 @@ pub(crate) fn administrators_only(app: &App, caller: &Caller) -> Result<(), ApiE
         .hint("The policy names them as `administrators`."))
 }
 
+#[cfg(test)]
+mod break_glass_tests;
+#[cfg(test)]
+mod bundle_tests;
+#[cfg(test)]
+mod claim_tests;
+#[cfg(test)]
+mod more_time_tests;
 #[cfg(test)]
 mod rules_tests;
 #[cfg(test)]

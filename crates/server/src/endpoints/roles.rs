@@ -6,16 +6,17 @@ use crate::edge::{Answer, RefusalResponses};
 use axum::Json;
 use axum::extract::State;
 use curfew_api::{JustificationView, Listing, RoleInputView, RoleScopeView, RoleView, StageView};
-use curfew_policy::{Approval, Condition, Input, InputKind, Justification, Required, Role, StageRule};
+use curfew_policy::{Approval, Bundle, Condition, Input, InputKind, Justification, Required, Role, StageRule};
 
 /// The roles the caller may ask for, and what approval each would take.
 #[utoipa::path(get, path = "/roles", tag = "requests", responses((status = 200, body = Listing<RoleView>), RefusalResponses))]
 pub(crate) async fn roles(State(app): State<App>, caller: Caller) -> Answer<Listing<RoleView>> {
     let policy = app.engine.policy();
-    Ok(Json(Listing::whole(policy.roles_for(&caller.who).into_iter().map(view).collect())))
+    let bundles = policy.bundles();
+    Ok(Json(Listing::whole(policy.roles_for(&caller.who).into_iter().map(|role| view(role, bundles)).collect())))
 }
 
-fn view(role: &Role) -> RoleView {
+fn view(role: &Role, bundles: &[Bundle]) -> RoleView {
     let (approval, stages) = match &role.approval {
         Approval::Automatic(_) => ("automatic", Vec::new()),
         Approval::Stages(chain) => ("stages", chain.stages.iter().map(stage).collect()),
@@ -30,6 +31,11 @@ fn view(role: &Role) -> RoleView {
         approval: approval.to_owned(),
         stages,
         justification: role.constraints.justification.as_ref().map(justification),
+        bundles: bundles
+            .iter()
+            .filter(|b| b.roles.iter().any(|(name, _)| *name == role.name))
+            .map(|b| b.name.clone())
+            .collect(),
         inputs: role.constraints.inputs.iter().map(input).collect(),
     }
 }

@@ -6,8 +6,9 @@ use crate::edge::{Answer, ApiError, Body, RefusalResponses, Source, read_whole};
 use crate::refusals::Refused;
 use axum::Json;
 use axum::extract::{FromRequest, Request, State};
-use curfew_api::{ErrorCode, HostDutiesView, HostReportBody, HostSessionBody};
+use curfew_api::{ErrorCode, HostDutiesView, HostReportBody, HostSessionBody, LedgerMarkView};
 use curfew_domain::audit::AuditAction;
+use curfew_engine::seams::connector::LedgerMark;
 use curfew_engine::seams::host_desk::{HostDuties, HostReport, HostSession};
 use std::time::Duration;
 
@@ -53,6 +54,7 @@ fn report(body: HostReportBody) -> HostReport {
         revocation_list_sha256: body.revocation_list_sha256,
         sessions: body.sessions.into_iter().map(session).collect(),
         at: body.at,
+        mark: body.mark.map(|mark| LedgerMark { seq: mark.seq, leaf_hash: mark.leaf_hash }),
     }
 }
 
@@ -63,6 +65,7 @@ fn view(duties: HostDuties) -> HostDutiesView {
         end_serials: duties.end_serials,
         principals: duties.principals,
         poll_seconds: duties.poll_seconds,
+        mark: LedgerMarkView { seq: duties.mark.seq, leaf_hash: duties.mark.leaf_hash },
     }
 }
 

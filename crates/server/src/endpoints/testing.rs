@@ -2,8 +2,9 @@
 
 use crate::app::{App, Readiness, Stopping};
 use crate::assembly::{Making, app};
-use crate::config::{Config, Setting, Sources};
+use crate::config::{Config, PolicyOrigin, Setting, Sources};
 use crate::edge::Peer;
+use crate::policy_source::{DeskParts, PolicyDesk, PolicySource};
 use crate::secrets::Resolver;
 use axum::Router;
 use axum::body::Body;
@@ -11,7 +12,7 @@ use curfew_connectors::postgres::KIND;
 use curfew_connectors::postgres::fake::FakePostgres;
 use curfew_domain::{ResourceName, Timestamp};
 use curfew_engine::keyring::{Keyring, SealKey};
-use curfew_engine::seams::connector::CallError;
+use curfew_engine::seams::connector::{CallError, LedgerMark};
 use curfew_engine::seams::host_desk::{Authority, HostDuties, HostReport};
 use curfew_engine::seams::{BoxFuture, Clock, Entropy, HostDesk, Store};
 use curfew_engine::{Audience, Engine, EngineParts, Unnamed};
@@ -105,6 +106,7 @@ impl HostDesk for Desk {
                 end_serials: report.sessions.iter().map(|session| session.serial).collect(),
                 principals: [(format!("{resource}:{host}"), vec!["deploy".to_owned()])].into(),
                 poll_seconds: 1,
+                mark: LedgerMark::default(),
             })
         })
     }
@@ -118,6 +120,7 @@ pub(crate) struct World {
     pub(crate) app: App,
     pub(crate) router: Router,
     pub(crate) clock: Arc<Hands>,
+    pub(crate) target: Arc<FakePostgres>,
     pub(crate) stop: watch::Sender<Stopping>,
     _engine: JoinSet<()>,
 }
@@ -176,16 +179,32 @@ impl World {
             store: store.clone(),
             clock: clock.clone(),
             entropy: entropy.clone(),
-            connectors: vec![target],
+            connectors: vec![target.clone()],
             secrets: Arc::new(secrets),
             policy: policy(text),
-            audience: Audience::default(),
+            audience: Audience { mail_from: None, webhooks: vec!["siem".to_owned()] },
             unnamed: Unnamed::Nobody,
         }));
         let keyring = Keyring::new(store.clone(), clock.clone(), entropy.clone(), SealKey::new([7; 32]));
         let (stop, stopping) = watch::channel(Stopping::No);
+        let source = PolicySource {
+            origin: PolicyOrigin::Folder("/nowhere/at/all".into()),
+            environment: None,
+            kinds: vec![&KIND],
+            completion: None,
+            secrets: Arc::new(Resolver::new(Default::default(), Box::new(|_| None))),
+        };
+        let files = vec![SourceFile { path: "policy.yaml".to_owned(), bytes: text.as_bytes().to_vec() }];
+        let desk = DeskParts {
+            source: Arc::new(source),
+            follower: None,
+            engine: engine.clone(),
+            files: files.into(),
+            reached: None,
+        };
         let app = app(Making {
             engine: engine.clone(),
+            policy: Arc::new(PolicyDesk::new(desk)),
             stopping,
             config: config(Setting::Dev),
             store: store.clone(),
@@ -202,7 +221,7 @@ impl World {
         tasks.spawn(async move { tail.follow(store).await });
         app.phase.set(Readiness::Ready);
         let router = super::router(&app);
-        Self { app, router, clock, stop, _engine: tasks }
+        Self { app, router, clock, target, stop, _engine: tasks }
     }
 
     /// Sends one call as it stands, from this machine.

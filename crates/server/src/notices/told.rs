@@ -16,23 +16,31 @@ pub(super) enum About {
     Withdrawn,
     Lapsed,
     Activated,
+    Extended,
     EndingSoon,
     Ended,
     Overdue,
+    BreakGlass,
+    Reviewed,
+    ReviewOverdue,
     Alarm,
 }
 
 impl About {
-    const ALL: [(&'static str, About); 10] = [
+    const ALL: [(&'static str, About); 14] = [
         ("requested", About::Requested),
         ("approved", About::Approved),
         ("denied", About::Denied),
         ("withdrawn", About::Withdrawn),
         ("lapsed", About::Lapsed),
         ("activated", About::Activated),
+        ("extended", About::Extended),
         ("ending_soon", About::EndingSoon),
         ("ended", About::Ended),
         ("overdue", About::Overdue),
+        ("break_glass", About::BreakGlass),
+        ("reviewed", About::Reviewed),
+        ("review_overdue", About::ReviewOverdue),
         ("alarm", About::Alarm),
     ];
 
@@ -122,12 +130,14 @@ async fn decided(asked: &Request, store: &dyn Store) -> Result<Option<&'static s
     Ok(now.filter(|request| !matches!(request.state, RequestState::Pending)).map(|request| request.state_word()))
 }
 
-/// Whether the grant of a warning still gives access that has yet to end.
+/// Whether the grant of a warning still gives access that has yet to end just then: one that was extended since has a
+/// later warning.
 async fn still_ends(grant: Option<&Grant>, store: &dyn Store, now: Timestamp) -> Result<bool, ReadError> {
     let Some(grant) = grant else { return Ok(false) };
+    let warned_of = grant.until();
     let Some(grant) = store.grant(grant.id).await? else { return Ok(false) };
     Ok(match grant.state {
-        GrantState::Active { until, .. } => now < until,
+        GrantState::Active { until, .. } => now < until && warned_of == Some(until),
         GrantState::Approved { .. }
         | GrantState::Activating { .. }
         | GrantState::Ending { .. }

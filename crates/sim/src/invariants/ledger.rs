@@ -4,7 +4,7 @@ use super::{Broken, broken};
 use crate::memory::{Ledger, Promise};
 use crate::world::World;
 use curfew_domain::request::Verdict;
-use curfew_domain::{Grant, GrantState, Id, Lease, LeaseState, Request, RequestState};
+use curfew_domain::{Grant, GrantState, Id, Lease, LeaseState, Request, RequestState, Seconds, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 
 pub(super) fn check(ledger: &Ledger) -> Result<(), Broken> {
@@ -73,9 +73,10 @@ fn verdicts(ledger: &Ledger) -> Result<(), Broken> {
 fn limits(ledger: &Ledger) -> Result<(), Broken> {
     for grant in ledger.grants.values() {
         let request = ledger.requests.get(&grant.request_id);
-        let Some(least) = request.and_then(|r| r.narrowed().ok()).map(|(_, duration)| duration) else { continue };
+        let Some(first) = request.and_then(|r| r.narrowed().ok()).map(|(_, duration)| duration) else { continue };
+        let least = with_more_time(ledger, grant, first);
         let (from, until) = match grant.state {
-            GrantState::Activating { activated_at, until, .. } | GrantState::Active { activated_at, until } => {
+            GrantState::Activating { activated_at, until, .. } | GrantState::Active { activated_at, until, .. } => {
                 (activated_at, until)
             }
             GrantState::Ending { activated_at: Some(from), until: Some(until), .. }
@@ -92,6 +93,13 @@ fn limits(ledger: &Ledger) -> Result<(), Broken> {
         }
     }
     Ok(())
+}
+
+/// How long a grant may last in all: what it was given first, or what an approved request for more time let it.
+pub(super) fn with_more_time(ledger: &Ledger, grant: &Grant, first: Seconds) -> Seconds {
+    let of_it = |r: &&Request| r.extends.as_ref().is_some_and(|e| e.grant == grant.id) && r.grant_id().is_some();
+    let totals = ledger.requests.values().filter(of_it).filter_map(|r| r.narrowed().ok()).map(|(_, total)| total);
+    totals.fold(first, Seconds::max)
 }
 
 /// 6: the end of a grant, or of an attempt to activate it, is that of all it gave, in one commit.
@@ -148,10 +156,23 @@ pub(super) fn promises(world: &World, ledger: &Ledger) -> Result<(), Broken> {
                 return broken(6, format!("the end of {grant} was ordered, and that is lost"));
             }
             Promise::Denied(_) | Promise::Withdrawn(_) | Promise::Ended(_) => {}
+            Promise::Extended { grant, until } => extended(ledger, grant, until)?,
             Promise::Activated { leases, wrong } => activated(ledger, &leases, wrong)?,
         }
     }
     Ok(())
+}
+
+fn extended(ledger: &Ledger, grant: Id<Grant>, until: Timestamp) -> Result<(), Broken> {
+    let end = ledger.grants.get(&grant).and_then(|grant| match grant.state {
+        GrantState::Approved { .. } | GrantState::Activating { .. } => None,
+        GrantState::Active { until, .. } => Some(until),
+        GrantState::Ending { until, .. } | GrantState::Ended { until, .. } => until,
+    });
+    match end.is_some_and(|end| end >= until) {
+        true => Ok(()),
+        false => broken(7, format!("{grant} was given the end {until}, and that is lost")),
+    }
 }
 
 fn activated(ledger: &Ledger, leases: &[Id<Lease>], wrong: Option<String>) -> Result<(), Broken> {

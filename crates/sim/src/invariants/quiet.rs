@@ -5,7 +5,7 @@ use crate::memory::Ledger;
 use crate::targets::{Kind, Presence, Shown, kind, resources};
 use crate::world::World;
 use curfew_domain::lease::handle;
-use curfew_domain::{Grant, GrantState, Identity, Lease, LeaseState, RequestState, Timestamp};
+use curfew_domain::{Grant, GrantState, Lease, LeaseState, RequestState, Timestamp};
 
 /// How long an end may take where nothing is in its way. Milliseconds.
 const PROMPT: u64 = 5_000;
@@ -96,7 +96,7 @@ fn policy_gives_it(world: &World, ledger: &Ledger, grant: &Grant) -> Result<(), 
         return Ok(());
     }
     let Some(request) = ledger.requests.get(&grant.request_id) else { return Ok(()) };
-    let who = Identity { subject: request.subject.clone(), groups: request.groups.clone() };
+    let who = request.asker();
     match world.engine.policy().is_eligible(&grant.role, &who) {
         true => Ok(()),
         false => broken(5, format!("{} is {} though policy denies it", grant.id, grant.state_word())),

@@ -5,7 +5,7 @@ use crate::memory::Ledger;
 use crate::targets::{Presence, Shown, resources};
 use crate::world::World;
 use curfew_domain::lease::{Evidence, handle};
-use curfew_domain::{GrantState, Id, Lease};
+use curfew_domain::{GrantState, Id, Lease, Timestamp};
 use std::collections::BTreeMap;
 
 /// How far a target's own end of a lease may be from the ledger's: its clock's offset. Milliseconds.
@@ -27,13 +27,14 @@ pub(super) fn check(world: &mut World, ledger: &Ledger) -> Result<(), Broken> {
                 continue;
             }
             if !world.memory.orphans.contains(&marker.lease) {
-                intent_before_effect(ledger, &thing, marker.lease)?;
+                let ordered = world.memory.ends.get(&marker.lease).copied();
+                intent_before_effect(ledger, &thing, (marker.lease, ordered))?;
             }
             shown.insert(marker.lease, thing);
         }
     }
     ended_means_looked(ledger, &shown)?;
-    nothing_comes_back(world, &shown)
+    nothing_comes_back(world, ledger, &shown)
 }
 
 fn named(name: &str) -> Option<Id<Lease>> {
@@ -63,7 +64,11 @@ fn names_are_used_once(world: &mut World, resource: &curfew_domain::ResourceName
 
 /// 1: nothing of ours stands in a target without an intent in the ledger, or with more than was meant; 8: its own
 /// end there is that of its lease.
-fn intent_before_effect(ledger: &Ledger, thing: &Shown, id: Id<Lease>) -> Result<(), Broken> {
+fn intent_before_effect(
+    ledger: &Ledger,
+    thing: &Shown,
+    (id, ordered): (Id<Lease>, Option<Timestamp>),
+) -> Result<(), Broken> {
     let Some(lease) = ledger.leases.get(&id) else {
         return broken(1, format!("{} stands without an intent", thing.name));
     };
@@ -73,7 +78,9 @@ fn intent_before_effect(ledger: &Ledger, thing: &Shown, id: Id<Lease>) -> Result
     if thing.name != handle(id) || thing.actions.iter().ne(lease.actions.iter().map(|a| a.as_str())) {
         return broken(2, format!("{} is not what {id} was to be", thing.name));
     }
-    let beyond = thing.until.as_millis() - lease.expires_at.as_millis();
+    // Also what a ledger ordered that was set back since.
+    let latest = ordered.map_or(lease.latest_end(), |ordered| ordered.max(lease.latest_end()));
+    let beyond = thing.until.as_millis() - latest.as_millis();
     if beyond > CLOCKS_DIFFER {
         return broken(8, format!("{} works {beyond} ms beyond its lease", thing.name));
     }
@@ -99,7 +106,12 @@ fn ended_means_looked(ledger: &Ledger, shown: &BTreeMap<Id<Lease>, Shown>) -> Re
 }
 
 /// 22: what any ledger there was saw end stays ended.
-fn nothing_comes_back(world: &World, shown: &BTreeMap<Id<Lease>, Shown>) -> Result<(), Broken> {
+fn nothing_comes_back(world: &World, ledger: &Ledger, shown: &BTreeMap<Id<Lease>, Shown>) -> Result<(), Broken> {
+    for lease in ledger.leases.values().filter(|lease| world.memory.over.contains(&lease.grant_id)) {
+        if let Some(open) = shown.get(&lease.id).filter(|thing| thing.is_open()) {
+            return broken(22, format!("{} had ended, and {} lets in ({})", lease.grant_id, lease.resource, how(open)));
+        }
+    }
     for (id, resource) in &world.memory.ended {
         if let Some(open) = shown.get(id).filter(|thing| thing.is_open()) {
             return broken(22, format!("{id} had ended, and {resource} lets in again ({})", how(open)));

@@ -1,5 +1,6 @@
 //! What has to happen on time: ends at their hour, and the past put right before anybody is served.
 
+use super::ledger::with_more_time;
 use super::{Broken, broken};
 use crate::memory::Ledger;
 use crate::world::World;
@@ -63,9 +64,10 @@ fn ends_are_punctual(world: &World, ledger: &Ledger) -> Result<(), Broken> {
             return broken(7, format!("{} was to end at {until}, and it is {now}", grant.id));
         }
         let Some(begun) = world.memory.begun.get(&grant.id) else { continue };
-        let most = begun.plus(grant.duration).as_millis() + late;
+        let lasts = with_more_time(ledger, grant, grant.duration);
+        let most = begun.plus(lasts).as_millis() + late;
         if truth > Timestamp::from_millis(most) {
-            return broken(20, format!("{} goes on at {truth}, and began at {begun} for {}", grant.id, grant.duration));
+            return broken(20, format!("{} goes on at {truth}, and began at {begun} for {lasts}", grant.id));
         }
     }
     Ok(())

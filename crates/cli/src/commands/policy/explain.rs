@@ -109,9 +109,20 @@ pub(crate) fn run(context: &mut Context, args: ExplainArgs) -> Result<Exit, Fail
     let (who, token) = identity(context, &args)?;
     let set = load_in(context, &args.path, args.env.as_deref())?.usable(&mut context.output)?;
     if set.role(&args.role).is_none() {
+        if let Some(bundle) = set.bundles().iter().find(|bundle| bundle.name == args.role) {
+            let roles: Vec<_> = bundle.roles.iter().map(|(role, _)| role.to_string()).collect();
+            return Err(Failure::not_found(format!(
+                "`{}` is no role but a bundle: each of its roles is decided by its own rule",
+                args.role
+            ))
+            .hint(format!("explain one of {}", roles.join(", "))));
+        }
         let names: Vec<_> = set.roles().map(|role| role.name.to_string()).take(20).collect();
         return Err(Failure::not_found(format!("there is no role `{}`", args.role))
-            .hint(format!("there is {}", names.join(", "))));
+            .hint(format!("there are: {}", names.join(", "))));
+    }
+    for group in args.groups.iter().filter(|group| !set.idp_groups().any(|known| known == *group)) {
+        context.output.note(&format!("`{group}` is none of `idp_groups`, so being in it changes nothing"));
     }
     let inputs = args.facts.inputs.iter().map(|input| (input.name.as_str(), input.value.as_str()));
     let ask = Ask {

@@ -1,5 +1,6 @@
-//! `curfew policy`: what can be said of policies without a server.
+//! `curfew policy`: what can be said of policies, most of it without a server.
 
+mod apply;
 mod check;
 mod diff;
 mod explain;
@@ -11,7 +12,7 @@ mod schema;
 mod test;
 mod who;
 
-use super::Context;
+use super::{Context, wait_for};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use clap::Subcommand;
@@ -19,6 +20,8 @@ use clap::Subcommand;
 /// What can be done with policies.
 #[derive(Debug, Subcommand)]
 pub(crate) enum PolicyCommand {
+    /// Have the server put in force what stands where it takes its policy from; for administrators
+    Apply(apply::ApplyArgs),
     /// Say everything that is wrong with a folder of policies, or that nothing is
     Check(check::CheckArgs),
     /// Say what a change of policy makes of access: who can newly reach what, longer, or with fewer approvals
@@ -41,6 +44,7 @@ pub(crate) enum PolicyCommand {
 
 pub(crate) fn run(context: &mut Context, command: PolicyCommand) -> Result<Exit, Failure> {
     match command {
+        PolicyCommand::Apply(args) => wait_for(apply::run(context, &args)),
         PolicyCommand::Check(args) => check::run(context, &args),
         PolicyCommand::Diff(args) => diff::run(context, &args),
         PolicyCommand::Explain(args) => explain::run(context, *args),

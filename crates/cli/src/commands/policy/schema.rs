@@ -13,9 +13,20 @@ pub(crate) struct SchemaArgs {
     /// The Cedar schema of expressions and guardrails instead
     #[arg(long)]
     cedar: bool,
+    /// The reference of the language instead, as Markdown: every key, code and problem
+    #[arg(long, conflicts_with = "cedar")]
+    reference: bool,
 }
 
 pub(crate) fn run(context: &mut Context, args: &SchemaArgs) -> Result<Exit, Failure> {
+    if args.reference {
+        let page = curfew_policy::reference();
+        match context.output.voice() {
+            Voice::Json => context.output.document(&json!({"reference": page}))?,
+            Voice::Human | Voice::Quiet => context.output.raw(page.as_bytes())?,
+        }
+        return Ok(Exit::Done);
+    }
     match (args.cedar, context.output.voice()) {
         (false, _) => context.output.document(&curfew_policy::schema())?,
         (true, Voice::Json) => context.output.document(&json!({"cedar": curfew_policy::cedar_schema()}))?,

@@ -8,6 +8,7 @@ use crate::output::{Facts, Output, Voice};
 use clap::Args;
 use curfew_domain::{ActionName, ResourceName};
 use curfew_policy::{Needed, Reach};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// What `curfew policy who` takes.
@@ -27,11 +28,31 @@ pub(crate) fn run(context: &mut Context, args: &WhoArgs) -> Result<Exit, Failure
     let (action, path) = action_and_path(context, &args.rest)?;
     let set = load_in(context, &path, args.env.as_deref())?.usable(&mut context.output)?;
     if !set.names_resource(&args.resource) && set.reach(&args.resource, None).is_empty() {
-        return Err(Failure::not_found(format!("no policy names the resource `{}`", args.resource)));
+        let names: Vec<_> = set.resources().map(|resource| resource.name.to_string()).take(20).collect();
+        let failure = Failure::not_found(format!("no policy names the resource `{}`", args.resource));
+        return Err(failure.hint(match names.is_empty() {
+            true => "none is defined under `resources`".to_owned(),
+            false => format!("there are: {}", names.join(", ")),
+        }));
     }
     let ways = set.reach(&args.resource, action.as_ref());
-    context.output.show(&ways, |output, ways| print(output, ways, &args.resource))?;
+    // A word that was mistyped is not to look like a door that is shut.
+    let given: BTreeSet<ActionName> = set.reach(&args.resource, None).into_iter().flat_map(|way| way.actions).collect();
+    context.output.show(&ways, |output, ways| match (ways.is_empty(), output.voice()) {
+        (true, Voice::Human) => output.line(&nobody(&args.resource, action.as_ref(), &given)),
+        (_, Voice::Human | Voice::Quiet | Voice::Json) => print(output, ways),
+    })?;
     Ok(Exit::Done)
+}
+
+fn nobody(resource: &ResourceName, action: Option<&ActionName>, given: &BTreeSet<ActionName>) -> String {
+    let given: Vec<&str> = given.iter().map(ActionName::as_str).collect();
+    match (action, given.is_empty()) {
+        (Some(action), false) => {
+            format!("nobody: no role gives `{action}` on {resource}; roles give {} there", given.join(", "))
+        }
+        (Some(_) | None, _) => format!("nobody: no role gives anything on {resource}"),
+    }
 }
 
 /// A word with a folder of that name is a folder; an action is a word without `/`.
@@ -46,10 +67,7 @@ fn action_and_path(context: &Context, rest: &[String]) -> Result<(Option<ActionN
     }
 }
 
-fn print(output: &mut Output, ways: &[Reach], resource: &ResourceName) -> Result<(), Failure> {
-    if ways.is_empty() && output.voice() == Voice::Human {
-        return output.line(&format!("nobody: no role gives that on {resource}"));
-    }
+fn print(output: &mut Output, ways: &[Reach]) -> Result<(), Failure> {
     for (number, way) in ways.iter().enumerate() {
         if output.voice() == Voice::Quiet {
             output.line(way.role.as_str())?;
@@ -108,7 +126,7 @@ mod tests {
         assert!(out.contains("debug") && !out.contains("look"), "{out}");
         let (exit, out, _) = run_in(folder.path(), &["policy", "who", "services/db", "ddl", "policies"]);
         assert_eq!(exit, Exit::Done);
-        assert!(out.contains("nobody"), "{out}");
+        assert_eq!(out, "nobody: no role gives `ddl` on services/db; roles give read, write there\n");
         let (exit, _, err) = run_in(folder.path(), &["policy", "who", "services/nothing", "policies"]);
         assert_eq!(exit, Exit::NotFound, "{err}");
     }

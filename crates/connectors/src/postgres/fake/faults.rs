@@ -16,10 +16,16 @@ pub enum Call {
     Probe,
     /// `issue`
     Issue,
+    /// `extend`
+    Extend,
     /// `revoke`
     Revoke,
     /// `observe`
     Observe,
+    /// `told`
+    Told,
+    /// `tell` and `begin_again`
+    Tell,
     /// `lock`
     Lock,
 }

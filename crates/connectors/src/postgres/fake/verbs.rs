@@ -7,7 +7,8 @@ use crate::postgres::verifier::Verifier;
 use curfew_domain::lease::{Evidence, Leftover, LeftoverDone, handle};
 use curfew_domain::{Id, Lease, Timestamp};
 use curfew_engine::seams::connector::{
-    Access, CallError, Found, IssueOrder, Issued, Marker, Observation, Reach, Revocation, RevokeOrder, Target,
+    Access, CallError, ExtendOrder, Found, IssueOrder, Issued, Marker, Observation, Reach, Revocation, RevokeOrder,
+    Target, Told,
 };
 use std::collections::BTreeMap;
 
@@ -54,6 +55,22 @@ pub(super) fn prepare(world: &mut World, target: &Target) -> Result<(), CallErro
     Ok(())
 }
 
+pub(super) fn told(world: &World) -> Told {
+    Told { marks: world.told.iter().cloned().collect(), silent: Vec::new() }
+}
+
+pub(super) fn tell(world: &mut World, target: &Target) -> Result<(), CallError> {
+    world.fence(target)?;
+    world.told = world.told.take().max(Some(target.mark.clone()));
+    Ok(())
+}
+
+pub(super) fn begin_again(world: &mut World, target: &Target) -> Result<(), CallError> {
+    world.fence(target)?;
+    world.told = Some(target.mark.clone());
+    Ok(())
+}
+
 pub(super) fn issue(
     world: &mut World,
     target: &Target,
@@ -64,6 +81,7 @@ pub(super) fn issue(
     if world.epoch != Some(target.epoch) {
         return Err(refused(target, "it was not prepared"));
     }
+    tell(world, target)?;
     let settings = Settings::parse(&target.definition.settings).map_err(|e| CallError::Invalid(e.to_string()))?;
     if order.actions.is_empty() {
         return Err(CallError::Invalid("an order without actions gives nothing".to_owned()));
@@ -115,6 +133,30 @@ fn issued(role: &FakeRole) -> Issued {
         locator: role.oid.to_string(),
         connection: connection.into_iter().map(|(k, v)| (k.to_owned(), v.to_owned())).collect::<BTreeMap<_, _>>(),
     }
+}
+
+pub(super) fn extend(
+    world: &mut World,
+    target: &Target,
+    order: &ExtendOrder,
+    wall: Timestamp,
+) -> Result<Issued, CallError> {
+    world.fence(target)?;
+    if world.epoch != Some(target.epoch) {
+        return Err(refused(target, "it was not prepared"));
+    }
+    let left = order.expires_at.millis_since(order.now).min(order.expires_at.millis_since(wall));
+    if left == 0 {
+        return Err(CallError::Invalid("its time is over".to_owned()));
+    }
+    let now = world.now(wall);
+    let oid = find(world, target, order.lease, order.locator.parse().ok())?;
+    let role = oid.and_then(|oid| world.roles.get_mut(&oid));
+    let role = role.filter(|role| role.login && role.valid_until > now);
+    let Some(role) = role else { return Err(refused(target, "it no longer lets anybody in")) };
+    role.valid_until = Timestamp::from_millis(now.as_millis() + left as i64);
+    role.comment = Some(order.marker(target).to_string());
+    Ok(issued(role))
 }
 
 pub(super) fn revoke(

@@ -10,6 +10,7 @@ use super::link::{Link, LinkError, text};
 use super::pool::Lane;
 use super::prepare::{self, Failure};
 use super::site::{Opened, Site, begin};
+use super::told;
 use curfew_engine::seams::connector::{CallError, IssueOrder, Issued, Target};
 use plan::{Plan, plan, write_sql};
 use stands::{by_name, read, read_sql, verdict};
@@ -116,7 +117,9 @@ async fn all_or_nothing(
 ) -> Result<Vec<Result<Issued, CallError>>, Failure> {
     let opened = open(link, site).await?;
     let there = read(link, plans).await?;
-    let sql = write_sql(link.server(), site, plans, opened, &there)? + &read_sql(link.server(), plans)?;
+    let sql = told::add_sql(site)?
+        + &write_sql(link.server(), site, plans, opened, &there)?
+        + &read_sql(link.server(), plans)?;
     let mut statements = link.ask(&sql).await?;
     let after = by_name(statements.pop().unwrap_or_default().iter());
     plans.iter().map(|plan| Ok(verdict(site, plan, opened, &there, &after))).collect()
@@ -129,6 +132,7 @@ async fn one_by_one(
     plans: &[&Plan],
 ) -> Result<Vec<Result<Issued, CallError>>, CallError> {
     let opened = open(link, site).await?;
+    link.ask(&told::add_sql(site)?).await.map_err(|e| site.failed(&e))?;
     let mut answers = Vec::with_capacity(plans.len());
     for plan in plans {
         link.ask("SAVEPOINT one").await.map_err(|e| site.failed(&e))?;

@@ -121,6 +121,7 @@ mod tests {
             admin: Some("postgres://m:p@127.0.0.1/d".to_owned().into()),
             installation: "0123456789abcdef".to_owned(),
             epoch: 1,
+            mark: curfew_engine::seams::connector::LedgerMark::default(),
         }
     }
 

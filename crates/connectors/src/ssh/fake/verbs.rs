@@ -9,7 +9,7 @@ use crate::ssh::settings::Settings;
 use curfew_domain::Timestamp;
 use curfew_domain::lease::{Evidence, handle};
 use curfew_engine::seams::connector::{
-    Access, CallError, Found, IssueOrder, Issued, Observation, Revocation, RevokeOrder, Target,
+    Access, CallError, ExtendOrder, Found, IssueOrder, Issued, Observation, Revocation, RevokeOrder, Target, Told,
 };
 use std::collections::BTreeMap;
 
@@ -49,6 +49,25 @@ pub(super) fn prepare(world: &mut World, target: &Target) -> Result<(), CallErro
     Ok(())
 }
 
+pub(super) fn told(world: &World, target: &Target) -> Told {
+    let host = &world.host;
+    let silent = host.strange.is_none() && host.reported.epoch != target.epoch;
+    let silent = silent.then(|| "its host has not reported since".to_owned());
+    Told { marks: host.strange.iter().cloned().collect(), silent: silent.into_iter().collect() }
+}
+
+pub(super) fn tell(world: &World, target: &Target) -> Result<(), CallError> {
+    world.fence(target)
+}
+
+pub(super) fn begin_again(world: &mut World, target: &Target) -> Result<(), CallError> {
+    world.fence(target)?;
+    world.authorities += 1;
+    (world.register.authority, world.register.first_authority) = (world.authorities, world.authorities);
+    world.register.marks.extend(world.host.strange.take());
+    Ok(())
+}
+
 pub(super) fn issue(world: &mut World, target: &Target, order: &IssueOrder) -> Result<Issued, CallError> {
     let settings = settings(target)?;
     world.fence(target)?;
@@ -66,6 +85,7 @@ pub(super) fn issue(world: &mut World, target: &Target, order: &IssueOrder) -> R
         marker: order.marker(target),
         actions: order.actions.iter().map(ToString::to_string).collect(),
         key: key.fingerprint(),
+        authority: world.register.authority,
     };
     if world.register.refused.contains(&wanted.serial) {
         return Err(refused(target, "this lease was ended"));
@@ -89,6 +109,26 @@ fn issued(certificate: &FakeCertificate) -> Issued {
     ];
     let connection: BTreeMap<_, _> = connection.into_iter().map(|(k, v)| (k.to_owned(), v)).collect();
     Issued { locator: certificate.serial.to_string(), connection }
+}
+
+/// A certificate for the same lease and key, with the same serial, that lasts longer.
+pub(super) fn extend(world: &mut World, target: &Target, order: &ExtendOrder) -> Result<Issued, CallError> {
+    settings(target)?;
+    world.fence(target)?;
+    if order.expires_at <= order.now {
+        return Err(CallError::Invalid("its time is over".to_owned()));
+    }
+    let serial = serial(order.lease);
+    if order.locator != serial.to_string() || world.register.refused.contains(&serial) {
+        return Err(refused(target, "this lease was ended"));
+    }
+    let there = world.register.standing.get(&serial).filter(|there| there.marker.expires_at > order.now);
+    let Some(there) = there.cloned() else { return Err(refused(target, "no certificate of this lease stands")) };
+    let longer = FakeCertificate { marker: order.marker(target), ..there };
+    let issued = issued(&longer);
+    world.register.standing.insert(serial, longer.clone());
+    world.made.insert(serial, longer);
+    Ok(issued)
 }
 
 pub(super) fn revoke(

@@ -1,6 +1,7 @@
 //! A private world for a test: programs on free loopback ports, stopped when the test is over, also when
 //! it failed.
 
+mod git;
 mod http;
 mod person;
 mod postgres;
@@ -10,6 +11,7 @@ mod session;
 mod sshd;
 mod world;
 
+pub(crate) use git::{GitServer, Policies};
 pub(crate) use http::{Http, runtime, token, verifier};
 pub(crate) use person::{Person, run, text};
 pub(crate) use programs::{Child, folder, free_port, soon, text as file_text};

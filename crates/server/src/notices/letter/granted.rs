@@ -31,6 +31,27 @@ pub(super) fn activated(told: &Told, grant: &Grant, envelope: &Envelope<'_>) -> 
     }
 }
 
+/// Access lasts longer.
+pub(super) fn extended(grant: &Grant, envelope: &Envelope<'_>) -> Letter {
+    let until = grant.until().map_or_else(|| "its end".to_owned(), words::moment);
+    let mut facts = facts_of_grant(grant);
+    facts.push(line("Until", until.clone()));
+    Letter {
+        subject: format!("{} lasts longer: until {until}", grant.role),
+        lead: format!(
+            "It was given more time and ends by itself at {until}. A certificate is renewed by activating again."
+        ),
+        facts,
+        said: Vec::new(),
+        commands: vec![
+            ("Renew what is kept on your machine", format!("curfew activate {}", grant.id)),
+            ("Give it back early", format!("curfew return {}", grant.id)),
+        ],
+        page: page(grant, envelope),
+        because: YOURS,
+    }
+}
+
 /// Access ends soon.
 pub(super) fn ending_soon(grant: &Grant, envelope: &Envelope<'_>) -> Letter {
     let until = grant.until().map_or_else(|| "its hour".to_owned(), words::moment);

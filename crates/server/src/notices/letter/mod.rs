@@ -2,6 +2,7 @@
 //!
 //! **Invariant:** a letter holds no link that does anything; it names commands, and a page to look at.
 
+mod emergency;
 mod ended;
 mod granted;
 mod html;
@@ -69,9 +70,13 @@ pub(super) fn compose(told: &Told, envelope: &Envelope<'_>) -> Option<Letter> {
         About::Withdrawn => requested::withdrawn(told.request.as_ref()?, envelope),
         About::Lapsed => requested::lapsed(told.request.as_ref()?, envelope),
         About::Activated => granted::activated(told, told.grant.as_ref()?, envelope),
+        About::Extended => granted::extended(told.grant.as_ref()?, envelope),
         About::EndingSoon => granted::ending_soon(told.grant.as_ref()?, envelope),
         About::Ended => ended::ended(told, told.grant.as_ref()?, envelope),
         About::Overdue => ended::overdue(told, told.lease.as_ref()?, envelope),
+        About::BreakGlass => emergency::used(told.request.as_ref()?, told.grant.as_ref()?, envelope),
+        About::Reviewed => emergency::reviewed(told.grant.as_ref()?, envelope),
+        About::ReviewOverdue => emergency::overdue(told.request.as_ref()?, told.grant.as_ref()?, envelope),
         About::Alarm => ended::alarm(told, envelope),
     };
     letter.subject = visible(&letter.subject).chars().take(SUBJECT_CHARS).collect();
@@ -110,8 +115,14 @@ fn facts_of_request(request: &Request) -> Vec<Fact> {
         line("Who", words::who(&request.subject)),
         line("Role", request.role.to_string()),
         fact("What", words::scope_lines(&request.scope)),
-        line("For", format!("{}, from activation", request.duration)),
     ];
+    match &request.extends {
+        Some(extends) => {
+            let end = words::moment(extends.until);
+            facts.push(line("More time", format!("{} in all from its activation; it ends at {end}", request.duration)));
+        }
+        None => facts.push(line("For", format!("{}, from activation", request.duration))),
+    }
     if !request.ticket.is_empty() {
         facts.push(line("Ticket", visible(&request.ticket)));
     }

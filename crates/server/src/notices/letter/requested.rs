@@ -26,11 +26,10 @@ pub(super) fn requested(told: &Told, request: &Request, envelope: &Envelope<'_>)
     facts.push(line("Lapses", words::moment(request.lapses_at)));
     facts.extend(exposure(&request.decision.residual_exposure));
     Letter {
-        subject: format!("{who} asks for {} ({})", request.role, request.duration),
+        subject: format!("{who} asks for {}", what(request)),
         lead: format!(
-            "{who} asks for the role {} for {}. Nothing is given until it is approved, and it lapses undecided at {}.",
-            request.role,
-            request.duration,
+            "{who} asks for {}. Nothing is given until it is approved, and it lapses undecided at {}.",
+            what(request),
             words::moment(request.lapses_at)
         ),
         facts,
@@ -45,12 +44,20 @@ pub(super) fn requested(told: &Told, request: &Request, envelope: &Envelope<'_>)
     }
 }
 
+/// What is asked, in a few words.
+fn what(request: &Request) -> String {
+    match request.extends {
+        Some(_) => format!("{} for longer ({} in all)", request.role, request.duration),
+        None => format!("{} ({})", request.role, request.duration),
+    }
+}
+
 /// The mail was late: there is nothing to decide any more.
 fn decided(request: &Request, envelope: &Envelope<'_>, state: &str) -> Letter {
     let who = request.subject.label();
     let because = if envelope.is_for(&request.subject) { YOURS } else { MAY_DECIDE };
-    let lead = format!("{who} asked for the role {} for {}. It is {state} by now.", request.role, request.duration);
-    let subject = format!("{who} asked for {} ({}): {state}", request.role, request.duration);
+    let lead = format!("{who} asked for {}. It is {state} by now.", what(request));
+    let subject = format!("{who} asked for {}: {state}", what(request));
     Letter { subject, because, ..over(request, envelope, state, lead) }
 }
 
@@ -58,7 +65,7 @@ fn waiting(request: &Request, envelope: &Envelope<'_>) -> Letter {
     let mut facts = facts_of_request(request);
     facts.push(fact("It takes", needs(request)));
     Letter {
-        subject: format!("You asked for {} ({})", request.role, request.duration),
+        subject: format!("You asked for {}", what(request)),
         lead: format!(
             "Your request waits for its approvers, who have been told. It lapses undecided at {}.",
             words::moment(request.lapses_at)
@@ -90,6 +97,17 @@ pub(super) fn approved(request: &Request, envelope: &Envelope<'_>) -> Letter {
         facts.push(line("Narrowed to", format!("{duration}, from activation")));
     }
     facts.extend(exposure(&request.decision.residual_exposure));
+    if request.extends.is_some() {
+        return Letter {
+            subject: format!("{} is approved", what(request)),
+            lead: "Its targets are being given the later end now; another mail says when they have it.".to_owned(),
+            facts,
+            said: verdicts(request),
+            commands: vec![("See how it stands", format!("curfew show {}", request.id))],
+            page: page(request, envelope),
+            because: YOURS,
+        };
+    }
     Letter {
         subject: format!("{} is approved ({duration})", request.role),
         lead: format!("You may activate it until {claim}. Its {duration} begin when you do, not now."),

@@ -25,6 +25,9 @@ pub(crate) struct DiffArgs {
     /// Compare two environments of one folder (given twice), or both sides as one environment has them
     #[arg(long = "env", value_name = "NAME")]
     environments: Vec<String>,
+    /// Compare the policy in force on the server with a folder; for auditors and administrators
+    #[arg(long, conflicts_with = "environments")]
+    in_force: bool,
     /// Exit 1 when anything is wider, or cannot be told
     #[arg(long)]
     fail_on_widening: bool,
@@ -41,10 +44,14 @@ enum Format {
 }
 
 pub(crate) fn run(context: &mut Context, args: &DiffArgs) -> Result<Exit, Failure> {
-    let sides = sides::load(context, &args.what, &args.environments)?;
+    let sides = match args.in_force {
+        true => wait_for(sides::in_force(context, &args.what))?,
+        false => sides::load(context, &args.what, &args.environments)?,
+    };
     let diff = compared(context, &sides);
     // Without a server there are no grants to look at, and the rest is said all the same.
     let live = match context.server {
+        _ if args.in_force => wait_for(live::touched(context, &diff, &sides.head))?,
         Some(_) => wait_for(live::touched(context, &diff, &sides.head))?,
         None => Vec::new(),
     };

@@ -3,9 +3,11 @@
 use super::super::Context;
 use super::super::check::{CheckedFiles, checked, load_in};
 use crate::failure::Failure;
-use crate::policy_files::PolicyFiles;
-use crate::revision::{Range, Repository};
+use crate::policy_files::{PolicyFiles, surroundings};
+use crate::session::{self, Session};
+use curfew_api::PolicyFileView;
 use curfew_policy::{PolicySet, SourceFile};
+use curfew_source::{Range, Repository};
 use std::path::{Path, PathBuf};
 
 /// What was, and what is to be.
@@ -41,9 +43,28 @@ pub(super) fn load(context: &mut Context, what: &[PathBuf], environments: &[Stri
     Ok(Sides { base, head: head.usable(&mut context.output)? })
 }
 
+/// Reads what is in force on the server, and the folder that is to take its place there.
+pub(super) async fn in_force(context: &mut Context, what: &[PathBuf]) -> Result<Sides, Failure> {
+    let folder = match what {
+        [] => Path::new("."),
+        [folder] => folder.as_path(),
+        [_, _, ..] => return Err(Failure::wrong_use("what is in force is compared with one folder")),
+    };
+    let session = Session::signed_in(context)?;
+    let policy = session.client.policy().await.map_err(session::failure)?;
+    let environment = policy.environment.as_deref();
+    let file = |file: PolicyFileView| SourceFile { path: file.path, bytes: file.text.into_bytes() };
+    let files: Vec<SourceFile> = policy.files.into_iter().map(file).collect();
+    let read = PolicyFiles { folder: PathBuf::from("in-force:"), files, problems: Vec::new() };
+    let base = checked(context, read, environment)?.usable(&mut context.output)?;
+    let head = load_in(context, folder, environment)?.usable(&mut context.output)?;
+    Ok(Sides { base, head })
+}
+
 fn how_to(message: &str) -> Failure {
-    Failure::wrong_use(message)
-        .hint("curfew policy diff main..HEAD [DIR], curfew policy diff DIR1 DIR2, or --env A --env B DIR")
+    Failure::wrong_use(message).hint(
+        "curfew policy diff main..HEAD [DIR], curfew policy diff DIR1 DIR2, --in-force DIR, or --env A --env B DIR",
+    )
 }
 
 /// A range, unless there is a folder of that name.
@@ -63,7 +84,7 @@ fn revisions(
     let Some(range) = range_of(context, range) else {
         return Err(how_to(&format!("`{}` is no range of revisions, and one folder is not enough", range.display())));
     };
-    let repository = Repository::around(&context.machine, &context.machine.path(folder))?;
+    let repository = Repository::around(&surroundings(&context.machine), &context.machine.path(folder))?;
     let (base, head) = repository.commits(&range)?;
     let side = |commit: &str, name: &str| -> Result<CheckedFiles, Failure> {
         let mut files = repository.read(commit)?.unwrap_or_else(|| nothing(commit));

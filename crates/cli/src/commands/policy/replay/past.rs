@@ -1,6 +1,7 @@
 //! Past requests, as the audit log holds them.
 
-use curfew_domain::{Identity, Request, Timestamp};
+use curfew_domain::request::Origin;
+use curfew_domain::{Request, Timestamp};
 use curfew_policy::{Ask, Facts, Occasion};
 use serde_json::Value;
 
@@ -32,19 +33,21 @@ pub(super) fn read(line: &[u8]) -> Past {
 
 /// The same ask again, at the time it was made. Facts that the log does not hold are not known.
 pub(super) fn ask(request: &Request) -> Ask {
-    let occasion = match request.origin {
-        curfew_domain::request::Origin::Asked | curfew_domain::request::Origin::Bundle => Occasion::Request,
-        curfew_domain::request::Origin::Trigger => Occasion::Trigger,
-        curfew_domain::request::Origin::BreakGlass => Occasion::BreakGlass,
+    let occasion = match (&request.extends, request.origin) {
+        (Some(extends), _) => Occasion::Extension { earlier: extends.earlier },
+        (None, Origin::Asked | Origin::Bundle) => Occasion::Request,
+        (None, Origin::Trigger) => Occasion::Trigger,
+        (None, Origin::BreakGlass) => Occasion::BreakGlass,
     };
-    let who = Identity { subject: request.subject.clone(), groups: request.groups.clone() };
+    let source_ip = request.extends.as_ref().and_then(|extends| extends.source_ip);
+    let who = request.asker();
     Ask {
         pairs: Some(request.scope.clone()),
         duration: Some(request.duration),
         reason: request.reason.clone(),
         ticket: request.ticket.clone(),
         inputs: request.inputs.clone(),
-        facts: Facts::default(),
+        facts: Facts { source_ip, ..Facts::default() },
         occasion,
         ..Ask::of(who, request.role.clone(), request.created_at)
     }

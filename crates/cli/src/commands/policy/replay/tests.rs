@@ -39,6 +39,7 @@ fn request() -> Request {
         role,
         meaning: String::new(),
         origin: Origin::Asked,
+        extends: None,
         created_at: now,
         lapses_at: now.plus(Seconds::new(3_600)),
         claim_within: Seconds::new(3_600),
@@ -99,4 +100,39 @@ fn what_is_no_export_and_no_server_is_said() {
         assert_eq!((got, out.as_str()), (exit, ""), "{args:?}: {err}");
         assert!(err.starts_with("error: "), "{err}");
     }
+}
+
+#[test]
+fn more_time_and_emergencies_are_decided_again_as_what_they_were() {
+    let words = "    extension: {times: 1, max_total: 3h, approval: same}\n    break_glass: {who: [group:sre], duration: 1h, review_within: 1d}\n";
+    let grant = "grt_01kb9n7r00e00000000000000a".parse().expect("an id");
+    let more = Request {
+        duration: Seconds::new(10_800),
+        extends: Some(curfew_domain::request::Extends {
+            grant,
+            until: request().created_at,
+            earlier: 0,
+            source_ip: None,
+        }),
+        ..request()
+    };
+    let mut emergency = Request { origin: Origin::BreakGlass, ..request() };
+    (emergency.decision.outcome, emergency.decision.stages) = (curfew_domain::Outcome::Automatic, Vec::new());
+    emergency.decision.approvers = Vec::new();
+    let line = |request: &Request| {
+        let after = serde_json::to_value(request).expect("serializes");
+        json!({"seq": 0, "at": "2026-01-01T00:00:00.000Z", "action": "request.created", "details": {"after": after}})
+    };
+    let folder = tempfile::tempdir().expect("a folder");
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).expect("written");
+    write("audit.jsonl", &format!("{}\n{}\n", line(&more), line(&emergency)));
+    write("with.yaml", &format!("{POLICY}{words}"));
+    write("without.yaml", POLICY);
+    let outcomes = |policy: &str| -> Vec<Value> {
+        let (_, out, _) = run_in(folder.path(), &["--json", "policy", "replay", "--from", "audit.jsonl", policy]);
+        let document: Value = serde_json::from_str(&out).expect("one document");
+        document["changes"].as_array().expect("a list").iter().map(|change| change["after"].clone()).collect()
+    };
+    assert!(outcomes("with.yaml").iter().all(|after| after != "denied"));
+    assert_eq!(outcomes("without.yaml"), ["denied", "denied"]);
 }

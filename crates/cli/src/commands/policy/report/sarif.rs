@@ -2,7 +2,7 @@
 
 use super::Located;
 use crate::failure::Failure;
-use curfew_policy::Severity;
+use curfew_policy::{Severity, problem_kind};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -14,12 +14,31 @@ pub(crate) fn sarif(problems: &[Located<'_>]) -> Value {
     for (number, index) in rules.values_mut().enumerate() {
         *index = number;
     }
-    let described: Vec<Value> = rules.keys().map(|code| json!({"id": code, "name": pascal(code)})).collect();
+    let described: Vec<Value> = rules.keys().map(|code| rule(code)).collect();
     let results: Vec<Value> = problems.iter().map(|located| result(located, rules[located.problem.code])).collect();
     let mut run = run(&described);
     run["results"] = results.into();
     run["invocations"] = json!([{"executionSuccessful": true}]);
     document(&run)
+}
+
+/// What code hosts show of a rule beside its results.
+fn rule(code: &str) -> Value {
+    let mut rule = json!({"id": code, "name": pascal(code)});
+    if let Some(kind) = problem_kind(code) {
+        let help = format!("{}\n\nInstead of:\n\n    {}\n\nwrite:\n\n    {}", kind.means, kind.wrong, kind.right);
+        rule["shortDescription"] = json!({"text": kind.means});
+        rule["help"] = json!({"text": help});
+        rule["defaultConfiguration"] = json!({"level": level(kind.severity)});
+    }
+    rule
+}
+
+fn level(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Error => "error",
+        Severity::Warning => "warning",
+    }
 }
 
 /// The document of a check that could not begin.
@@ -42,10 +61,7 @@ fn run(rules: &[Value]) -> Value {
 
 fn result(located: &Located<'_>, rule: usize) -> Value {
     let problem = located.problem;
-    let level = match problem.severity {
-        Severity::Error => "error",
-        Severity::Warning => "warning",
-    };
+    let level = level(problem.severity);
     let mut region = json!({"startLine": problem.line, "startColumn": problem.column});
     if let Some(end) = located.end_column {
         region["endColumn"] = end.into();

@@ -4,18 +4,23 @@ use super::*;
 use std::os::unix::fs::symlink;
 use std::process::Command;
 
-struct Made {
-    folder: tempfile::TempDir,
+/// This process's own surroundings.
+pub(crate) fn here() -> Surroundings {
+    Surroundings::of(|name| std::env::var_os(name))
+}
+
+pub(crate) struct Made {
+    pub(crate) folder: tempfile::TempDir,
 }
 
 impl Made {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let made = Self { folder: tempfile::tempdir().expect("a folder") };
         made.git(&["init", "--quiet", "--initial-branch=main"]);
         made
     }
 
-    fn git(&self, args: &[&str]) -> String {
+    pub(crate) fn git(&self, args: &[&str]) -> String {
         let mut command = Command::new("git");
         command.current_dir(self.folder.path()).args(["-c", "user.name=t", "-c", "user.email=t@example.com"]);
         command.args(["-c", "commit.gpgsign=false", "-c", "core.autocrlf=false"]).args(args);
@@ -24,24 +29,24 @@ impl Made {
         String::from_utf8_lossy(&output.stdout).trim().to_owned()
     }
 
-    fn write(&self, path: &str, text: &str) {
+    pub(crate) fn write(&self, path: &str, text: &str) {
         let path = self.folder.path().join(path);
         std::fs::create_dir_all(path.parent().expect("a parent")).expect("made");
         std::fs::write(path, text).expect("written");
     }
 
-    fn commit(&self) -> String {
+    pub(crate) fn commit(&self) -> String {
         self.git(&["add", "--all"]);
         self.git(&["commit", "--quiet", "--message", "x", "--allow-empty"]);
         self.git(&["rev-parse", "HEAD"])
     }
 
     fn repository(&self, below: &str) -> Repository {
-        Repository::around(&Machine::here(), &self.folder.path().join(below)).expect("a repository")
+        Repository::around(&here(), &self.folder.path().join(below)).expect("a repository")
     }
 }
 
-fn paths(files: &PolicyFiles) -> Vec<(&str, &str)> {
+pub(crate) fn paths(files: &PolicyFiles) -> Vec<(&str, &str)> {
     let text = |bytes| std::str::from_utf8(bytes).expect("UTF-8");
     files.files.iter().map(|file| (file.path.as_str(), text(&file.bytes))).collect()
 }
@@ -115,16 +120,16 @@ fn what_is_not_there_says_which() {
     let repository = made.repository("");
     for name in ["nowhere", "--help", "HEAD~99", "a\nb", ""] {
         let range = Range { base: name.to_owned(), head: "HEAD".to_owned(), since_they_parted: false };
-        assert!(matches!(repository.commits(&range), Err(RevisionError::NoCommit(_))), "{name:?}");
+        assert!(matches!(repository.commits(&range), Err(GitError::NoCommit(_))), "{name:?}");
     }
     std::fs::create_dir(made.folder.path().join("new")).expect("made");
     assert!(made.repository("new").read(&commit).expect("read").is_none());
     let outside = tempfile::tempdir().expect("a folder");
-    let error = Repository::around(&Machine::here(), outside.path()).err();
-    assert!(matches!(error, Some(RevisionError::NoRepository(_))), "{error:?}");
-    let nobody = Machine::with(outside.path(), [("PATH".into(), outside.path().into())]);
+    let error = Repository::around(&here(), outside.path()).err();
+    assert!(matches!(error, Some(GitError::NoRepository(_))), "{error:?}");
+    let nobody = Surroundings::of(|name| (name == "PATH").then(|| outside.path().into()));
     let error = Repository::around(&nobody, outside.path()).err();
-    assert!(matches!(error, Some(RevisionError::NoGit(_))), "{error:?}");
+    assert!(matches!(error, Some(GitError::NoGit(_))), "{error:?}");
 }
 
 #[test]

@@ -1,51 +1,66 @@
 //! What a tree holds, without looking into any blob.
 
-use super::RevisionError;
+use super::GitError;
 use super::plumbing::Plumbing;
-use crate::policy_files::{Found, MOST_ENTRIES};
+use crate::folder::{Found, MOST_ENTRIES};
 use std::collections::BTreeMap;
 use std::io::Read;
 
 /// Bytes of a listing: more than the most entries there may be, with long names.
 const LISTING_BYTES: u64 = 64 << 20;
 
+/// Bytes of the line of one file.
+const RECORD_BYTES: u64 = 16 * 1024;
+
 /// A blob that may belong to the set.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Blob {
-    pub(super) id: String,
+pub(crate) struct Blob {
+    pub(crate) id: String,
     /// In bytes.
-    pub(super) size: u64,
+    pub(crate) size: u64,
 }
 
 /// The entries of a tree and the trees below it.
 #[derive(Default)]
-pub(super) struct Listing {
-    pub(super) found: Found,
+pub(crate) struct Listing {
+    pub(crate) found: Found,
     /// By path, for those that are regular files.
-    pub(super) blobs: BTreeMap<String, Blob>,
+    pub(crate) blobs: BTreeMap<String, Blob>,
 }
 
 /// Lists a tree.
-pub(super) fn list(git: &Plumbing, root: &str) -> Result<Listing, RevisionError> {
+pub(crate) fn list(git: &Plumbing, root: &str) -> Result<Listing, GitError> {
     let mut running = git.start("ls-tree", &["-r", "-l", "-z", "--full-tree", root])?;
     let mut bytes = Vec::new();
     let read = running.take_out().take(LISTING_BYTES).read_to_end(&mut bytes);
     read.map_err(|_| running.broken("could not be read"))?;
     if bytes.len() as u64 >= LISTING_BYTES {
-        return Err(RevisionError::TooMany(MOST_ENTRIES));
+        return Err(GitError::TooMany(MOST_ENTRIES));
     }
     running.ended_well()?;
     listing(&bytes)
 }
 
-fn listing(bytes: &[u8]) -> Result<Listing, RevisionError> {
+/// One regular file of a commit, wherever it stands; none when there is no such file.
+pub(crate) fn blob(git: &Plumbing, commit: &str, path: &str) -> Result<Option<Blob>, GitError> {
+    let printed = git.printed("ls-tree", &["-l", "-z", "--full-tree", commit, "--", path], RECORD_BYTES)?;
+    let text = String::from_utf8_lossy(&printed);
+    let Some((facts, named)) = text.trim_end_matches('\0').split_once('\t') else { return Ok(None) };
+    let mut facts = facts.split_ascii_whitespace();
+    let (mode, _, id, size) = (facts.next(), facts.next(), facts.next(), facts.next());
+    let is_file = matches!(mode, Some("100644" | "100755" | "100664")) && named == path;
+    let (Some(id), Some(Ok(size))) = (id, size.map(str::parse)) else { return Ok(None) };
+    Ok(is_file.then(|| Blob { id: id.to_owned(), size }))
+}
+
+fn listing(bytes: &[u8]) -> Result<Listing, GitError> {
     let mut listing = Listing::default();
     for record in bytes.split(|b| *b == 0).filter(|record| !record.is_empty()) {
         listing.found.entries += 1;
         if listing.found.entries > MOST_ENTRIES {
-            return Err(RevisionError::TooMany(MOST_ENTRIES));
+            return Err(GitError::TooMany(MOST_ENTRIES));
         }
-        take(record, &mut listing).ok_or(RevisionError::Broken { verb: "ls-tree", what: "printed no listing" })?;
+        take(record, &mut listing).ok_or(GitError::Broken { verb: "ls-tree", what: "printed no listing" })?;
     }
     Ok(listing)
 }

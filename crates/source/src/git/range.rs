@@ -2,16 +2,18 @@
 
 /// Two revisions.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Range {
-    pub(crate) base: String,
-    pub(crate) head: String,
+pub struct Range {
+    /// What was.
+    pub base: String,
+    /// What is to be.
+    pub head: String,
     /// `BASE...HEAD`: what HEAD brings since it parted from BASE, as code hosts show a pull request.
-    pub(crate) since_they_parted: bool,
+    pub since_they_parted: bool,
 }
 
 impl Range {
     /// A range, if the text is one. An absent end is `HEAD`.
-    pub(crate) fn parse(text: &str) -> Option<Self> {
+    pub fn parse(text: &str) -> Option<Self> {
         let (base, head, since_they_parted) = match text.split_once("...") {
             Some((base, head)) => (base, head, true),
             None => text.split_once("..").map(|(base, head)| (base, head, false))?,

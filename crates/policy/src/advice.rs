@@ -1,0 +1,165 @@
+//! What to type instead, where the complaint comes from a reader that is not ours: YAML's, Cedar's, the patterns'.
+//!
+//! **Invariant:** their words decide the advice only, never whether a text is refused. What nobody foresaw gets the
+//! general advice.
+
+use crate::nearest::nearest;
+
+/// What an expression can speak of in `context`.
+const FACTS: [&str; 14] = [
+    "role",
+    "actions",
+    "effects",
+    "duration",
+    "reason",
+    "ticket",
+    "ticket_state",
+    "inputs",
+    "now",
+    "source_ip",
+    "mfa",
+    "oncall",
+    "risk_score",
+    "claims",
+];
+const RESOURCE: [&str; 4] = ["name", "connector", "risk", "labels"];
+const PRINCIPAL: [&str; 2] = ["id", "email"];
+
+/// A part of what the reader says, and what to do then. The first that fits counts.
+type Advice = [(&'static str, &'static str)];
+
+const YAML: &Advice = &[
+    ("tabs disallowed", "indent with blanks, two a level"),
+    ("unclosed bracket '['", "close it with `]`"),
+    ("unclosed bracket '{'", "close it with `}`"),
+    ("mismatched bracket", "close each bracket with its own kind: `[` with `]`, `{` with `}`"),
+    ("unclosed quote", "close the text with the quote it began with"),
+    ("after single-quoted", "write a quote inside a text twice ('it''s'), or use double quotes: \"it's\""),
+    ("after double-quoted", "write a quote inside a text as \\\", and `: ` between a key and its value"),
+    (
+        "mapping values are not allowed",
+        "write one `key: value` a line, the keys of one mapping equally far in; quote a text that has `: ` in it",
+    ),
+    (
+        "did not find expected '-' indicator",
+        "indent the keys of an entry as far as the text after its `-`; begin the next entry with `- `",
+    ),
+    ("did not find expected key", "indent the keys of one mapping equally far"),
+    ("expected ',' or", "put a comma between entries, and quote a text that has `: ` or a bracket in it"),
+    ("anchor or alias", "quote a text that begins with `*` or `&`: \"*\""),
+    ("unexpected character", "quote a text that begins with a sign: \"@x\""),
+];
+
+const CEDAR_SYNTAX: &Advice = &[
+    ("unexpected token `and`", "write `&&` for and"),
+    ("unexpected token `or`", "write `||` for or"),
+    ("unexpected token `not`", "write `!` for not: !context.oncall"),
+    ("'=' is not a valid operator", "write `==` to compare"),
+    (
+        "invalid variable",
+        "quote a text: context.actions.contains(\"write\"); what is known stands in context, resource and principal",
+    ),
+    ("template containing the slot", "a guardrail is no template: name whom and what it is about"),
+];
+
+const CEDAR_TYPE: &Advice = &[
+    ("parse as a duration", "write a length as duration(\"1h30m\")"),
+    ("parse as IP address", "write an address as ip(\"10.1.2.3\"), a range as ip(\"10.0.0.0/8\")"),
+    ("parse as a datetime", "write a time as datetime(\"2026-03-02T10:00:00Z\")"),
+    ("unrecognized action", "there is one action: Action::\"request\"; what is asked for stands in context.actions"),
+    (
+        "unrecognized entity type",
+        "there are Person, Workload, Group and Resource; a person is principal.email == \"ann@example.com\", a group principal in Group::\"sre\"",
+    ),
+    ("saw duration", "compare it with a length: context.duration <= duration(\"1h\")"),
+    (
+        "saw datetime",
+        "compare it with a time: context.now < datetime(\"2026-12-31T00:00:00Z\"); hours of the day are `windows`",
+    ),
+    ("saw ipaddr", "ask whether it is in a range: context.source_ip.isInRange(ip(\"10.0.0.0/8\"))"),
+    ("Set<String>", "ask whether it holds something: context.actions.contains(\"write\")"),
+    ("types String and Resource", "compare its name: resource.name == \"services/db\""),
+    ("types String and Person", "compare the address: principal.email == \"ann@example.com\""),
+    ("types Long and String", "write numbers without quotes and texts with them"),
+    ("types String and Long", "write numbers without quotes and texts with them"),
+    ("types Bool and", "it is true or false already: write context.oncall or !context.oncall"),
+    (
+        "expected Bool but saw",
+        "write something that is true or false, such as context.oncall or context.risk_score > 50",
+    ),
+];
+
+/// What YAML's reader wants.
+pub(crate) fn yaml(complaint: &str) -> &'static str {
+    first(YAML, complaint).unwrap_or("check quotes, brackets and indentation")
+}
+
+/// What Cedar's reader wants.
+pub(crate) fn cedar_syntax(complaint: &str) -> &'static str {
+    let general = "write an expression such as context.oncall && context.duration <= duration(\"1h\"); `curfew policy schema --cedar` prints what there is";
+    first(CEDAR_SYNTAX, complaint).unwrap_or(general)
+}
+
+/// What Cedar's validator wants.
+pub(crate) fn cedar_type(complaint: &str) -> String {
+    let general = "`curfew policy schema --cedar` prints the facts there are and their types";
+    unknown_attribute(complaint)
+        .or_else(|| first(CEDAR_TYPE, complaint).map(str::to_owned))
+        .unwrap_or_else(|| general.to_owned())
+}
+
+/// What the reader of patterns wants.
+pub(crate) fn pattern(complaint: &str) -> &'static str {
+    let look = complaint.contains("look-") || complaint.contains("backreference");
+    match look {
+        true => "say it without: look-around and back-references take more than linear time and do not exist here",
+        false => "close every bracket and parenthesis, and write what is meant literally with a backslash: `\\(`",
+    }
+}
+
+fn first(table: &Advice, complaint: &str) -> Option<&'static str> {
+    table.iter().find(|(part, _)| complaint.contains(part)).map(|(_, advice)| *advice)
+}
+
+/// A fact that there is not, and those there are.
+fn unknown_attribute(complaint: &str) -> Option<String> {
+    let name = complaint.strip_prefix("attribute `")?.split('`').next()?;
+    let (of, names): (&str, &[&str]) = if complaint.contains("in context") {
+        ("context", &FACTS)
+    } else if complaint.contains("type Resource") {
+        ("resource", &RESOURCE)
+    } else if complaint.contains("type Person") || complaint.contains("type Workload") {
+        ("principal", &PRINCIPAL)
+    } else {
+        return None;
+    };
+    Some(match nearest(name, names.iter().copied()) {
+        Some(near) => format!("did you mean {of}.{near}?"),
+        None => format!("{of} has: {}", names.join(", ")),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_facts_are_those_of_the_schema() {
+        let schema = include_str!("facts.cedarschema");
+        let (entities, action) = schema.split_once("action request").expect("an action");
+        let keys = |text: &str| -> Vec<String> {
+            let lines = text.lines().filter_map(|line| line.trim().split_once(": "));
+            lines
+                .map(|(name, _)| name.to_owned())
+                .filter(|n| n.chars().all(|c| c.is_ascii_lowercase() || c == '_'))
+                .collect()
+        };
+        let (_, context) = action.split_once("context: {").expect("a context");
+        assert_eq!(keys(context), FACTS);
+        let (_, resource) = entities.split_once("entity Resource = {").expect("a resource");
+        assert_eq!(keys(resource), RESOURCE);
+        for name in PRINCIPAL {
+            assert!(entities.contains(&format!("{name}: String")), "{name}");
+        }
+    }
+}
