@@ -37,8 +37,8 @@ pub const POLICY_VALUES: usize = 200_000;
 pub const POLICY_INHERITED: usize = 40_000;
 /// Comparisons of globs and selectors with resources, beside as many for every byte of the text of the set.
 pub const POLICY_COVERAGE: usize = 1_000_000;
-/// Steps through groups and lists that lints may take, beside one for every four bytes of the text of the set.
-pub const POLICY_LINT_STEPS: usize = 250_000;
+/// Steps through groups and lists that lints may take, beside one for every byte of the text of the set.
+pub const POLICY_LINT_STEPS: usize = 500_000;
 /// Steps that an import may take through what its roles share, beside one for every [`POLICY_BYTES_PER_IMPORT`].
 pub const POLICY_IMPORT: usize = 30_000;
 /// Bytes of text that pay for one step of an import more.

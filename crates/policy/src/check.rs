@@ -159,7 +159,7 @@ impl Read {
         let directory = Directory::new(&draft.groups, draft.idp_groups.iter().map(|(name, _)| name.clone()));
         link(&draft, &inventory, purpose, out);
         cedar::check(&draft, &expression::allowance(self.bytes), out);
-        let steps = Allowance::of(limits::POLICY_LINT_STEPS + self.bytes / 4);
+        let steps = Allowance::of(limits::POLICY_LINT_STEPS + self.bytes);
         lint(&draft, &inventory, &directory, &steps, out);
         (!out.has_errors()).then(|| PolicySet::new(version, draft, inventory, directory))
     }
