@@ -14,6 +14,7 @@ use std::sync::PoisonError;
 /// After how many minutes an end that is not done is an alarm.
 const OVERDUE_MINUTES: [u64; 3] = [5, 15, 60];
 const OVERDUE: &str = "overdue:";
+const UNREVIEWED: &str = "unreviewed:";
 
 impl Engine {
     /// Says it once, as evidence and to people, for as long as it stands.
@@ -52,14 +53,15 @@ impl Engine {
             })
             .collect();
         let mut alarms = self.alarms.lock().unwrap_or_else(PoisonError::into_inner);
-        alarms.retain(|alarm| standing.contains(alarm) || alarm.starts_with(OVERDUE));
+        let of_the_ledger = |alarm: &str| alarm.starts_with(OVERDUE) || alarm.starts_with(UNREVIEWED);
+        alarms.retain(|alarm| standing.contains(alarm) || of_the_ledger(alarm));
     }
 
     /// Emergency access that nobody has looked at in time: said once by this server, to those who may review it.
     pub(crate) async fn raise_unreviewed(&self, now: Timestamp) -> Result<(), ReadError> {
         for due in self.due_reviews().await?.into_iter().filter(|due| now >= due.by) {
             let Some(grant) = self.store.grant(due.grant).await?.filter(Grant::is_worth_a_review) else { continue };
-            let name = format!("{OVERDUE}review:{}", due.grant);
+            let name = format!("{UNREVIEWED}{}", due.grant);
             if !self.alarms.lock().unwrap_or_else(PoisonError::into_inner).insert(name) {
                 continue;
             }

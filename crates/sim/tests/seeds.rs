@@ -51,12 +51,9 @@ fn fresh_seeds_hold_every_invariant() {
 #[test]
 fn the_server_may_die_at_every_boundary() {
     let mut played = 0;
-    // Two stories in which enough happens, and somebody is given more time.
+    // Two stories in which enough happens.
     let stories = (1..).map(|seed| (seed, run(seed, 20, Trouble::default())));
-    let eventful = |(_, story): &(u64, Run)| {
-        let gives = |line: &str| line.contains(" more of ") && line.contains("-> req_") && line.ends_with("approved");
-        story.boundaries > 100 && story.trace.lines().any(gives)
-    };
+    let eventful = |(_, story): &(u64, Run)| story.boundaries > 100;
     for (seed, story) in stories.take(500).filter(eventful).take(2) {
         assert_eq!(story.broken, None, "seed {seed} without trouble");
         for boundary in 1..=story.boundaries {
