@@ -10,6 +10,9 @@ pub const MEMORY: usize = 64 << 20;
 /// How long it may take, on the processor.
 pub const TIME: Duration = Duration::from_secs(1);
 
+/// How many times as long instrumented code takes, with its checks for overflow.
+pub const INSTRUMENTED: u32 = 4;
+
 /// What something cost.
 #[derive(Debug, Clone, Copy)]
 pub struct Cost {

@@ -34,13 +34,13 @@ pub const POLICY_NESTING: usize = 32;
 pub const POLICY_VALUES: usize = 200_000;
 /// What `defaults` and named chains may add to the roles of a set, in entries of their lists, beside one for every
 /// [`POLICY_BYTES_PER_STEP`] of its text.
-pub const POLICY_INHERITED: usize = 50_000;
+pub const POLICY_INHERITED: usize = 40_000;
 /// Comparisons of globs and selectors with resources, beside as many for every byte of the text of the set.
 pub const POLICY_COVERAGE: usize = 1_000_000;
 /// Steps through groups and lists that lints may take, beside one for every byte of the text of the set.
 pub const POLICY_LINT_STEPS: usize = 500_000;
 /// Steps that an import may take through what its roles share, beside one for every [`POLICY_BYTES_PER_IMPORT`].
-pub const POLICY_IMPORT: usize = 50_000;
+pub const POLICY_IMPORT: usize = 30_000;
 /// Bytes of text that pay for one step of an import more.
 pub const POLICY_BYTES_PER_IMPORT: usize = 16;
 /// Bytes of Cedar in a set, each expression counted once, beside one for every [`POLICY_BYTES_PER_CEDAR`] of its text;
@@ -53,9 +53,11 @@ pub const SHORTEST_CEDAR: usize = 96;
 /// Bytes that the compiled patterns of a set may take, beside four for every byte of its text.
 pub const POLICY_PATTERNS: usize = 8 << 20;
 /// Bytes of text that pay for one entry more.
-pub const POLICY_BYTES_PER_STEP: usize = 8;
+pub const POLICY_BYTES_PER_STEP: usize = 16;
 /// Names among which a likely spelling is looked for.
 pub const SPELLINGS: usize = 500;
+/// Problems of one policy set for which a likely spelling is looked for among many names.
+pub const SUGGESTIONS: usize = 100;
 /// Problems reported for one policy set.
 pub const POLICY_PROBLEMS: usize = 1_000;
 /// Bytes of an HTTP request body.

@@ -34,8 +34,8 @@ pub(crate) struct Covered {
 
 /// What a stored name costs, in comparisons.
 const NAME_STEPS: usize = 4;
-/// Bytes of a glob that make a comparison cost one step more.
-const GLOB_BYTES_PER_STEP: usize = 16;
+/// What the lengths of a glob and a name multiply to for one step more.
+const GLOB_BYTES_PER_STEP: usize = 64;
 
 impl Covered {
     /// Adds one. Names come in their order.
@@ -82,16 +82,16 @@ impl Inventory {
     /// The resources that a pattern covers; none when the allowance is spent.
     fn matched(&self, pattern: &Pattern, allowance: &Allowance) -> Option<Covered> {
         let paid = |steps| (allowance.pay(steps) == Paid::Yes).then_some(());
-        let (from, steps) = match pattern {
-            Pattern::Glob(glob) => (glob.split('*').next().unwrap_or_default(), 1 + glob.len() / GLOB_BYTES_PER_STEP),
-            Pattern::Exact(_) | Pattern::Labels(_) => ("", 1),
+        let (from, length) = match pattern {
+            Pattern::Glob(glob) => (glob.split('*').next().unwrap_or_default(), glob.len()),
+            Pattern::Exact(_) | Pattern::Labels(_) => ("", 0),
         };
         let mut covered = Covered::default();
         for (name, resource) in self.resources.range::<str, _>((Bound::Included(from), Bound::Unbounded)) {
             if !name.as_str().starts_with(from) {
                 break;
             }
-            paid(steps)?;
+            paid(1 + length * name.as_str().len() / GLOB_BYTES_PER_STEP)?;
             if selects(pattern, resource) {
                 paid(NAME_STEPS + crate::link::actions_of(resource).count())?;
                 covered.push(resource);

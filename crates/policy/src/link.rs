@@ -73,7 +73,8 @@ fn roles_exist(draft: &Draft, known: &BTreeMap<String, &str>, out: &mut Problems
         if out.is_full() {
             return;
         }
-        let hint = match nearest(name, known.values().copied()) {
+        let near = out.may_suggest().then(|| nearest(name, known.values().copied())).flatten();
+        let hint = match near {
             Some(near) => format!("did you mean `{near}`?"),
             None if known.is_empty() => "define it under `roles`".to_owned(),
             None => format!("there are: {}", some(known.values().copied())),
@@ -153,7 +154,8 @@ fn groups_exist(draft: &Draft, out: &mut Problems) {
         if out.is_full() {
             return;
         }
-        let hint = match nearest(name.as_str(), known.iter().copied()) {
+        let near = out.may_suggest().then(|| nearest(name.as_str(), known.iter().copied())).flatten();
+        let hint = match near {
             Some(near) => format!("did you mean group:{near}?"),
             None => "declare it in `groups`, or in `idp_groups` if it is the identity provider's".to_owned(),
         };

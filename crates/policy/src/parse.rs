@@ -243,11 +243,13 @@ impl<'a> Builder<'a> {
         let end = self.at(span).span.map_or(0, |s| s.offset + s.len);
         let Some(open) = self.open.pop() else { return };
         let (mut node, layout, last) = match open {
-            Open::List { start, layout, items } => {
+            Open::List { start, layout, mut items } => {
+                items.shrink_to_fit();
                 let last = items.last().map(end_of_node);
                 (Node { value: Value::List(layout, items), ..start }, layout, last)
             }
-            Open::Map { start, layout, entries, .. } => {
+            Open::Map { start, layout, mut entries, .. } => {
+                entries.shrink_to_fit();
                 let last = entries.last().map(|e| end_of_node(&e.value).max(end_of_node(&e.key)));
                 (Node { value: Value::Map(layout, entries), ..start }, layout, last)
             }

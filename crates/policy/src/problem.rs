@@ -59,6 +59,8 @@ pub(crate) struct Problems {
     warnings: Vec<Problem>,
     /// What `defaults` says wrong would otherwise be said with every role.
     seen: HashSet<(Severity, String, u32, u32, &'static str, String)>,
+    /// How often a likely spelling was looked for.
+    suggested: usize,
 }
 
 impl Problems {
@@ -105,6 +107,12 @@ impl Problems {
     /// Nothing more can be recorded that would change the answer.
     pub(crate) fn is_full(&self) -> bool {
         self.errors.len() >= limits::POLICY_PROBLEMS
+    }
+
+    /// Whether one more likely spelling may be looked for: among many names that takes a while.
+    pub(crate) fn may_suggest(&mut self) -> bool {
+        self.suggested += 1;
+        self.suggested <= limits::SUGGESTIONS
     }
 
     /// No more warnings can be recorded.

@@ -123,7 +123,8 @@ impl<'a> Scopes<'a> {
             return;
         }
         let name = condition.resource.as_str();
-        let near = nearest(name, self.inventory.resources().map(|r| r.name.as_str()));
+        let names = || self.inventory.resources().map(|r| r.name.as_str());
+        let near = out.may_suggest().then(|| nearest(name, names())).flatten();
         let hint = near.map_or_else(|| define(name), |near| format!("did you mean `{near}`?"));
         let message = format!("nothing defines the resource `{name}`");
         let (file, at) = (&condition.place.file, condition.place.at());
@@ -145,7 +146,8 @@ impl<'a> Scopes<'a> {
         for (action, place) in condition.actions.iter().zip(&condition.action_places) {
             if missing(action) && !out.is_full() {
                 let known = known();
-                let hint = match nearest(action.as_str(), known.iter().copied()) {
+                let near = out.may_suggest().then(|| nearest(action.as_str(), known.iter().copied())).flatten();
+                let hint = match near {
                     Some(near) => format!("did you mean `{near}`?"),
                     None if known.is_empty() => "define actions in the resource's `settings`".to_owned(),
                     None => format!("there are: {}", listed(&known)),

@@ -108,6 +108,7 @@ impl Reader {
     }
 
     fn number(&mut self, term: &Value, operator: &str, constant: i64) -> Formula {
+        self.doubtful |= !is_access(term);
         let axis = self.axis(term, 'n', || Axis::Number(BTreeSet::new()));
         if let Axis::Number(constants) = &mut self.axes[axis] {
             constants.extend([constant.saturating_sub(1), constant, constant.saturating_add(1)]);
@@ -124,6 +125,7 @@ impl Reader {
     }
 
     fn text(&mut self, term: &Value, constant: &str) -> Formula {
+        self.doubtful |= !is_access(term);
         let axis = self.axis(term, 't', || Axis::Text(BTreeSet::new()));
         if let Axis::Text(constants) = &mut self.axes[axis] {
             constants.insert(constant.to_owned());
@@ -198,13 +200,16 @@ impl Reader {
 
 /// Facts that are true or not by themselves: an attribute, and whether one of the request's sets has a word.
 fn is_independent(value: &Value) -> bool {
-    let is_access = |value: &Value| value.get(".").is_some();
     if is_access(value) {
         return true;
     }
     let contains = value.get("contains");
     contains
         .is_some_and(|of| of.get("left").is_some_and(is_access) && of.get("right").is_some_and(|r| text(r).is_some()))
+}
+
+fn is_access(value: &Value) -> bool {
+    value.get(".").is_some()
 }
 
 fn text(value: &Value) -> Option<&str> {

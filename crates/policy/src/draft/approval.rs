@@ -93,7 +93,8 @@ impl Drafter<'_> {
                 }
                 if !matches!(name, "none" | "auto" | "never" | "") && is_name(field.value) {
                     let known = self.draft.chains.iter().map(|c| c.name.as_str()).chain(["automatic"]);
-                    let hint = match nearest(name, known) {
+                    let near = out.may_suggest().then(|| nearest(name, known)).flatten();
+                    let hint = match near {
                         Some(near) => format!("did you mean `{near}`?"),
                         None => "define it under `approvals`, or list who approves: `approvers: [ann@example.com]`"
                             .to_owned(),

@@ -179,7 +179,9 @@ impl<'a> Drafter<'a> {
     fn listed(&self, field: Field<'_>) -> Vec<Listed> {
         let listed =
             |node: &Node| Some(Listed { principal: leaf::requester(node)?, place: field.place_of_entry(node) });
-        field.value.items().iter().filter_map(listed).collect()
+        let mut all: Vec<Listed> = field.value.items().iter().filter_map(listed).collect();
+        all.shrink_to_fit();
+        all
     }
 
     fn listed_at(&self, layer: Layer<'_>, key: &str) -> Vec<Listed> {

@@ -6,6 +6,7 @@
 #![allow(missing_docs, unreachable_pub)]
 
 mod bombs;
+#[allow(dead_code, reason = "the fuzzer uses what tests do not")]
 #[path = "../../../../fuzz/src/bounds.rs"]
 mod bounds;
 #[path = "../common/mod.rs"]
