@@ -194,7 +194,7 @@ pub(crate) mod tests {
     #[test]
     fn later_commands_are_unknown_and_say_so() {
         let folder = tempfile::tempdir().expect("a folder");
-        for args in [vec!["run", "x", "--", "y"], vec!["pipeline", "start"], vec!["reaper"], vec!["policy", "apply"]] {
+        for args in [vec!["run", "x", "--", "y"], vec!["pipeline", "start"], vec!["reaper"]] {
             let (exit, _, err) = run_in(folder.path(), &args);
             assert_eq!(exit, Exit::WrongUse, "{args:?}");
             assert!(err.contains("unrecognized subcommand") && err.contains("not in this version"), "{args:?}: {err}");

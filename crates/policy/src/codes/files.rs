@@ -18,6 +18,18 @@ pub(super) static KINDS: &[ProblemKind] = &[
     ),
     error("empty-file", File, "The file says nothing, or has only comments.", ("# later", "roles: []")),
     error(
+        "too-much",
+        Folder,
+        "What the set multiplies (groups in roles, globs over resources, defaults, expressions) takes more than is given to a text of its length. As a warning: who is left in a role was not worked out.",
+        ("ten thousand roles that each name a group of thousands", "fewer roles, smaller groups, or several sets"),
+    ),
+    error(
+        "too-many-values",
+        Folder,
+        "A file holds more than 200,000 values.",
+        ("one file with everything", "several files: all below the folder belong to the set"),
+    ),
+    error(
         "file-too-large",
         Folder,
         "A file has more than a mebibyte.",
