@@ -51,6 +51,12 @@ async fn revoke(engine: &Engine, lane: &Lane, batch: &[Lease], reach: Reach) -> 
         })
         .collect();
     let mut answers = lane.connector.revoke(&target, &orders).await;
+    if answers.iter().any(|answer| matches!(answer, Err(CallError::Unreachable { .. } | CallError::Lost { .. }))) {
+        // Part of a target that knows of a later ledger does not do as it is told before that is dealt with.
+        if let Err(error) = engine.compare(lane, &target).await {
+            tracing::debug!(resource = %lane.resource, %error, "what the target was told could not be compared");
+        }
+    }
     answers.resize_with(batch.len(), || Err(CallError::Invalid("the connector gave too few answers".to_owned())));
     answers
 }

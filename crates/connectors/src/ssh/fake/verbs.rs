@@ -56,8 +56,11 @@ pub(super) fn told(world: &World, target: &Target) -> Told {
     Told { marks: host.strange.iter().cloned().collect(), silent: silent.into_iter().collect() }
 }
 
-pub(super) fn tell(world: &World, target: &Target) -> Result<(), CallError> {
-    world.fence(target)
+/// Comes when the ledger has all that the host was told of; what is kept here of it may be older than the ledger.
+pub(super) fn tell(world: &mut World, target: &Target) -> Result<(), CallError> {
+    world.fence(target)?;
+    world.register.marks.extend(world.host.strange.take());
+    Ok(())
 }
 
 pub(super) fn begin_again(world: &mut World, target: &Target) -> Result<(), CallError> {
