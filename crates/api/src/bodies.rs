@@ -4,7 +4,7 @@ use crate::input::InputBody;
 use crate::serde_seconds;
 use crate::views::LedgerMarkView;
 use curfew_domain::review::ReviewVerdict;
-use curfew_domain::{ActionName, GroupName, ResourceName, RoleName, Seconds, Timestamp, limits};
+use curfew_domain::{ActionName, BeatId, GroupName, ResourceName, RoleName, Seconds, Timestamp, limits};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use utoipa::ToSchema;
@@ -57,6 +57,10 @@ pub struct AskBody {
     /// What else the role wants to be told, by the names of its inputs.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub inputs: BTreeMap<String, InputBody>,
+    /// The heartbeat that what comes of it lives with. A machine has to name one of its own; a person has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub beat: Option<BeatId>,
 }
 
 impl Bounded for AskBody {
@@ -126,6 +130,42 @@ fn check_inputs(inputs: &BTreeMap<String, InputBody>) -> Result<(), OutOfBounds>
         let InputBody::Text(text) = value else { return Ok(()) };
         at_most("an input", text.chars().count(), limits::INPUT_CHARS, "characters")
     })
+}
+
+/// Exchanges the token that a pipeline's provider gave its job for a sign-in. The call carries an RFC 9449 proof of the
+/// key that the sign-in is to be bound to.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct WorkloadSignInBody {
+    /// The provider's token.
+    pub token: String,
+}
+
+impl std::fmt::Debug for WorkloadSignInBody {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("WorkloadSignInBody").finish_non_exhaustive()
+    }
+}
+
+impl Bounded for WorkloadSignInBody {
+    fn check(&self) -> Result<(), OutOfBounds> {
+        at_most("token", self.token.len(), limits::WORKLOAD_TOKEN_BYTES, "bytes")
+    }
+}
+
+/// One client of a run: it begins, beats, or is done.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BeatBody {
+    /// 32 lower-case hex digits that the client made.
+    #[schema(value_type = String)]
+    pub beat: BeatId,
+}
+
+impl Bounded for BeatBody {
+    fn check(&self) -> Result<(), OutOfBounds> {
+        Ok(())
+    }
 }
 
 /// What an approver takes away.

@@ -66,12 +66,16 @@ codes! {
     SignInRefused = "sign_in_refused", 401, "Sign in the way this server's configuration says.";
     /// The caller may not do that.
     Forbidden = "forbidden", 403, "Somebody whom the policy names has to do it.";
+    /// The proof of the key that a machine's sign-in is bound to is missing or does not hold (RFC 9449).
+    ProofRefused = "proof_refused", 401, "Prove the key of this sign-in anew with each call; check the clock of this machine.";
     /// Nobody decides their own request.
     OwnRequest = "own_request", 403, "Ask one of the approvers whom `curfew show` lists.";
     /// The caller is no approver of the stage that is open.
     NotAnApprover = "not_an_approver", 403, "Ask one of the approvers whom `curfew show` lists.";
     /// The web page that sent it is another site's.
     OriginRefused = "origin_refused", 403, "Use the address that stands as `public_url` in the server's configuration.";
+    /// The run is over: its provider said so, or its clients were silent for too long.
+    RunOver = "run_over", 409, "What lived with it is gone. A new run begins with `curfew run` or `curfew pipeline start`.";
     /// There is no such thing, or the caller may not see it.
     NotFound = "not_found", 404, "Check the id; `curfew requests` and `curfew grants` list what you may see.";
     /// The path exists, but not with this method.

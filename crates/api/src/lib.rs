@@ -16,9 +16,9 @@ mod input;
 mod serde_seconds;
 
 pub use bodies::{
-    ActivateBody, ApproveBody, AskBody, Bounded, BundleBody, DenyBody, ExtendBody, HostBody, HostReportBody,
+    ActivateBody, ApproveBody, AskBody, BeatBody, Bounded, BundleBody, DenyBody, ExtendBody, HostBody, HostReportBody,
     HostSessionBody, NarrowBody, OutOfBounds, PolicyApplyBody, PublicHalfBody, ReviewBody, RevocationBody, RevokeBody,
-    RotateBody, SignInBody,
+    RotateBody, SignInBody, WorkloadSignInBody,
 };
 pub use client::{Client, ClientError, Download, EventStream, IdempotencyKey};
 pub use error::{ErrorBody, ErrorCode, ErrorView};
@@ -34,8 +34,8 @@ pub use views::{
     HostTokenView, JustificationView, LeaseView, LedgerMarkView, LeftoverView, Listing, MoreTimeView, NarrowedView,
     PolicyAppliedState, PolicyAppliedView, PolicyFileView, PolicySourceView, PolicyTouchedView, PolicyView, Powers,
     PrivilegeView, ProofView, ReasonView, RequestGrantView, RequestStageView, RequestView, ResourceActionsView,
-    ReviewView, RoleInputView, RoleScopeView, RoleView, RunView, SettingView, SignedInView, StageView, StandingView,
-    SubjectView, WantedHalfView, WhoAmIView,
+    ReviewView, RoleInputView, RoleScopeView, RoleView, RunStateView, RunView, SettingView, SignedInView, StageView,
+    StandingView, SubjectView, WantedHalfView, WhoAmIView, WorkloadSignedInView,
 };
 
 /// The path under which everything here is served.

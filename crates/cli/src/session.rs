@@ -136,6 +136,7 @@ fn exit_of(code: ErrorCode) -> Exit {
         | ErrorCode::Forbidden
         | ErrorCode::OwnRequest
         | ErrorCode::NotAnApprover
+        | ErrorCode::ProofRefused
         | ErrorCode::OriginRefused => Exit::NotAllowed,
         ErrorCode::NotFound => Exit::NotFound,
         ErrorCode::Conflict
@@ -152,6 +153,7 @@ fn exit_of(code: ErrorCode) -> Exit {
         | ErrorCode::PublicHalfRefused
         | ErrorCode::PolicyRefused
         | ErrorCode::IdempotencyKeyReused
+        | ErrorCode::RunOver
         | ErrorCode::NotSupported => Exit::No,
         ErrorCode::TooSlow
         | ErrorCode::RateLimited

@@ -85,5 +85,11 @@ pub const INPUT_CHARS: usize = 2_000;
 pub const CEDAR_BYTES: usize = 8 * 1024;
 /// How deep one Cedar expression or guardrail may go: brackets and links of chains.
 pub const CEDAR_DEPTH: usize = 80;
+/// How long a pipeline's client may be silent unless the configuration says otherwise.
+pub const HEARTBEAT_WINDOW: Seconds = Seconds::new(60);
+/// Bytes of a workload's token, and of the claims that are kept of it.
+pub const WORKLOAD_TOKEN_BYTES: usize = 16 * 1024;
+/// Clients of one run that may beat at one time.
+pub const BEATS_PER_RUN: usize = 256;
 /// Hours for use that one role may list.
 pub const WINDOWS: usize = 64;

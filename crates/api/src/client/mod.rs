@@ -4,6 +4,7 @@ mod audit;
 mod error;
 mod grants;
 mod requests;
+mod runs;
 mod session;
 mod ssh;
 mod streams;

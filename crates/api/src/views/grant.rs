@@ -1,7 +1,7 @@
 //! Time-bound authority, on the wire.
 
 use super::request::scope_view;
-use super::{LeaseView, ResourceActionsView, SubjectView};
+use super::{LeaseView, ResourceActionsView, RunView, SubjectView};
 use curfew_domain::lease::Evidence;
 use curfew_domain::request::Origin;
 use curfew_domain::review::{Review, ReviewVerdict};
@@ -130,15 +130,6 @@ pub struct EndOrderedView {
     /// When.
     #[schema(value_type = String, format = DateTime)]
     pub at: Timestamp,
-}
-
-/// A pipeline's run.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct RunView {
-    /// `github`, `gitlab`, ...
-    pub provider: String,
-    /// The provider's id of the run.
-    pub id: String,
 }
 
 /// What a client needs to connect, besides the secret that it made.

@@ -11,6 +11,7 @@ mod listing;
 mod policy;
 mod request;
 mod role;
+mod run;
 mod ssh;
 mod subject;
 
@@ -19,9 +20,7 @@ pub use bundle::{BundlePartView, BundleView, DeniedPartView};
 pub use connector::{ActionView, ConnectorView, PrivilegeView, SettingView};
 pub use decision::{DecisionView, ReasonView, StageView};
 pub use doctor::{DoctorView, FindingView, StandingView};
-pub use grant::{
-    ActivationView, ConnectionView, EndOrderedView, GrantView, MoreTimeView, ReviewView, RunView, WantedHalfView,
-};
+pub use grant::{ActivationView, ConnectionView, EndOrderedView, GrantView, MoreTimeView, ReviewView, WantedHalfView};
 pub use lease::{HeldUpView, LeaseView, LeftoverView};
 pub use listing::Listing;
 pub use policy::{
@@ -31,5 +30,6 @@ pub use request::{
     ApprovalView, ExtendsView, NarrowedView, RequestGrantView, RequestStageView, RequestView, ResourceActionsView,
 };
 pub use role::{JustificationView, RoleInputView, RoleScopeView, RoleView};
+pub use run::{RunStateView, RunView, WorkloadSignedInView};
 pub use ssh::{AuthoritiesView, AuthorityView, HostDutiesView, HostTokenView, LedgerMarkView};
 pub use subject::{Powers, SignedInView, SubjectView, WhoAmIView};

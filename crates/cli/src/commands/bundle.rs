@@ -25,7 +25,7 @@ pub(crate) fn is_several(bundle: &BundleView) -> Failure {
 
 /// What is said for all of them.
 fn body(ask: &AskArgs) -> Result<BundleBody, Failure> {
-    let AskBody { role: _, resources, actions, duration_seconds, reason, ticket, inputs } = ask.body()?;
+    let AskBody { role: _, resources, actions, duration_seconds, reason, ticket, inputs, beat: _ } = ask.body()?;
     if !resources.is_empty() || !actions.is_empty() {
         return Err(Failure::wrong_use("a bundle is asked for whole: --resource and --action are for one role"));
     }

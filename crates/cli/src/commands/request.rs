@@ -92,6 +92,7 @@ impl AskArgs {
             reason: self.reason.clone().unwrap_or_default(),
             ticket: self.ticket.clone().unwrap_or_default(),
             inputs,
+            beat: None,
         })
     }
 }

@@ -2,7 +2,7 @@
 
 use super::BoxFuture;
 use curfew_domain::audit::{AuditEvent, SealedEvent};
-use curfew_domain::{Grant, Id, Identity, Lease, Request, Subject, Timestamp, Transition};
+use curfew_domain::{Grant, Id, Identity, Lease, Request, Subject, Timestamp, Transition, WorkloadToken};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -98,6 +98,18 @@ pub struct Session {
     pub created_at: Timestamp,
     /// Until when.
     pub expires_at: Timestamp,
+    /// What a machine's sign-in is bound to; none for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub workload: Option<BoundToken>,
+}
+
+/// A workload's token that was exchanged for a sign-in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BoundToken {
+    /// What it said.
+    pub token: WorkloadToken,
+    /// The RFC 7638 thumbprint, in base 64, of the key that each call has to prove.
+    pub key_thumbprint: String,
 }
 
 /// A signing key, sealed with a key that is not in the ledger.

@@ -40,7 +40,7 @@ async fn accept(app: &App, subject: Subject, groups: BTreeSet<GroupName>) -> Res
         .with("expires_at", expires_at.to_string());
     event.subject = Some(subject.clone());
     let view = SignedInView { token: token.reveal(), expires_at, subject: SubjectView::from(&subject) };
-    let session = Session { token_hash: token.hash(), subject, groups, created_at: now, expires_at };
+    let session = Session { token_hash: token.hash(), subject, groups, created_at: now, expires_at, workload: None };
     let changes = vec![Change::Session(Box::new(session)), Change::Event(Box::new(event))];
     app.engine.store().commit(changes).await?;
     Ok(view)

@@ -114,6 +114,7 @@ fn read(role: &RoleView, form: &Form) -> Result<AskBody, PageError> {
         reason: form.typed("reason"),
         ticket: form.typed("ticket"),
         inputs: inputs(role, form),
+        beat: None,
     })
 }
 

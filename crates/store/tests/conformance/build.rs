@@ -191,6 +191,7 @@ pub(crate) fn notice(name: &str, created: u64) -> Notice {
 
 pub(crate) fn session(name: &str, created: u64) -> Session {
     Session {
+        workload: None,
         token_hash: name.to_owned(),
         subject: subject("ann"),
         groups: [curfew_domain::GroupName::new("dba").expect("a group")].into(),
