@@ -205,8 +205,10 @@ async fn what_may_be_dropped_is_dropped_and_what_others_use_is_kept() {
         let session = ask.log_in(site).await.unwrap();
         session.run("CREATE TABLE public.scratch (i int)").await.unwrap();
         let left = revoked(site.revoke(ask, Some(issued)).await);
+        // What other tests make at the same time on this server is younger than the lease too, and is named.
+        let ours = left.iter().filter(|l| l.kind != "role" || l.name.contains(site.database.as_str()));
         assert_eq!(
-            left.iter().map(|l| (l.kind.as_str(), l.done)).collect::<Vec<_>>(),
+            ours.map(|l| (l.kind.as_str(), l.done)).collect::<Vec<_>>(),
             [("table", LeftoverDone::Dropped)]
         );
         assert_eq!(site.value("SELECT to_regclass('public.scratch') IS NULL").await, "t");

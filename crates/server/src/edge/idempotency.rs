@@ -17,7 +17,7 @@ use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use hyper::body::Body as _;
 use sha2::{Digest, Sha256};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Semaphore, watch};
@@ -47,9 +47,15 @@ pub(crate) struct IdempotentAnswers {
 
 #[derive(Default)]
 struct Kept {
-    entries: BTreeMap<(SubjectId, String), Entry>,
+    entries: BTreeMap<Name, Entry>,
+    /// The names as they came, oldest first, so that no call has to look at all of them. One that was forgotten since
+    /// may still stand here.
+    order: VecDeque<(Duration, Name)>,
     bytes: usize,
 }
+
+/// Whose key it is.
+type Name = (SubjectId, String);
 
 struct Entry {
     body: [u8; 32],
@@ -88,7 +94,7 @@ impl IdempotentAnswers {
     fn turn(&self, who: &SubjectId, key: &str, body: [u8; 32]) -> Result<Turn, ApiError> {
         let now = self.clock.monotonic();
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.forget(|entry| now.saturating_sub(entry.at) > KEPT_FOR);
+        kept.forget_old(now);
         let name = (who.clone(), key.to_owned());
         if let Some(entry) = kept.entries.get(&name).filter(|entry| !entry.is_abandoned()) {
             if entry.body != body {
@@ -96,12 +102,11 @@ impl IdempotentAnswers {
             }
             return Ok(Turn::Join(entry.answer.clone()));
         }
-        while kept.entries.len() >= ANSWERS || kept.bytes > BYTES {
-            if !kept.forget_oldest() {
-                return Err(ApiError::new(ErrorCode::Unavailable, "too much is under way").retry_after(1));
-            }
+        if kept.is_full() {
+            return Err(ApiError::new(ErrorCode::Unavailable, "too much is under way").retry_after(1));
         }
         let (sender, answer) = watch::channel(None);
+        kept.order.push_back((now, name.clone()));
         kept.entries.insert(name, Entry { body, at: now, answer, size: 0 });
         Ok(Turn::Run(sender))
     }
@@ -124,23 +129,31 @@ impl IdempotentAnswers {
 }
 
 impl Kept {
-    fn forget(&mut self, is_old: impl Fn(&Entry) -> bool) {
-        let mut freed = 0;
-        self.entries.retain(|_, entry| {
-            let goes = is_old(entry) && entry.is_settled();
-            freed += if goes { entry.size } else { 0 };
-            !goes
-        });
-        self.bytes = self.bytes.saturating_sub(freed);
+    fn is_full(&self) -> bool {
+        self.entries.len() >= ANSWERS || self.bytes > BYTES
     }
 
-    /// Whether there was one to forget.
-    fn forget_oldest(&mut self) -> bool {
-        let settled = self.entries.iter().filter(|(_, e)| e.is_settled());
-        let Some(name) = settled.min_by_key(|(_, e)| e.at).map(|(name, _)| name.clone()) else { return false };
-        let size = self.entries.remove(&name).map_or(0, |e| e.size);
-        self.bytes = self.bytes.saturating_sub(size);
-        true
+    /// Forgets what is old, and the oldest of what is too much. What is under way stays.
+    fn forget_old(&mut self, now: Duration) {
+        let mut under_way = Vec::new();
+        while let Some((at, name)) = self.order.pop_front() {
+            let Some(entry) = self.entries.get(&name).filter(|entry| entry.at == at) else { continue };
+            if now.saturating_sub(at) <= KEPT_FOR && !self.is_full() {
+                self.order.push_front((at, name));
+                break;
+            }
+            if entry.is_settled() || entry.is_abandoned() {
+                let size = self.entries.remove(&name).map_or(0, |entry| entry.size);
+                self.bytes = self.bytes.saturating_sub(size);
+            } else {
+                under_way.push((at, name));
+            }
+        }
+        under_way.into_iter().rev().for_each(|first| self.order.push_front(first));
+        if self.order.len() > 2 * ANSWERS {
+            let entries = &self.entries;
+            self.order.retain(|(at, name)| entries.get(name).is_some_and(|entry| entry.at == *at));
+        }
     }
 }
 
@@ -258,5 +271,64 @@ impl Recorded {
         }
         response.headers_mut().insert("idempotent-replayed", HeaderValue::from_static("true"));
         response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Still;
+    impl Clock for Still {
+        fn wall(&self) -> curfew_domain::Timestamp {
+            curfew_domain::Timestamp::from_millis(0)
+        }
+        fn monotonic(&self) -> Duration {
+            Duration::ZERO
+        }
+        fn sleep(&self, _: Duration) -> curfew_engine::seams::BoxFuture<'static, ()> {
+            Box::pin(std::future::ready(()))
+        }
+    }
+
+    fn who() -> SubjectId {
+        SubjectId::new("idp", "ann").expect("an id")
+    }
+
+    fn answered(answers: &IdempotentAnswers, key: usize) {
+        let key = key.to_string();
+        let Ok(Turn::Run(sender)) = answers.turn(&who(), &key, [0; 32]) else { panic!("{key} is new") };
+        let body = axum::body::Bytes::from_static(b"{}");
+        sender.send_replace(Some(Recorded { status: StatusCode::OK, content_type: None, body }));
+        answers.settle(&who(), &key, Some(2));
+    }
+
+    fn is_kept(answers: &IdempotentAnswers, key: usize) -> bool {
+        matches!(answers.turn(&who(), &key.to_string(), [0; 32]), Ok(Turn::Join(_)))
+    }
+
+    #[test]
+    fn the_oldest_answer_makes_room_and_what_is_under_way_stays() {
+        let answers = IdempotentAnswers::new(Arc::new(Still));
+        let Ok(Turn::Run(_under_way)) = answers.turn(&who(), "first", [0; 32]) else { panic!("it is new") };
+        for key in 0..ANSWERS + 10 {
+            answered(&answers, key);
+        }
+        assert!(matches!(answers.turn(&who(), "first", [0; 32]), Ok(Turn::Join(_))));
+        assert!(is_kept(&answers, ANSWERS + 9) && !is_kept(&answers, 0));
+        let kept = answers.kept.lock().expect("no test panics with it");
+        assert!(kept.entries.len() <= ANSWERS && kept.bytes <= 2 * ANSWERS);
+    }
+
+    #[test]
+    fn refusals_leave_nothing_behind() {
+        let answers = IdempotentAnswers::new(Arc::new(Still));
+        for key in 0..5 * ANSWERS {
+            let key = key.to_string();
+            let Ok(Turn::Run(_)) = answers.turn(&who(), &key, [0; 32]) else { panic!("{key} is new") };
+            answers.settle(&who(), &key, None);
+        }
+        let kept = answers.kept.lock().expect("no test panics with it");
+        assert!(kept.entries.is_empty() && kept.order.len() <= 2 * ANSWERS + 1);
     }
 }
