@@ -10,7 +10,7 @@ use axum::response::Response;
 use curfew_api::ErrorCode;
 use curfew_domain::audit::AuditAction;
 use curfew_domain::{Identity, Timestamp};
-use curfew_engine::seams::store::ReadError;
+use curfew_engine::seams::store::{BoundToken, ReadError};
 use http::request::Parts;
 
 /// Somebody whose token was looked up for this very call.
@@ -22,6 +22,8 @@ pub(crate) struct Caller {
     pub(crate) expires_at: Timestamp,
     /// SHA-256 of the token, for signing out.
     pub(crate) token_hash: String,
+    /// What a machine's sign-in is bound to; none for people.
+    pub(crate) workload: Option<BoundToken>,
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for Caller {
@@ -71,7 +73,7 @@ pub(crate) async fn known(app: &App, token: &Token) -> Result<Result<Caller, &'s
         return Ok(Err("the sign-in is over"));
     }
     let who = Identity { subject: session.subject, groups: session.groups };
-    Ok(Ok(Caller { who, expires_at: session.expires_at, token_hash: hash }))
+    Ok(Ok(Caller { who, expires_at: session.expires_at, token_hash: hash, workload: session.workload }))
 }
 
 /// Records that a token was refused, and gives the error to answer with.
