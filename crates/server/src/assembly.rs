@@ -14,7 +14,7 @@ use crate::workload::{Issuers, SeenProofs};
 use crate::{endpoints, telemetry};
 use curfew_engine::keyring::Keyring;
 use curfew_engine::seams::{Clock, Entropy, HostDesk, Store};
-use curfew_engine::{Engine, EngineParts, StartError, Unnamed};
+use curfew_engine::{Engine, EngineParts, Pipelines, StartError, Unnamed};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::net::TcpListener;
@@ -73,6 +73,7 @@ pub(crate) async fn assemble(parts: ServerParts) -> Result<Assembled, ServeError
             Setting::Dev => Unnamed::Everybody,
             Setting::Serve => Unnamed::Nobody,
         },
+        pipelines: Pipelines::default(),
     });
     let (stop, stopping) = watch::channel(Stopping::No);
     let engine = Arc::new(engine);
