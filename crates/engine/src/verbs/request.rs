@@ -55,6 +55,9 @@ pub enum RequestError {
     /// There is no bundle of that name.
     #[error("there is no bundle `{0}`")]
     NoSuchBundle(RoleName),
+    /// The caller's idempotency key came before, with another ask.
+    #[error("this key came before with another call")]
+    KeyReused,
     /// The caller has as many undecided requests as one person may have.
     #[error("{0} of your requests are undecided, which is the most one person may have")]
     TooManyPending(usize),
@@ -81,10 +84,16 @@ impl Engine {
     /// # Errors
     /// When there is no such role, or a text is too long.
     pub async fn judge(&self, who: &Identity, ask: &AskFor) -> Result<Judgement, RequestError> {
-        self.judge_on(who, ask, Occasion::Request).await
+        Ok(self.judge_on(who, ask, Occasion::Request).await?.1)
     }
 
-    async fn judge_on(&self, who: &Identity, ask: &AskFor, occasion: Occasion) -> Result<Judgement, RequestError> {
+    /// What policy says, and what exactly it was asked: the evidence of the answer.
+    async fn judge_on(
+        &self,
+        who: &Identity,
+        ask: &AskFor,
+        occasion: Occasion,
+    ) -> Result<(Ask, Judgement), RequestError> {
         if ask.reason.chars().count() > limits::REASON_CHARS {
             return Err(RequestError::Text("a reason may have 2,000 characters at most"));
         }
@@ -94,7 +103,7 @@ impl Engine {
         let policy = self.policy();
         let Some(role) = policy.role(&ask.role) else { return Err(RequestError::NoSuchRole(ask.role.clone())) };
         let facts = self.facts(role, &who.subject, ask.source_ip, None).await?;
-        Ok(policy.decide(&Ask {
+        let asked = Ask {
             resources: ask.resources.clone(),
             actions: ask.actions.clone(),
             duration: ask.duration,
@@ -104,7 +113,9 @@ impl Engine {
             facts,
             occasion,
             ..Ask::of(who.clone(), ask.role.clone(), self.clock.now())
-        }))
+        };
+        let judgement = policy.decide(&asked);
+        Ok((asked, judgement))
     }
 
     /// Asks. `key` is the caller's idempotency key: the same key again gives the same request.
@@ -125,6 +136,10 @@ impl Engine {
         if self.gives_nothing_new() {
             return Err(RequestError::Stopping);
         }
+        // What was asked before is not judged again: its own grant would stand in its way.
+        if let Some(first) = self.asked_before(who, key).await? {
+            return if is_the_same(&first, &ask, origin) { Ok(first) } else { Err(RequestError::KeyReused) };
+        }
         if let Some(doubt) = self.clock.doubt() {
             return Err(RequestError::ClockInDoubt(doubt));
         }
@@ -133,13 +148,13 @@ impl Engine {
         }
         let emergency = origin == Origin::BreakGlass;
         let _counting = if emergency { Some(self.counting.lock().await) } else { self.counting(&ask.role).await };
-        let judgement = self.judge_on(who, &ask, occasion).await?;
+        let (asked, judgement) = self.judge_on(who, &ask, occasion).await?;
         let Some(terms) = judgement.terms else {
-            self.record_refusal(who, (&ask, origin), &judgement.decision).await?;
+            self.record_refusal(&asked, origin, &judgement.decision).await?;
             return Err(RequestError::Denied(Box::new(judgement.decision)));
         };
         if emergency {
-            self.check_reviewed(who, &ask, &judgement.decision).await?;
+            self.check_reviewed(&asked, &judgement.decision).await?;
         }
         let automatic = judgement.decision.outcome == Outcome::Automatic;
         if !automatic {
@@ -169,7 +184,7 @@ impl Engine {
             state: RequestState::Pending,
         };
         let mut changes = Changes::default();
-        let mut request = changes.request(Request::created(request));
+        let mut request = changes.request(created(request, &asked));
         if automatic {
             request = self
                 .become_grant(&mut changes, request, now)
@@ -192,6 +207,15 @@ impl Engine {
                 first.ok_or_else(|| RequestError::Commit(CommitError::Conflict("the request".to_owned())))
             }
             Err(other) => Err(RequestError::Commit(other)),
+        }
+    }
+
+    /// What the caller asked for with this key before, also before a restart.
+    pub(crate) async fn asked_before(&self, who: &Identity, key: Option<&str>) -> Result<Option<Request>, ReadError> {
+        let Some(key) = key else { return Ok(None) };
+        match self.store.request_of_key(&key_hash(who, key)).await? {
+            Some(first) => self.store.request(first).await,
+            None => Ok(None),
         }
     }
 
@@ -291,24 +315,25 @@ impl Engine {
         }
     }
 
+    /// The same, with all that it takes to decide it again.
+    pub(crate) fn refused(&self, ask: &Ask, decision: &Decision) -> AuditEvent {
+        let event = self.refusal(&ask.who, &ask.role, decision);
+        let event = event.with("reason", ask.reason.clone()).with("ticket", ask.ticket.clone());
+        with_record(event, "asked", ask.record())
+    }
+
     /// Whoever took emergency access that nobody has looked at gets no other.
-    async fn check_reviewed(&self, who: &Identity, ask: &AskFor, decision: &Decision) -> Result<(), RequestError> {
-        let Some(open) = self.unreviewed_of(who).await?.first().copied() else { return Ok(()) };
+    async fn check_reviewed(&self, ask: &Ask, decision: &Decision) -> Result<(), RequestError> {
+        let Some(open) = self.unreviewed_of(&ask.who).await?.first().copied() else { return Ok(()) };
         let refused = RequestError::Unreviewed(open);
-        let event = self.refusal(who, &ask.role, decision).because(refused.to_string());
+        let event = self.refusal(&ask.who, &ask.role, decision).because(refused.to_string());
         let event = event.with("reason", ask.reason.clone()).with("occasion", "break_glass");
         self.commit(Changes(vec![Change::Event(Box::new(event))])).await.map_err(RequestError::Commit)?;
         Err(refused)
     }
 
-    async fn record_refusal(
-        &self,
-        who: &Identity,
-        (ask, origin): (&AskFor, Origin),
-        decision: &Decision,
-    ) -> Result<(), RequestError> {
-        let event = self.refusal(who, &ask.role, decision);
-        let mut event = event.with("reason", ask.reason.clone()).with("ticket", ask.ticket.clone());
+    async fn record_refusal(&self, ask: &Ask, origin: Origin, decision: &Decision) -> Result<(), RequestError> {
+        let mut event = self.refused(ask, decision);
         if origin == Origin::BreakGlass {
             event = event.with("occasion", "break_glass");
         }
@@ -317,6 +342,24 @@ impl Engine {
             Err(error) => Err(RequestError::Commit(error)),
         }
     }
+}
+
+/// A new request, whose evidence says by what facts it was decided.
+pub(crate) fn created(request: Request, asked: &Ask) -> Transition<Request> {
+    let mut step = Request::created(request);
+    step.event = with_record(step.event, "facts", asked.facts_record());
+    step
+}
+
+/// Whether a request is what this ask became, as far as a request tells.
+fn is_the_same(first: &Request, ask: &AskFor, origin: Origin) -> bool {
+    let said = (&first.role, &first.reason, &first.ticket, first.origin);
+    said == (&ask.role, &ask.reason, &ask.ticket, origin) && first.extends.is_none()
+}
+
+fn with_record(event: AuditEvent, key: &str, record: serde_json::Value) -> AuditEvent {
+    let record = Detail::try_from(record).expect("INVARIANT: records hold only integers, texts, lists and maps");
+    event.with(key, record)
 }
 
 pub(crate) fn key_hash(who: &Identity, key: &str) -> String {

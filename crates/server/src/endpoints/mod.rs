@@ -13,7 +13,7 @@ mod audit_export;
 mod audit_key;
 mod audit_proof;
 pub(crate) mod audit_search;
-mod break_glass;
+pub(crate) mod break_glass;
 mod bundles;
 mod connectors;
 mod cursor;
@@ -21,7 +21,7 @@ pub(crate) mod decide;
 pub(crate) mod deny;
 mod doctor;
 mod events;
-mod extend;
+pub(crate) mod extend;
 pub(crate) mod give_back;
 pub(crate) mod grant_path;
 mod grants;
@@ -32,9 +32,9 @@ mod policy;
 mod policy_apply;
 mod public_halves;
 pub(crate) mod request;
-mod request_bundle;
+pub(crate) mod request_bundle;
 mod requests;
-mod review;
+pub(crate) mod review;
 pub(crate) mod revoke;
 mod revoke_all;
 pub(crate) mod roles;
@@ -241,6 +241,8 @@ mod bundle_tests;
 mod claim_tests;
 #[cfg(test)]
 mod more_time_tests;
+#[cfg(test)]
+mod refused_policy_tests;
 #[cfg(test)]
 mod rules_tests;
 #[cfg(test)]

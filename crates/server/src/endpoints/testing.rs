@@ -182,7 +182,7 @@ impl World {
             connectors: vec![target.clone()],
             secrets: Arc::new(secrets),
             policy: policy(text),
-            audience: Audience { mail_from: None, webhooks: vec!["siem".to_owned()] },
+            audience: Audience { mail_from: "curfew@example.com".parse().ok(), webhooks: vec!["siem".to_owned()] },
             unnamed: Unnamed::Nobody,
         }));
         let keyring = Keyring::new(store.clone(), clock.clone(), entropy.clone(), SealKey::new([7; 32]));
