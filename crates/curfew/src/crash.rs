@@ -153,6 +153,9 @@ impl Store for CrashingStore {
     fn keys<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Vec<SealedKey>, ReadError>> {
         self.inner.keys(name)
     }
+    fn request_of_key<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Id<Request>>, ReadError>> {
+        self.inner.request_of_key(key)
+    }
     fn fact<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Option<String>, ReadError>> {
         self.inner.fact(name)
     }

@@ -112,4 +112,50 @@ pub struct ConnectorKind {
     pub residual_exposure: &'static [&'static str],
     /// What the client makes and sends: `scram_sha_256`, `ssh_public_key`, ...
     pub public_half: &'static str,
+    /// What the connector says of settings whose shape is right.
+    #[serde(skip)]
+    pub fit: Fit,
 }
+
+/// Why a connector cannot use settings although their shape is right.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Misfit {
+    /// Where in the settings it stands, from the outside in: keys, and places in lists counted from 0.
+    pub path: Vec<String>,
+    /// What is wrong, for a person.
+    pub message: String,
+    /// What to write instead.
+    pub hint: String,
+}
+
+impl Misfit {
+    /// At the end of a path.
+    pub fn at<P: ToString>(path: &[P], message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self { path: path.iter().map(P::to_string).collect(), message: message.into(), hint: hint.into() }
+    }
+}
+
+/// A connector's own reading of settings, without a target: what is said of a grant or an account's name when the
+/// policy is checked is then what will be said when somebody activates.
+#[derive(Clone, Copy)]
+pub struct Fit(pub fn(&serde_json::Value) -> Vec<Misfit>);
+
+impl Fit {
+    /// Whatever has the shape can be used.
+    pub const BY_SHAPE: Fit = Fit(|_| Vec::new());
+}
+
+impl std::fmt::Debug for Fit {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Fit")
+    }
+}
+
+/// Kinds are told apart by what they say, not by where their code lies.
+impl PartialEq for Fit {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Fit {}

@@ -45,6 +45,14 @@ impl EndCause {
             Self::SubjectDisabled => "subject_disabled",
         }
     }
+
+    /// Whether it cuts short what had time left.
+    pub fn is_before_its_time(self) -> bool {
+        match self {
+            Self::Expired | Self::Lapsed => false,
+            Self::Returned | Self::Revoked | Self::PipelineEnded | Self::PolicyChanged | Self::SubjectDisabled => true,
+        }
+    }
 }
 
 /// A grant's states, each with the facts that only it has.

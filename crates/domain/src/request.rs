@@ -70,10 +70,13 @@ pub enum RequestState {
         /// When.
         at: Timestamp,
     },
-    /// Nobody decided in time.
+    /// Nobody decided in time, or there is nothing left to decide.
     Lapsed {
         /// When.
         at: Timestamp,
+        /// Why before its time; empty when its time was over.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        because: String,
     },
 }
 
@@ -367,7 +370,32 @@ impl Request {
     pub fn lapse(self, now: Timestamp) -> Result<Transition<Self>, VerdictError> {
         self.check_pending()?;
         let event = self.event(AuditAction::RequestLapsed, &Subject::system(), now);
-        Ok(Transition::new(Self { state: RequestState::Lapsed { at: now }, ..self }, event))
+        Ok(Transition::new(Self { state: RequestState::Lapsed { at: now, because: String::new() }, ..self }, event))
+    }
+
+    /// Ends it because the grant that it was to keep longer ends, or has ended.
+    ///
+    /// # Errors
+    /// When it is final.
+    pub fn lapse_with_grant(self, now: Timestamp) -> Result<Transition<Self>, VerdictError> {
+        self.check_pending()?;
+        const BECAUSE: &str = "the grant that it was to keep longer is over";
+        let event = self.event(AuditAction::RequestLapsed, &Subject::system(), now).because(BECAUSE);
+        Ok(Transition::new(
+            Self { state: RequestState::Lapsed { at: now, because: BECAUSE.to_owned() }, ..self },
+            event,
+        ))
+    }
+
+    /// Why it lapsed before its time; none when it did not.
+    pub fn lapsed_because(&self) -> Option<&str> {
+        match &self.state {
+            RequestState::Lapsed { because, .. } => Some(because.as_str()).filter(|because| !because.is_empty()),
+            RequestState::Pending
+            | RequestState::Approved { .. }
+            | RequestState::Denied { .. }
+            | RequestState::Withdrawn { .. } => None,
+        }
     }
 
     /// Ends it because the run that it lives with is over, or the client of it that asked is gone.
@@ -377,7 +405,10 @@ impl Request {
     pub fn lapse_with_run(self, because: &str, now: Timestamp) -> Result<Transition<Self>, VerdictError> {
         self.check_pending()?;
         let event = self.event(AuditAction::RequestLapsed, &Subject::system(), now).because(because);
-        Ok(Transition::new(Self { state: RequestState::Lapsed { at: now }, ..self }, event))
+        Ok(Transition::new(
+            Self { state: RequestState::Lapsed { at: now, because: because.to_owned() }, ..self },
+            event,
+        ))
     }
 
     /// What is left of the ask after every approver's narrowing: caps intersect.

@@ -99,7 +99,7 @@ impl Engine {
                 .with("state", lease.state.word())
                 .with("minutes", i64::try_from(*crossed).unwrap_or(i64::MAX));
             let mut changes = Changes::default();
-            changes.notices(self.notices_of_overdue(lease, *crossed, now));
+            changes.notices(self.notices_of_overdue(lease, *crossed, now).await);
             changes.0.push(Change::Event(Box::new(event)));
             let _ = self.commit(changes).await;
         }

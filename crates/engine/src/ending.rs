@@ -4,8 +4,8 @@ use crate::Engine;
 use crate::activation::ATTEMPTS;
 use crate::engine::Changes;
 use crate::seams::connector::Revocation;
-use crate::seams::store::{CommitError, ReadError};
-use curfew_domain::{EndCause, Grant, GrantState, Id, Lease, LeaseState, Subject, Timestamp};
+use crate::seams::store::{CommitError, Page, ReadError, RequestFilter};
+use curfew_domain::{EndCause, Grant, GrantState, Id, Lease, LeaseState, Request, Subject, Timestamp, limits};
 use std::sync::PoisonError;
 
 /// Why a grant's end could not be ordered.
@@ -29,7 +29,7 @@ pub(crate) struct EndOrder<'a> {
 impl Engine {
     /// Orders the end of a grant and of everything made under it, in one commit.
     pub(crate) async fn order_end(&self, mut grant: Grant, order: &EndOrder<'_>) -> Result<Grant, OrderError> {
-        for _ in 0..ATTEMPTS {
+        for attempt in 1..=ATTEMPTS {
             let leases = self.store.leases(&grant.leases).await?;
             let now = self.clock.now();
             let mut changes = Changes::default();
@@ -39,6 +39,10 @@ impl Engine {
                 return Err(OrderError::AlreadyEnding(word, Box::new(before)));
             };
             let mut next = changes.grant(step);
+            // Somebody who decides the request over and over cannot hold up the end by that.
+            if attempt < ATTEMPTS && order.cause.is_before_its_time() {
+                self.lapse_more_time(&mut changes, &next, now).await;
+            }
             let mut ending = Vec::new();
             let mut standing = Vec::new();
             for lease in leases {
@@ -75,6 +79,24 @@ impl Engine {
             }
         }
         Err(OrderError::Commit(CommitError::Conflict("the grant".to_owned())))
+    }
+
+    /// Adds that nobody needs to decide any more whether the grant is to last longer. An end does not wait for that: what
+    /// cannot be read now lapses by itself, at the grant's old hour at the latest.
+    pub(crate) async fn lapse_more_time(&self, changes: &mut Changes, grant: &Grant, now: Timestamp) {
+        let filter = RequestFilter {
+            subject: Some(grant.subject.id.clone()),
+            state: Some("pending"),
+            ..RequestFilter::default()
+        };
+        let page = Page { before: None, limit: limits::PENDING_REQUESTS };
+        let Ok(pending) = self.store.requests(&filter, page).await else { return };
+        let is_about = |request: &Request| request.extends.as_ref().is_some_and(|extends| extends.grant == grant.id);
+        for request in pending.into_iter().filter(is_about) {
+            let Ok(step) = request.lapse_with_grant(now) else { continue };
+            let request = changes.request(step);
+            changes.notices(self.notices_of_request("lapsed", &request, now));
+        }
     }
 
     /// Records what a revocation came to. Gives the lease back when there is more to do.

@@ -70,14 +70,14 @@ impl Engine {
         Ok(Running { grant, original, activated_at, until })
     }
 
-    /// What policy says to having it for so long in all, as of now.
+    /// What policy says to having it for so long in all, as of now, and what exactly it was asked.
     pub(crate) async fn judge_total(
         &self,
         who: &Identity,
         running: &Running,
         total: Seconds,
         source_ip: Option<IpAddr>,
-    ) -> Result<Judgement, ExtendError> {
+    ) -> Result<(Ask, Judgement), ExtendError> {
         let Running { grant, original, .. } = running;
         let policy = self.policy();
         let Some(role) = policy.role(&grant.role) else {
@@ -90,7 +90,7 @@ impl Engine {
         }
         let mut facts = self.facts(role, &grant.subject, source_ip, Some(grant)).await?;
         facts.token = self.token_behind(grant.lives_with.as_ref(), &grant.role).await?;
-        Ok(policy.decide(&Ask {
+        let asked = Ask {
             pairs: Some(grant.scope.clone()),
             duration: Some(total),
             reason: original.reason.clone(),
@@ -99,7 +99,9 @@ impl Engine {
             facts,
             occasion: Occasion::Extension { earlier: grant.extensions },
             ..Ask::of(who.clone(), grant.role.clone(), self.clock.now())
-        }))
+        };
+        let judgement = policy.decide(&asked);
+        Ok((asked, judgement))
     }
 
     /// Adds the intent to `changes`: the request is approved, and grant and leases say which end they are given.
@@ -144,12 +146,12 @@ impl Engine {
         let running = self.still_running(&extends).await?;
         let (_, total) = request.narrowed().map_err(|e| VerdictError::Widens(e.to_string()))?;
         let who = request.asker();
-        let judgement = self.judge_total(&who, &running, total, extends.source_ip).await?;
+        let (_, judgement) = self.judge_total(&who, &running, total, extends.source_ip).await?;
         let Some(terms) = &judgement.terms else {
             return Err(ExtendError::Denied(Box::new(judgement.decision)).into());
         };
         if judgement.decision.outcome != Outcome::Automatic {
-            let authority = check_authority(&self.policy(), &request, (&judgement.decision, &terms.course));
+            let authority = check_authority(&self.policy(), &request, (&judgement.decision.stages, &terms.course));
             authority.map_err(|error| DecideError::Extension(error.to_string()))?;
         }
         Ok(self.order_extension(changes, (&running, request), judgement.decision.max_until, now).await?)

@@ -5,7 +5,7 @@
 
 use crate::Engine;
 use crate::seams::store::Notice;
-use curfew_domain::{Grant, Lease, Request, ResourceName, RoleName, Seconds, Timestamp};
+use curfew_domain::{Grant, Lease, Request, ResourceName, RoleName, Seconds, Subject, SubjectKind, Timestamp};
 use serde_json::{Value, json};
 
 /// How long before the end the subject hears of it.
@@ -63,15 +63,29 @@ impl Engine {
         self.notices_of_role(about, (&grant.role, to), &data, now)
     }
 
-    /// An end that takes too long: to every webhook, and to its subject.
-    pub(crate) fn notices_of_overdue(&self, lease: &Lease, minutes: u64, now: Timestamp) -> Vec<Notice> {
+    /// An end that takes too long: to its subject, to those whom the role names for it, and to every webhook.
+    pub(crate) async fn notices_of_overdue(&self, lease: &Lease, minutes: u64, now: Timestamp) -> Vec<Notice> {
         let to: Vec<String> = lease.subject.email.iter().map(ToString::to_string).collect();
-        self.notices("overdue", &to, &json!({ "lease": lease, "minutes": minutes }), now)
+        let data = json!({ "lease": lease, "minutes": minutes });
+        // An alarm does not wait for a ledger that cannot say what role it was.
+        match self.store.grant(lease.grant_id).await {
+            Ok(Some(grant)) => self.notices_of_role("overdue", (&grant.role, to), &data, now),
+            Ok(None) | Err(_) => self.notices("overdue", &to, &data, now),
+        }
     }
 
     /// Something in a target that the ledger cannot explain: to every webhook.
     pub(crate) fn notices_of_alarm(&self, resource: &ResourceName, message: &str, now: Timestamp) -> Vec<Notice> {
         self.notices("alarm", &[], &json!({ "resource": resource, "message": message }), now)
+    }
+
+    /// A policy that was to come into force was refused: to the administrators, and to every webhook.
+    pub(crate) fn notices_of_refused_policy(&self, because: &str, actor: &Subject, now: Timestamp) -> Vec<Notice> {
+        let policy = self.policy();
+        let to: Vec<String> = policy.administrators_known().into_iter().filter(|a| a.contains('@')).collect();
+        let actor = (actor.kind != SubjectKind::System).then(|| actor.label());
+        let data = json!({ "message": because, "policy_version": policy.version(), "actor": actor });
+        self.notices("policy_refused", &to, &data, now)
     }
 
     /// To these people, and to those whom the role names for it by address. Webhooks hear everything anyhow.

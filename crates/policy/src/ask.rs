@@ -6,7 +6,7 @@ use curfew_domain::{
     ActionName, Course, Decision, GroupName, Identity, Inputs, Outcome, ReasonCode, ResourceName, RoleName, Scope,
     Seconds, Timestamp,
 };
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
 /// What somebody asks for. Empty lists and texts are what was not given.
@@ -59,7 +59,8 @@ impl Ask {
 }
 
 /// How a request came to be asked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Occasion {
     /// Somebody asks, or claims what was approved.
     #[default]

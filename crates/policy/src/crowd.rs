@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 /// Who is meant by a list. Static groups are resolved to their persons; the provider's stand for whoever is in them.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Crowd {
     /// Any signed-in person.
     pub(crate) anyone: bool,
@@ -78,12 +78,21 @@ impl Crowd {
 
     /// Every name in it, as policy writes them.
     pub(crate) fn names(&self) -> Vec<String> {
-        let mut names: Vec<String> = self.anyone.then(|| "anyone".to_owned()).into_iter().collect();
-        names.extend(self.persons.iter().map(ToString::to_string));
-        names.extend(self.groups.iter().map(|g| format!("group:{g}")));
-        names.extend(self.oncall.iter().map(|o| format!("oncall:{o}")));
-        names.extend(self.workloads.iter().map(ToString::to_string));
-        names
+        self.spelled().collect()
+    }
+
+    /// The same, each when it is wanted: of a large crowd few are shown.
+    fn spelled(&self) -> impl Iterator<Item = String> {
+        let anyone = self.anyone.then(|| "anyone".to_owned()).into_iter();
+        let groups = self.groups.iter().map(|g| format!("group:{g}"));
+        let oncall = self.oncall.iter().map(|o| format!("oncall:{o}"));
+        let listed = anyone.chain(self.persons.iter().map(ToString::to_string)).chain(groups);
+        listed.chain(oncall).chain(self.workloads.iter().map(ToString::to_string))
+    }
+
+    fn len(&self) -> usize {
+        let named = self.persons.len() + self.groups.len() + self.oncall.len() + self.workloads.len();
+        named + usize::from(self.anyone)
     }
 }
 
@@ -91,13 +100,12 @@ impl fmt::Display for Crowd {
     /// The first few names.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         const SHOWN: usize = 6;
-        let names = self.names();
-        if names.is_empty() {
+        if self.is_empty() {
             return f.write_str("nobody");
         }
-        let shown: Vec<&str> = names.iter().take(SHOWN).map(String::as_str).collect();
+        let shown: Vec<String> = self.spelled().take(SHOWN).collect();
         f.write_str(&shown.join(", "))?;
-        match names.len().saturating_sub(SHOWN) {
+        match self.len().saturating_sub(SHOWN) {
             0 => Ok(()),
             more => write!(f, " and {more} more"),
         }

@@ -2,6 +2,7 @@
 
 use crate::workload::Token;
 use curfew_domain::{GroupName, Seconds, Timestamp};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
@@ -58,7 +59,8 @@ impl OnCall {
 }
 
 /// What a ticket system says of a ticket.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum TicketState {
     /// It is being worked on.
     Open,
@@ -85,14 +87,16 @@ impl TicketState {
 }
 
 /// What there is of a role already, without the grant that the request is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Grants {
     /// Approved and live ones of the subject.
     pub of_subject: u32,
     /// Approved and live ones in all.
     pub in_all: u32,
     /// How much access the subject had in the time that the role's budget is for; what is live counts to its end.
+    #[serde(rename = "spent_seconds")]
     pub spent: Seconds,
     /// When the subject's last one ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_ended: Option<Timestamp>,
 }

@@ -59,6 +59,8 @@ pub(crate) struct Problems {
     warnings: Vec<Problem>,
     /// What `defaults` says wrong would otherwise be said with every role.
     seen: HashSet<(Severity, String, u32, u32, &'static str, String)>,
+    /// How often an error was found, said before or not.
+    errors_found: usize,
     /// How often a likely spelling was looked for.
     suggested: usize,
 }
@@ -89,6 +91,7 @@ impl Problems {
     /// One that was made elsewhere.
     pub(crate) fn push(&mut self, problem: Problem) {
         debug_assert!(problem_kind(problem.code).is_some(), "`{}` is not in the table of codes", problem.code);
+        self.errors_found += usize::from(problem.severity == Severity::Error);
         let list = match problem.severity {
             Severity::Error => &mut self.errors,
             Severity::Warning => &mut self.warnings,
@@ -98,6 +101,11 @@ impl Problems {
         if list.len() < limits::POLICY_PROBLEMS && self.seen.insert(key) {
             list.push(problem);
         }
+    }
+
+    /// How often an error was found, those included that were said before: what grew by nothing is sound.
+    pub(crate) fn errors_found(&self) -> usize {
+        self.errors_found
     }
 
     pub(crate) fn has_errors(&self) -> bool {

@@ -216,6 +216,18 @@ impl PolicySet {
         may && asker.is_free_to_ask(compiled, perfect).is_clear_yes()
     }
 
+    /// The roles this subject may have in an emergency, by name.
+    pub fn emergencies_for(&self, who: &Identity) -> Vec<&Role> {
+        let address = who.subject.email.clone().map(Principal::Person);
+        let names: BTreeSet<Principal> =
+            self.directory.groups_of(who).into_iter().map(Principal::Group).chain(address).collect();
+        let named = |role: &&Role| {
+            role.break_glass.as_ref().is_some_and(|rule| rule.who.iter().any(|entry| names.contains(&entry.principal)))
+        };
+        // The names only narrow down whom to ask about; Cedar says who may.
+        self.roles.iter().filter(named).filter(|role| self.may_break_glass(&role.name, who)).collect()
+    }
+
     /// E-mails of those who may approve a role, sorted; a provider's group that cannot be listed stands as
     /// `group:NAME`. Whether one of them may decide a request is [`PolicySet::may_decide`]'s to say.
     pub fn approvers_of(&self, role: &RoleName) -> BTreeSet<String> {
@@ -224,6 +236,13 @@ impl PolicySet {
         let allowance = crate::allowance::Allowance::endless();
         let left = lists.flat_map(|list| crate::stages::left(&self.directory, list, &role.deny, &allowance));
         left.map(|principal| principal.to_string()).collect()
+    }
+
+    /// E-mails of the administrators, sorted; a provider's group that cannot be listed stands as `group:NAME`.
+    pub fn administrators_known(&self) -> BTreeSet<String> {
+        let list = self.administrators().unwrap_or_default();
+        let allowance = crate::allowance::Allowance::endless();
+        crate::stages::left(&self.directory, list, &[], &allowance).iter().map(ToString::to_string).collect()
     }
 
     /// The roles this subject may ask for, by name.

@@ -13,6 +13,7 @@ use serde_json::{Map, Value as Json};
 
 /// Checks the settings and turns them into JSON. What is wrong is in `out`; the JSON then lacks it.
 pub(crate) fn read(node: &Node, kind: &ConnectorKind, site: Site<'_>, out: &mut Problems) -> Json {
+    let before = out.errors_found();
     let settings = Reader { kind: kind.name, site, out }.record(node, kind.settings, "settings");
     for entry in node.get("actions").map(Node::entries).unwrap_or_default() {
         let built_in = kind.actions.iter().find(|a| entry.key.text() == Some(a.name));
@@ -27,7 +28,20 @@ pub(crate) fn read(node: &Node, kind: &ConnectorKind, site: Site<'_>, out: &mut 
             );
         }
     }
+    if out.errors_found() == before {
+        for misfit in (kind.fit.0)(&settings) {
+            site.refuse(out, along(node, &misfit.path).head(), "setting", misfit.message, misfit.hint);
+        }
+    }
     settings
+}
+
+/// What stands at the end of a path, or as far along it as there is something.
+fn along<'n>(node: &'n Node, path: &[String]) -> &'n Node {
+    path.iter().fold(node, |node, step| {
+        let item = step.parse::<usize>().ok().and_then(|at| node.items().get(at));
+        node.get(step).or(item).unwrap_or(node)
+    })
 }
 
 /// The names of the settings a connector cannot do without.

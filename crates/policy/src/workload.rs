@@ -7,11 +7,13 @@ use crate::language::{PROVIDERS, Record, WORKLOADS};
 use crate::node::{Entry, Node};
 use crate::problem::Problems;
 use crate::shape::{Site, shown};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
 
 /// Who vouches for a workload.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Provider {
     /// GitHub Actions.
     Github,
@@ -153,6 +155,16 @@ impl Claims {
             Some([one]) => Some(one),
             Some(_) | None => None,
         }
+    }
+
+    /// As evidence keeps them.
+    pub(crate) fn into_texts(self) -> BTreeMap<String, Vec<String>> {
+        self.0
+    }
+
+    /// From evidence.
+    pub(crate) fn from_texts(texts: BTreeMap<String, Vec<String>>) -> Self {
+        Self(texts)
     }
 
     /// Every claim that has exactly one text.

@@ -89,3 +89,44 @@ fn a_large_group_in_many_roles_costs_little() {
     assert_eq!(asks.filter(|change| change.subject.as_deref() == Some("person-2000@example.com")).count(), 100);
     assert!(load < Duration::from_secs(10) && compare < Duration::from_secs(30), "{load:?}, {compare:?}");
 }
+
+/// Roles that all speak of one large group, in every list that a role has; the other set has one member more.
+fn of_a_group(members: usize, roles: usize) -> [PolicySet; 2] {
+    let set = |members: usize| {
+        let persons: Vec<String> = (0..members).map(|i| format!("m{i}@example.com")).collect();
+        let group = format!("groups: {{all: [{}], few: [a@example.com]}}\n", persons.join(", "));
+        let role = |i: usize| {
+            format!(
+                "- {{name: role-{i}, requesters: [group:all], duration: 1h, conditions: [{{resource: services/db, actions: [read]}}], \
+                 approval: {{stages: [{{any_of: [group:all], timeout: 5m, on_timeout: escalate, escalate_to: [group:few]}}, {{all_of: [group:all], fallback: [group:few]}}]}}, \
+                 break_glass: {{who: [group:all], duration: 30m, review_within: 1d}}}}\n"
+            )
+        };
+        let roles: String = (0..roles).map(role).collect();
+        let shared = "resources: [{name: services/db, connector: postgres}]\n";
+        let checked =
+            check_files(&[file("a.yaml", shared), file("g.yaml", &group), file("r.yaml", &format!("roles:\n{roles}"))]);
+        assert_eq!(errors(&checked.problems), vec![]);
+        checked.set.expect("a set")
+    };
+    [set(members), set(members + 1)]
+}
+
+/// A group is looked through once for all roles, not once with each.
+#[test]
+fn comparing_roles_of_a_large_group_grows_with_the_roles_and_with_the_group_and_not_with_both_at_once() {
+    let took = |members: usize, roles: usize| {
+        let [before, after] = of_a_group(members, roles);
+        let begun = Instant::now();
+        let diff = curfew_policy::diff(&before, &after);
+        let took = begun.elapsed();
+        assert!(diff.widened && diff.changes.len() > roles, "{} changes", diff.changes.len());
+        println!("{roles} roles of a group of {members}: {took:?}");
+        took
+    };
+    let (small, more_roles) = (took(400, 40), took(400, 400));
+    let (more_members, both) = (took(4_000, 40), took(4_000, 400));
+    // Ten times the roles, ten times the members: together no more than what each of them adds.
+    let apart = more_roles + more_members;
+    assert!(both < apart * 3 + Duration::from_millis(200), "{small:?}, {more_roles:?}, {more_members:?}, {both:?}");
+}

@@ -26,6 +26,8 @@ pub struct Cvc5 {
     /// Roles tend to share expressions.
     answered: RefCell<HashMap<Question, Answer>>,
     left: RefCell<Duration>,
+    /// Whether it found what is there to be found; none before it was tried.
+    tried: RefCell<Option<bool>>,
 }
 
 /// Why there is no answer. Whatever it is, the answer is "unknown".
@@ -41,6 +43,8 @@ enum NoAnswer {
     OutOfTime,
     #[error("Cedar decides the solver's request otherwise")]
     NotConfirmed,
+    #[error("it calls proved what is not so")]
+    Untrue,
 }
 
 impl Cvc5 {
@@ -53,7 +57,7 @@ impl Cvc5 {
     /// A program that is called as `cvc5` is.
     pub fn at(program: &Path, limits: Limits) -> Self {
         let (answered, left) = (RefCell::default(), RefCell::new(limits.all));
-        Self { program: program.to_owned(), limits, answered, left }
+        Self { program: program.to_owned(), limits, answered, left, tried: RefCell::default() }
     }
 
     fn ask(&self, question: &Question) -> Result<Answer, NoAnswer> {
@@ -70,7 +74,21 @@ impl Cvc5 {
             }
             return Ok(Answer::Wider(witness::shown(&env, &question.facts)));
         }
-        Ok(Answer::NoWider)
+        if self.finds_what_is_there(&runtime, &schema)? { Ok(Answer::NoWider) } else { Err(NoAnswer::Untrue) }
+    }
+
+    /// A program that calls everything proved is no solver. A request that it shows is confirmed by Cedar; that there is none
+    /// is its word alone, so it is first asked for one that there is.
+    fn finds_what_is_there(&self, runtime: &tokio::runtime::Runtime, schema: &Schema) -> Result<bool, NoAnswer> {
+        if let Some(finds) = *self.tried.borrow() {
+            return Ok(finds);
+        }
+        let (before, after) = (written(NARROW)?, written(WIDE)?);
+        let sides = Sides { schema, before: &before, after: &after };
+        let found = runtime.block_on(self.counterexample(SUBJECTS[0], sides))?;
+        let finds = found.is_some_and(|env| witness::holds(&env, &before, &after));
+        self.tried.replace(Some(finds));
+        Ok(finds)
     }
 
     /// A request of such a subject that is let through after and not before; none when it is proved that there is none.
@@ -94,6 +112,15 @@ impl Cvc5 {
         self.left.replace(left);
         found.map_err(|_| NoAnswer::OutOfTime)?.map_err(compiler)
     }
+}
+
+/// Two policies of which the second lets more through, and neither everything or nothing.
+const NARROW: &str = "permit (principal, action, resource) when { resource == Resource::\"a\" };";
+const WIDE: &str =
+    "permit (principal, action, resource) when { resource == Resource::\"a\" || resource == Resource::\"b\" };";
+
+fn written(text: &str) -> Result<PolicySet, NoAnswer> {
+    PolicySet::from_str(text).map_err(|e| NoAnswer::Malformed(e.to_string()))
 }
 
 /// What is compared, over which facts.

@@ -1,6 +1,6 @@
 //! With the real solver: what it proves, what it refutes, and what stays open.
 
-use curfew_domain::connector::{BuiltInAction, ConnectorKind, Effect, Presence};
+use curfew_domain::connector::{BuiltInAction, ConnectorKind, Effect, Fit, Presence};
 use curfew_policy::{
     Answer, Change, Direction, PolicySet, Prover, Purpose, Question, SourceFile, check, diff, diff_with,
 };
@@ -20,6 +20,7 @@ static POSTGRES: ConnectorKind = ConnectorKind {
     privileges: &[],
     residual_exposure: &[],
     public_half: "scram_sha_256",
+    fit: Fit::BY_SHAPE,
 };
 
 /// The solver that the set-up installs. Without one nothing is shown, which is loud, and a failure in CI.
@@ -243,6 +244,8 @@ fn a_solver_that_is_of_no_use_leaves_everything_open() {
         program("babbles", "while :; do echo '(error \"no\")'; done"),
         program("floods", "yes '(' "),
         program("claims", "echo sat; echo '('; echo ')'; while read line; do :; done"),
+        program("calls everything proved", "echo unsat; while read line; do :; done"),
+        program("says it twice", "while read line; do test \"$line\" = '(check-sat)' && echo unsat; done"),
         Path::new("/nowhere/cvc5").to_owned(),
     ];
     let (base, head) = (when("context.reason like \"INC*\""), when("context.reason like \"INC-*\""));

@@ -51,6 +51,13 @@ impl App {
     pub(crate) fn new(parts: Parts) -> Self {
         Self(Arc::new(parts))
     }
+
+    /// A key for a form that asks for something: sent twice, it asks once.
+    pub(crate) fn form_key(&self) -> String {
+        let mut random = [0u8; 16];
+        self.entropy.fill(&mut random);
+        hex::encode(random)
+    }
 }
 
 impl std::ops::Deref for App {

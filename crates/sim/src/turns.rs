@@ -120,6 +120,9 @@ impl Store for InTurns {
     fn keys<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Vec<SealedKey>, ReadError>> {
         self.after(self.inner.keys(name))
     }
+    fn request_of_key<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Id<Request>>, ReadError>> {
+        self.after(self.inner.request_of_key(key))
+    }
     fn fact<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Option<String>, ReadError>> {
         self.after(self.inner.fact(name))
     }

@@ -251,6 +251,10 @@ impl Store for MemoryStore {
         self.read(move |ledger| ledger.keys(name))
     }
 
+    fn request_of_key<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Id<Request>>, ReadError>> {
+        self.read(move |ledger| ledger.request_of_key(key))
+    }
+
     fn fact<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Option<String>, ReadError>> {
         self.read(move |ledger| ledger.fact(name))
     }

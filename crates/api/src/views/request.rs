@@ -65,6 +65,9 @@ pub struct RequestView {
     /// When it lapses undecided.
     #[schema(value_type = String, format = DateTime)]
     pub lapses_at: Timestamp,
+    /// Why it lapsed before that; null when it did not.
+    #[serde(default)]
+    pub lapsed_because: Option<String>,
 }
 
 /// What a request for more time is about; its `duration_seconds` is the total since the activation.
@@ -189,6 +192,7 @@ impl From<&Request> for RequestView {
             grant: None,
             created_at: r.created_at,
             lapses_at: r.lapses_at,
+            lapsed_because: r.lapsed_because().map(str::to_owned),
         }
     }
 }

@@ -16,13 +16,6 @@ pub(crate) async fn find(session: &Session, name: &str) -> Result<Option<BundleV
     Ok(bundles.into_iter().find(|bundle| bundle.name.as_str() == name))
 }
 
-/// Says how a bundle is asked for, where a command takes one role.
-pub(crate) fn is_several(bundle: &BundleView) -> Failure {
-    let roles: Vec<_> = bundle.roles.iter().map(ToString::to_string).collect();
-    Failure::wrong_use(format!("`{}` is a bundle of {}", bundle.name, roles.join(", ")))
-        .hint(format!("curfew request {}, then curfew activate for each", bundle.name))
-}
-
 /// What is said for all of them.
 fn body(ask: &AskArgs) -> Result<BundleBody, Failure> {
     let AskBody { role: _, resources, actions, duration_seconds, reason, ticket, inputs, beat: _ } = ask.body()?;
@@ -69,10 +62,7 @@ pub(crate) async fn run(
     (bundle, ask): (&BundleView, &AskArgs),
     waits: Waits,
 ) -> Result<Exit, Failure> {
-    let mut body = body(ask)?;
-    super::inputs::complete_bundle(context, session, &bundle.roles, &mut body.inputs).await?;
-    let answer = session.client.request_bundle(bundle.name.as_str(), &body, &IdempotencyKey::fresh()).await;
-    let mut parts = answer.map_err(failure_of_ask)?.items;
+    let mut parts = self::ask(context, session, (bundle, ask)).await?;
     if waits == Waits::ForVerdicts {
         wait_for_all(context, session, &mut parts, ask.timeout).await?;
     }
@@ -91,6 +81,18 @@ pub(crate) async fn run(
         Waits::ForVerdicts if of_state("pending") => Exit::StillPending,
         Waits::ForVerdicts | Waits::No => Exit::Done,
     })
+}
+
+/// Asks for all of it.
+pub(crate) async fn ask(
+    context: &mut Context,
+    session: &Session,
+    (bundle, ask): (&BundleView, &AskArgs),
+) -> Result<Vec<BundlePartView>, Failure> {
+    let mut body = body(ask)?;
+    super::inputs::complete_bundle(context, session, &bundle.roles, &mut body.inputs).await?;
+    let answer = session.client.request_bundle(bundle.name.as_str(), &body, &IdempotencyKey::fresh()).await;
+    Ok(answer.map_err(failure_of_ask)?.items)
 }
 
 /// Whether a command waits.

@@ -5,7 +5,7 @@ use crate::machine::Machine;
 use crate::secret::{Login, SecretKind, pgpass_line};
 use crate::state::GrantFolder;
 use curfew_api::ConnectionView;
-use curfew_domain::ResourceName;
+use curfew_domain::{ResourceName, RoleName};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -174,6 +174,39 @@ pub(crate) fn merged(credentials: &[Credential]) -> BTreeMap<String, String> {
         all.entry(name.clone()).or_insert_with(|| value.clone());
     }
     all
+}
+
+/// What was made for one of several roles.
+pub(crate) struct OfRole<'a> {
+    pub(crate) role: &'a RoleName,
+    pub(crate) credentials: &'a [Credential],
+}
+
+/// The variables of several roles. Each also stands under its resource where there are several of a kind, and under its role
+/// before that where several roles have one resource: `DB_DEBUG_SERVICES_DB_PGUSER`.
+pub(crate) fn merged_of(parts: &[OfRole<'_>]) -> BTreeMap<String, String> {
+    let [_, _, ..] = parts else { return parts.iter().flat_map(|part| merged(part.credentials)).collect() };
+    let all = || parts.iter().flat_map(|part| part.credentials.iter().map(|credential| (part.role, credential)));
+    let mut env = BTreeMap::new();
+    for (role, credential) in all() {
+        let resource = variable_prefix(&credential.resource);
+        let plain = || credential.env.iter().filter(|(name, _)| !name.starts_with(&format!("{resource}_")));
+        let of_a_kind = all().filter(|(_, other)| other.connector == credential.connector).count();
+        let of_the_resource = all().filter(|(_, other)| other.resource == credential.resource).count();
+        let mut put = |name: String, value: &String| {
+            env.entry(name).or_insert_with(|| value.clone());
+        };
+        for (name, value) in plain() {
+            put(name.clone(), value);
+            if of_a_kind > 1 {
+                put(format!("{resource}_{name}"), value);
+            }
+            if of_the_resource > 1 {
+                put(format!("{}_{resource}_{name}", in_capitals(role.as_str())), value);
+            }
+        }
+    }
+    env
 }
 
 #[cfg(test)]

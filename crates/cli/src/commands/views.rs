@@ -66,6 +66,9 @@ pub(crate) fn request_facts(request: &RequestView, now: Timestamp) -> Facts {
     if request.state == "pending" {
         facts.add("lapses", when(request.lapses_at, now)).list("needs", stage_lines(&request.decision));
     }
+    if let Some(because) = &request.lapsed_because {
+        facts.add("lapsed", format!("before its time: {because}"));
+    }
     facts.list("verdicts", request.approvals.iter().map(|approval| verdict_line(approval, now)));
     facts.list("may outlive", request.decision.residual_exposure.clone());
     if let Some(grant) = request.grant_id {

@@ -51,6 +51,48 @@ pub(crate) struct NotAGrant {
     why: String,
 }
 
+impl NotAGrant {
+    /// What is wrong, without what to do about it.
+    pub(crate) fn message(&self) -> String {
+        let text = curfew_domain::text::visible(&self.text);
+        format!("`{text}` is not a grant that Curfew can give: {}", curfew_domain::text::visible(&self.why))
+    }
+
+    /// What to write instead: the text itself with its slip mended, where the slip is a usual one.
+    pub(crate) fn hint(&self) -> String {
+        const FORMS: &str = "write privileges, ON and one thing: `SELECT, UPDATE ON settings`, `EXECUTE ON FUNCTION refresh()`, \
+                             `SELECT ON ALL TABLES IN SCHEMA app`, `SELECT ON orders`";
+        let safe = curfew_domain::text::visible;
+        let mended = mended(&self.text).filter(|grants| grants.iter().all(|g| Privilege::parse(g, "public").is_ok()));
+        match mended.as_deref() {
+            Some([grant]) => format!("write `{}`: Curfew itself says to whom, and until when", safe(grant)),
+            Some(grants) => {
+                let quoted: Vec<String> = grants.iter().map(|g| format!("\"{}\"", safe(g))).collect();
+                format!("each names one thing: write `[{}]`", quoted.join(", "))
+            }
+            None => FORMS.to_owned(),
+        }
+    }
+}
+
+/// What somebody may have meant who writes SQL, as grants.
+fn mended(text: &str) -> Option<Vec<String>> {
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let is = |word: &str, keyword: &str| word.eq_ignore_ascii_case(keyword);
+    let start = usize::from(words.first().is_some_and(|w| is(w, "GRANT")));
+    let on = start + words.get(start..)?.iter().position(|w| is(w, "ON"))?;
+    let end = words.iter().position(|w| is(w, "TO") || is(w, "WITH")).unwrap_or(words.len());
+    let things = words.get(on + 1..end)?.join(" ");
+    let privileges = words.get(start..on)?.join(" ");
+    if is(&privileges, "EXECUTE") && !things.contains('(') {
+        return Some(vec![format!("EXECUTE ON FUNCTION {things}()")]);
+    }
+    let known = privileges.split(',').all(|word| WORDS.iter().any(|w| is(w, word.trim())));
+    let privileges = if known { privileges } else { "SELECT, INSERT, UPDATE, DELETE".to_owned() };
+    let each = if things.contains('(') { vec![things.as_str()] } else { things.split(',').map(str::trim).collect() };
+    Some(each.into_iter().map(|thing| format!("{privileges} ON {thing}")).collect())
+}
+
 const WORDS: &[&str] = &[
     "SELECT",
     "INSERT",

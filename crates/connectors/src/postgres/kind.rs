@@ -1,6 +1,6 @@
 //! What there is to know about PostgreSQL targets without calling one.
 
-use curfew_domain::connector::{BuiltInAction, ConnectorKind, Effect, Field, Presence, Privilege, Shape};
+use curfew_domain::connector::{BuiltInAction, ConnectorKind, Effect, Field, Fit, Presence, Privilege, Shape};
 use curfew_domain::limits::TARGET_NAME_BYTES;
 
 /// The most iterations a resource may ask its clients for. Each costs the server's CPU at every new role.
@@ -16,6 +16,7 @@ pub static KIND: ConnectorKind = ConnectorKind {
     privileges: PRIVILEGES,
     residual_exposure: RESIDUAL_EXPOSURE,
     public_half: PUBLIC_HALF,
+    fit: Fit(super::fit::misfits),
 };
 
 /// The kind of public half the connector asks for: a SCRAM-SHA-256 verifier (RFC 5803, RFC 7677).

@@ -9,6 +9,7 @@
 mod cover;
 mod extend;
 pub mod fake;
+mod fit;
 mod grammar;
 mod groups;
 mod issue;

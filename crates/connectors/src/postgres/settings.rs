@@ -137,7 +137,7 @@ struct RawAction {
 }
 
 /// What the built-in actions cover when nothing is said.
-const DEFAULT_SCHEMA: &str = "public";
+pub(super) const DEFAULT_SCHEMA: &str = "public";
 /// The schema Curfew keeps for itself in a target.
 pub(crate) const OWN_SCHEMA: &str = "curfew";
 /// The names of the roles Curfew makes begin so.

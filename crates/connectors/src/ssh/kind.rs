@@ -1,6 +1,6 @@
 //! What there is to know about SSH resources without calling anybody.
 
-use curfew_domain::connector::{ConnectorKind, Effect, Field, Presence, Privilege, Shape};
+use curfew_domain::connector::{ConnectorKind, Effect, Field, Fit, Presence, Privilege, Shape};
 
 /// What a certificate may switch on (ssh-keygen(1), "CERTIFICATES"). Without any, only a command without a
 /// terminal can be run.
@@ -64,4 +64,5 @@ pub static KIND: ConnectorKind = ConnectorKind {
         "what the account may change for good (an `authorized_keys` file, a copied secret) is not undone",
     ],
     public_half: "ssh_public_key",
+    fit: Fit(super::settings::misfits),
 };

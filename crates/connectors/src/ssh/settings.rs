@@ -2,9 +2,11 @@
 //! whoever wrote it.
 
 use super::kind::{ACCOUNT_BYTES, COMMAND_BYTES, EXTENSIONS};
+use curfew_domain::connector::Misfit;
 use curfew_domain::{ActionName, ResourceName};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Display;
 use std::net::IpAddr;
 
 /// Most entries of any list in the settings.
@@ -39,37 +41,51 @@ pub(super) struct Action {
 
 /// The settings cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the settings of an SSH resource are wrong: {0}")]
-pub(super) struct BadSettings(String);
+#[error("the settings of an SSH resource are wrong: {}", .0.message)]
+pub(super) struct BadSettings(Misfit);
 
-fn bad<T>(message: impl Into<String>) -> Result<T, BadSettings> {
-    Err(BadSettings(message.into()))
+fn bad<T>(path: &[&dyn Display], message: impl Into<String>, hint: impl Into<String>) -> Result<T, BadSettings> {
+    Err(BadSettings(Misfit::at(path, message, hint)))
+}
+
+/// The first place of the settings that cannot be used, for whoever checks a policy.
+pub(super) fn misfits(value: &serde_json::Value) -> Vec<Misfit> {
+    Settings::read(value).err().map(|BadSettings(misfit)| misfit).into_iter().collect()
 }
 
 impl Settings {
     /// Reads and checks them.
     pub(super) fn read(value: &serde_json::Value) -> Result<Self, BadSettings> {
-        let settings = Self::deserialize(value).map_err(|error| BadSettings(error.to_string()))?;
+        let settings = Self::deserialize(value)
+            .or_else(|error| bad(&[], error.to_string(), "`curfew connectors show ssh` says what can stand here"))?;
         if settings.hosts.is_empty() {
-            return bad("`hosts` is empty");
+            return bad(&[&"hosts"], "`hosts` is empty", "write `hosts: [web-1.example.com:22]`");
         }
         let lists = [settings.hosts.len(), settings.source_address.len(), settings.host_keys.len()];
         if lists.into_iter().chain([settings.actions.len()]).any(|n| n > ENTRIES) {
-            return bad(format!("a list has more than {ENTRIES} entries"));
+            return bad(&[], format!("a list has more than {ENTRIES} entries"), "divide it among several resources");
         }
-        for host in &settings.hosts {
+        for (at, host) in settings.hosts.iter().enumerate() {
             if split_host(host).is_none() {
-                return bad(format!("`{}` is not host:port", host.escape_debug()));
+                let message = format!("`{}` is not host:port", host.escape_debug());
+                return bad(&[&"hosts", &at], message, "write a host and a port: `web-1.example.com:22`");
             }
         }
-        for range in &settings.source_address {
-            check_range(range)?;
+        for (at, range) in settings.source_address.iter().enumerate() {
+            if let Err(why) = check_range(range) {
+                return bad(
+                    &[&"source_address", &at],
+                    why,
+                    "write a range without bits behind its prefix: `10.0.0.0/8`",
+                );
+            }
         }
-        for key in &settings.host_keys {
+        for (at, key) in settings.host_keys.iter().enumerate() {
             let mut words = key.split(' ');
             let plain = |w: Option<&str>| w.is_some_and(|w| !w.is_empty() && w.bytes().all(|b| b.is_ascii_graphic()));
             if !plain(words.next()) || !plain(words.next()) || key.chars().any(char::is_control) {
-                return bad("an entry of `host_keys` is not `ssh-ed25519 AAAA...`");
+                let hint = "write a line of `ssh-keyscan web-1.example.com` without the host's name in front";
+                return bad(&[&"host_keys", &at], "an entry of `host_keys` is not `ssh-ed25519 AAAA...`", hint);
             }
         }
         for (name, action) in &settings.actions {
@@ -87,17 +103,23 @@ impl Settings {
 impl Action {
     fn check(&self, name: &ActionName) -> Result<(), BadSettings> {
         if self.principals.is_empty() || self.principals.len() > ENTRIES {
-            return bad(format!("the action `{name}` names no principals, or too many"));
+            let message = format!("the action `{name}` names no principals, or too many");
+            return bad(&[&"actions", name, &"principals"], message, "write `principals: [deploy]`");
         }
-        if let Some(account) = self.principals.iter().find(|a| !is_account(a)) {
-            return bad(format!("`{}` is not the name of an account", account.escape_debug()));
+        for (at, account) in self.principals.iter().enumerate().filter(|(_, a)| !is_account(a)) {
+            let message = format!("`{}` is not the name of an account", account.escape_debug());
+            let hint = "write an account of the hosts, without blanks: `deploy`";
+            return bad(&[&"actions", name, &"principals", &at], message, hint);
         }
         if let Some(unknown) = self.extensions.iter().find(|e| !EXTENSIONS.contains(&e.as_str())) {
-            return bad(format!("`{}` is not an extension of certificates", unknown.escape_debug()));
+            let message = format!("`{}` is not an extension of certificates", unknown.escape_debug());
+            return bad(&[&"actions", name, &"extensions"], message, format!("there are: {}", EXTENSIONS.join(", ")));
         }
         match &self.force_command {
             Some(c) if c.trim().is_empty() || c.len() > COMMAND_BYTES || c.contains(['\0', '\n', '\r']) => {
-                bad(format!("the forced command of `{name}` is empty, too long or of several lines"))
+                let message = format!("the forced command of `{name}` is empty, too long or of several lines");
+                let hint = "write one line, or put the lines into a script on the hosts: `force_command: /usr/local/bin/restart-web`";
+                bad(&[&"actions", name, &"force_command"], message, hint)
             }
             Some(_) | None => Ok(()),
         }
@@ -136,10 +158,10 @@ fn is_account(text: &str) -> bool {
 }
 
 /// sshd refuses a certificate whose ranges have bits set behind the prefix: better said before it is made.
-fn check_range(range: &str) -> Result<(), BadSettings> {
+fn check_range(range: &str) -> Result<(), String> {
     let shown = range.escape_debug();
     let (address, length) = range.split_once('/').map_or((range, None), |(a, l)| (a, Some(l)));
-    let Ok(address) = address.parse::<IpAddr>() else { return bad(format!("`{shown}` is not an address range")) };
+    let Ok(address) = address.parse::<IpAddr>() else { return Err(format!("`{shown}` is not an address range")) };
     let (bits, width) = match address {
         IpAddr::V4(a) => (u128::from(a.to_bits()) << 96, 32),
         IpAddr::V6(a) => (a.to_bits(), 128),
@@ -147,10 +169,10 @@ fn check_range(range: &str) -> Result<(), BadSettings> {
     let length = match length.map(str::parse::<u32>) {
         None => width,
         Some(Ok(length)) if length <= width => length,
-        Some(_) => return bad(format!("`{shown}` has no usable prefix length")),
+        Some(_) => return Err(format!("`{shown}` has no usable prefix length")),
     };
     match bits.checked_shl(length) {
-        Some(behind) if behind != 0 => bad(format!("`{shown}` has bits set behind its prefix")),
+        Some(behind) if behind != 0 => Err(format!("`{shown}` has bits set behind its prefix")),
         Some(_) | None => Ok(()),
     }
 }
@@ -210,6 +232,16 @@ pub(super) mod tests {
         let mut unknown = example();
         unknown["host"] = json!("x");
         assert!(Settings::read(&unknown).is_err());
+    }
+
+    #[test]
+    fn a_check_says_where_it_stands() {
+        let mut settings = example();
+        settings["actions"]["shell"]["principals"] = json!(["deploy", "dep loy"]);
+        let found = misfits(&settings);
+        assert_eq!(found.len(), 1);
+        assert_eq!(found[0].path, ["actions", "shell", "principals", "1"]);
+        assert_eq!(misfits(&example()), []);
     }
 
     #[test]

@@ -207,10 +207,7 @@ async fn what_may_be_dropped_is_dropped_and_what_others_use_is_kept() {
         let left = revoked(site.revoke(ask, Some(issued)).await);
         // What other tests make at the same time on this server is younger than the lease too, and is named.
         let ours = left.iter().filter(|l| l.kind != "role" || l.name.contains(site.database.as_str()));
-        assert_eq!(
-            ours.map(|l| (l.kind.as_str(), l.done)).collect::<Vec<_>>(),
-            [("table", LeftoverDone::Dropped)]
-        );
+        assert_eq!(ours.map(|l| (l.kind.as_str(), l.done)).collect::<Vec<_>>(), [("table", LeftoverDone::Dropped)]);
         assert_eq!(site.value("SELECT to_regclass('public.scratch') IS NULL").await, "t");
 
         let ask = site.order(&["ddl"], 600);

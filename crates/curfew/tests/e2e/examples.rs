@@ -35,6 +35,36 @@ fn every_example_checks_holds_its_tests_and_is_formatted() {
     }
 }
 
+/// What the connector would refuse when somebody activates is refused when the policy is checked, where it stands.
+#[test]
+fn what_a_connector_cannot_use_is_refused_where_it_stands() {
+    let folder = tempfile::tempdir().unwrap();
+    let role = "roles:\n  - {name: r, requesters: [a@example.com], duration: 1h, conditions: [{resource: x/db, actions: [a]}], approvers: [b@example.com]}\n";
+    for (connector, settings, column) in [
+        ("postgres", "{actions: {a: {}}}", 62),
+        ("postgres", "{actions: {a: {effects: [read]}}}", 62),
+        ("postgres", "{actions: {a: {grants: [\"DROP\"]}}}", 72),
+        ("postgres", "{actions: {a: {grants: [\"SELECT ON\"]}}}", 72),
+        ("postgres", "{actions: {a: {grants: [\"ALL ON orders\"]}}}", 72),
+        ("postgres", "{actions: {a: {grants: [\"SELECT ON a; DROP TABLE b\"]}}}", 72),
+        ("postgres", "{actions: {a: {roles: [cf_lse_1]}}}", 71),
+        ("postgres", "{schemas: [curfew], actions: {a: {roles: [x]}}}", 58),
+        ("ssh", "{hosts: [\"web:22\"], actions: {a: {principals: [\"dep loy\"]}}}", 90),
+    ] {
+        let text = format!("resources:\n  - {{name: x/db, connector: {connector}, settings: {settings}}}\n{role}");
+        std::fs::write(folder.path().join("p.yaml"), text).unwrap();
+        let output = curfew(&["--json", "policy", "check"], folder.path());
+        assert_eq!(output.status.code(), Some(2), "{settings}");
+        let document: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        let problems = document["problems"].as_array().unwrap();
+        let found =
+            problems.iter().find(|p| p["code"] == "setting").unwrap_or_else(|| panic!("{settings}: {document}"));
+        assert_eq!((&found["file"], &found["line"]), (&"p.yaml".into(), &2.into()), "{settings}");
+        assert_eq!(found["column"], column, "{settings}: {found}");
+        assert!(found["hint"].as_str().unwrap().contains('`'), "{found}");
+    }
+}
+
 /// What the page on environments promises: production is no wider than staging, but for where it points.
 #[test]
 fn environments_are_compared() {

@@ -46,6 +46,34 @@ fn without_the_host_program_an_end_is_not_called_verified() {
     assert!(shown.contains("session"), "it says what may still be open: {shown}");
 }
 
+/// What the authority before signed opens the host until its own end, what the next one signs does too, and an end under
+/// either is one.
+#[test]
+fn authorities_overlap_when_they_are_exchanged() {
+    let sshd = Sshd::reserve();
+    let mut world = World::without_server(&policy(&sshd));
+    world.start_server(&[]);
+    let (developer, root) = (world.person("dev@example.com"), world.person("root@example.com"));
+    let sshd = sshd.start(&root, &world.url(), "hosts/web");
+    let opens = |id: &str| developer.curfew(&["connect", id, "--", "echo", "I am in"]).out.trim() == "I am in";
+    let before = developer.asks(&["web-shell", "--for", "10m"]);
+    developer.curfew(&["activate", &before]).ok();
+    assert!(opens(&before), "{}", sshd.log());
+    developer.curfew(&["ssh", "rotate", "hosts/web"]).exits(3);
+    let listed = root.curfew(&["ssh", "rotate", "hosts/web"]).ok().out;
+    assert_eq!(listed.lines().count(), 2, "{listed}");
+    assert_eq!(root.curfew(&["ssh", "ca", "hosts/web"]).ok().out, listed);
+    let after = developer.asks(&["web-shell", "--for", "10m"]);
+    developer.curfew(&["activate", &after]).ok();
+    soon("what the next authority signed opens the host", Duration::from_secs(5), || opens(&after));
+    assert!(opens(&before), "what the one before signed still does: {}", sshd.log());
+    developer.curfew(&["return", &before]).ok();
+    soon("an end under the one before is one", Duration::from_secs(5), || !opens(&before));
+    assert!(opens(&after), "and of that alone");
+    developer.curfew(&["return", &after]).ok();
+    soon("and under the next", Duration::from_secs(5), || !opens(&after));
+}
+
 fn policy(sshd: &Sshd) -> String {
     format!(
         "administrators: [root@example.com]

@@ -16,6 +16,8 @@ mod hosts;
 mod mail;
 mod outage;
 mod races;
+mod replay;
+mod solver;
 mod story;
 mod told;
 mod words;

@@ -134,12 +134,54 @@ fn a_bundle_is_one_ask_for_several() {
     developer.curfew(&["request", "kit", "--reason", "x", "--for", "2d"]).exits(1);
     developer.curfew(&["request", "kit", "--dry-run"]).ok();
     ann.curfew(&["request", "kit", "--reason", "x"]).exits(4);
-    let said = developer.curfew(&["exec", "kit", "--reason", "x", "--", "true"]).exits(125);
-    assert!(said.err.contains("bundle"), "{}", said.err);
     assert!(developer.curfew(&["roles"]).ok().out.contains("kit asks for several at once: alone, asked"));
     let id = asked[1]["id"].as_str().unwrap();
     ann.curfew(&["approve", id]).ok();
     developer.curfew(&["activate", id]).ok();
+}
+
+/// The request that waits for ann, once there is one.
+fn waiting_for(ann: &Person) -> String {
+    let mut found = None;
+    soon("a request waits", Duration::from_secs(20), || {
+        let waiting = ann.json(&["requests", "--to-approve"]);
+        found = waiting[0]["id"].as_str().map(str::to_owned);
+        found.is_some()
+    });
+    found.unwrap()
+}
+
+#[test]
+fn a_command_runs_with_all_of_a_bundle_or_not_at_all() {
+    let world = world();
+    let (developer, ann) = (world.person("dev@example.com"), world.person("ann@example.com"));
+    let script = "psql -XAtc 'SELECT state FROM orders' && PGUSER=$ASKED_SERVICES_DB_PGUSER PGPASSFILE=$ASKED_SERVICES_DB_PGPASSFILE psql -XAtc 'SELECT 7' && test \"$PGUSER\" != \"$ASKED_SERVICES_DB_PGUSER\" && set -- $CURFEW_GRANTS && test $# = 2 && test \"$1\" = \"$CURFEW_GRANT\"";
+    let exec = ["exec", "kit", "--reason", "incident", "--", "sh", "-c", script];
+    let ran = std::thread::scope(|scope| {
+        let running = scope.spawn(|| developer.curfew(&exec));
+        ann.curfew(&["approve", &waiting_for(&ann)]).ok();
+        running.join().unwrap()
+    });
+    assert_eq!(ran.ok().out, "stuck\n7\n");
+    world.nothing_left(Duration::from_secs(5));
+    // A part that is denied, by a person or by policy, or not decided in time: nothing runs, and nothing stays.
+    let touch = world.folder().join("ran");
+    let path = touch.display().to_string();
+    let denied = std::thread::scope(|scope| {
+        let running = scope.spawn(|| developer.curfew(&["exec", "kit", "--reason", "incident", "--", "touch", &path]));
+        ann.curfew(&["deny", &waiting_for(&ann), "--reason", "not today"]).ok();
+        running.join().unwrap()
+    });
+    assert!(denied.exits(125).err.contains("not today"));
+    let late = ["exec", "kit", "--reason", "incident", "--timeout", "1s", "--", "touch", &path];
+    assert!(developer.curfew(&late).exits(125).err.contains("in time"));
+    let long = ["exec", "kit", "--reason", "incident", "--for", "2d", "--", "touch", &path];
+    assert!(developer.curfew(&long).exits(125).err.contains("policy denies"));
+    assert!(!touch.exists(), "it was not run");
+    assert_eq!(developer.json(&["grants"]), serde_json::json!([]));
+    assert_eq!(developer.json(&["requests", "--pending"]), serde_json::json!([]));
+    assert_eq!(developer.curfew(&["exec", "kit", "--dry-run", "--", "true"]).ok().out.matches("alone").count(), 1);
+    world.nothing_left(Duration::from_secs(5));
 }
 
 /// Every word of the language but the one that this version refuses.

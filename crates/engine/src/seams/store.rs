@@ -359,6 +359,8 @@ pub trait Store: Send + Sync {
     fn sign_ins(&self, now: Timestamp, limit: usize) -> BoxFuture<'_, Result<Vec<Session>, ReadError>>;
     /// The sealed keys of a name, by number.
     fn keys<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Vec<SealedKey>, ReadError>>;
+    /// The request that was made with a key, while the key is kept.
+    fn request_of_key<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Id<Request>>, ReadError>>;
     /// A named fact.
     fn fact<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Option<String>, ReadError>>;
     /// Every named fact that begins so.

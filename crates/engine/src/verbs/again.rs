@@ -3,7 +3,7 @@
 use super::activate::ActivateError;
 use curfew_domain::course::{ApproverReason, Counted};
 use curfew_domain::request::Origin;
-use curfew_domain::{Approval, Course, Decision, Grant, Identity, Outcome, ReasonCode, Request, Timestamp};
+use curfew_domain::{Approval, Course, Grant, Identity, Outcome, ReasonCode, Request, Stage, Timestamp};
 use curfew_policy::{Approver, Ask, Facts, Occasion, PolicySet, Token};
 
 /// A grant, and the request that it came from.
@@ -53,22 +53,22 @@ impl Approved<'_> {
             return Err(ActivateError::Grown(what.to_owned()));
         }
         if judgement.decision.outcome != Outcome::Automatic {
-            check_authority(policy, request, (&judgement.decision, &terms.course))?;
+            check_authority(policy, request, (&judgement.decision.stages, &terms.course))?;
         }
         let until = now.plus(grant.duration.min(terms.duration));
         Ok(judgement.decision.max_until.map_or(until, |most| until.min(most)))
     }
 }
 
-/// Whether those who said yes are enough for each stage of the decision as it would be made now, and said it as
+/// Whether those who said yes are enough for each stage as policy has it now, and said it as
 /// its course wants it.
 pub(crate) fn check_authority(
     policy: &PolicySet,
     request: &Request,
-    (decision, course): (&Decision, &Course),
+    (stages, course): (&[Stage], &Course),
 ) -> Result<(), ActivateError> {
     let mut counted: Vec<&Approval> = Vec::new();
-    for stage in &decision.stages {
+    for stage in stages {
         let yes: Vec<&Approval> = request.approvals_in(&stage.name).filter(|a| is_as_wanted(a, course)).collect();
         let again = |a: &&&Approval| counted.iter().any(|before| before.approver.is_same_as(&a.approver));
         if course.counted == Counted::Once

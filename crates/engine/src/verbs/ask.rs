@@ -1,6 +1,6 @@
 //! What somebody asks for, judged and drawn up as a request.
 
-use super::request::RequestError;
+use super::request::{RequestError, created};
 use crate::Engine;
 use crate::engine::Changes;
 use crate::seams::store::BoundToken;
@@ -70,10 +70,11 @@ impl Engine {
             origin: Origin::Asked,
             lives_with: None,
         };
-        self.judge_case(&case).await
+        Ok(self.judge_case(&case).await?.1)
     }
 
-    pub(crate) async fn judge_case(&self, case: &Case<'_>) -> Result<Judgement, RequestError> {
+    /// What policy says, and what exactly it was asked: the evidence of the answer.
+    pub(crate) async fn judge_case(&self, case: &Case<'_>) -> Result<(Ask, Judgement), RequestError> {
         let Case { who, ask, occasion, token, .. } = case;
         if ask.reason.chars().count() > limits::REASON_CHARS {
             return Err(RequestError::Text("a reason may have 2,000 characters at most"));
@@ -85,7 +86,7 @@ impl Engine {
         let Some(role) = policy.role(&ask.role) else { return Err(RequestError::NoSuchRole(ask.role.clone())) };
         let mut facts = self.facts(role, &who.subject, ask.source_ip, None).await?;
         facts.token.clone_from(token);
-        Ok(policy.decide(&Ask {
+        let asked = Ask {
             resources: ask.resources.clone(),
             actions: ask.actions.clone(),
             duration: ask.duration,
@@ -95,20 +96,22 @@ impl Engine {
             facts,
             occasion: *occasion,
             ..Ask::of((*who).clone(), ask.role.clone(), self.clock.now())
-        }))
+        };
+        let judgement = policy.decide(&asked);
+        Ok((asked, judgement))
     }
 
     /// Adds to `changes` the request that an ask becomes, and the grant where nobody has to say yes.
     pub(crate) fn draw_up(
         &self,
         changes: &mut Changes,
-        case: Case<'_>,
+        (case, asked): (Case<'_>, &Ask),
         (decision, terms): (Decision, Terms),
         now: Timestamp,
     ) -> Result<Request, VerdictError> {
         let Case { who, ask, origin, lives_with, .. } = case;
         let automatic = decision.outcome == Outcome::Automatic;
-        let request = changes.request(Request::created(Request {
+        let request = Request {
             id: self.mint(),
             version: Version::NONE,
             subject: who.subject.clone(),
@@ -130,7 +133,8 @@ impl Engine {
             course: terms.course,
             approvals: Vec::new(),
             state: RequestState::Pending,
-        }));
+        };
+        let request = changes.request(created(request, asked));
         if automatic {
             return self.become_grant(changes, request, now);
         }

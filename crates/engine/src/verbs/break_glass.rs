@@ -193,6 +193,13 @@ impl Engine {
 
     /// The grant, if this person may say what became of it: those who may approve the role, never the subject. Where
     /// the role has nobody who approves any more, an administrator.
+    /// Whether this person may review a grant that waits for it.
+    pub async fn may_review(&self, who: &Identity, grant: &Grant) -> bool {
+        let waits =
+            grant.origin == Origin::BreakGlass && matches!(self.review_of(grant).await, Ok(Some(Review::Due { .. })));
+        waits && self.reviewable(who, GrantRef::Grant(grant.id)).await.is_ok()
+    }
+
     async fn reviewable(&self, who: &Identity, which: GrantRef) -> Result<Grant, ReviewError> {
         let grant = self.endable(who, which).await.map_err(|error| match error {
             EndError::NotApproved(state) => ReviewError::NotApproved(state),

@@ -11,8 +11,10 @@ use crate::extension::Running;
 use crate::seams::Change;
 use crate::seams::store::{CommitError, Page, ReadError, RequestFilter};
 use curfew_domain::request::{Extends, VerdictError};
-use curfew_domain::{Decision, Grant, Id, Identity, Outcome, Request, RequestState, Seconds, Version, limits};
-use curfew_policy::{Judgement, Terms};
+use curfew_domain::{
+    Decision, Grant, GrantState, Id, Identity, Outcome, Request, RequestState, Seconds, Version, limits,
+};
+use curfew_policy::{Ask, Judgement, Terms};
 use std::net::IpAddr;
 
 /// How much more is asked for, and from where.
@@ -60,6 +62,9 @@ pub enum ExtendError {
     /// Another extension of it waits for people, or for its targets.
     #[error("{0}")]
     UnderWay(String),
+    /// The caller's idempotency key came before, with another ask.
+    #[error("this key came before with another call")]
+    KeyReused,
     /// The caller has as many undecided requests as one person may have.
     #[error("{0} of your requests are undecided, which is the most one person may have")]
     TooManyPending(usize),
@@ -99,6 +104,14 @@ impl Engine {
         if self.gives_nothing_new() {
             return Err(ExtendError::Stopping);
         }
+        if let Some(first) = self.asked_before(who, key).await? {
+            let grant = self.own_grant(who, which).await?;
+            let is_about = |extends: &Extends| extends.grant == grant.id;
+            return match first.extends.as_ref().is_some_and(is_about) {
+                true => self.extension_of(first.id, grant).await,
+                false => Err(ExtendError::KeyReused),
+            };
+        }
         if let Some(doubt) = self.clock.doubt() {
             return Err(ExtendError::ClockInDoubt(doubt));
         }
@@ -107,10 +120,10 @@ impl Engine {
         }
         for _ in 0..ATTEMPTS {
             let counting = self.counting.lock().await;
-            let (running, request, judgement) = self.ask_for_more(who, which, by).await?;
+            let (running, request, (asked, judgement)) = self.ask_for_more(who, which, by).await?;
             let now = request.created_at;
             let mut changes = Changes::default();
-            let mut request = changes.request(Request::created(request));
+            let mut request = changes.request(super::request::created(request, &asked));
             if judgement.decision.outcome == Outcome::Automatic {
                 let most = judgement.decision.max_until;
                 request = self.order_extension(&mut changes, (&running, request), most, now).await?;
@@ -139,8 +152,17 @@ impl Engine {
     }
 
     async fn extension_of(&self, request: Id<Request>, grant: Grant) -> Result<Extension, ExtendError> {
-        let request = self.store.request(request).await?.ok_or(ExtendError::NotFound)?;
         let grant = self.store.grant(grant.id).await?.unwrap_or(grant);
+        if !matches!(grant.state, GrantState::Active { .. }) {
+            // Its end was ordered between the look at it and the ask: whoever ordered it did not see the ask.
+            let mut changes = Changes::default();
+            self.lapse_more_time(&mut changes, &grant, self.clock.now()).await;
+            // When somebody else settles it at the same moment, it is settled.
+            if !changes.0.is_empty() && self.commit(changes).await.is_err() {
+                tracing::warn!(grant_id = %grant.id, "an ask for more time outlives its grant, to the grant's old hour at most");
+            }
+        }
+        let request = self.store.request(request).await?.ok_or(ExtendError::NotFound)?;
         Ok(Extension { grant, request })
     }
 
@@ -150,14 +172,14 @@ impl Engine {
         who: &Identity,
         which: GrantRef,
         by: ExtendBy,
-    ) -> Result<(Running, Request, Judgement), ExtendError> {
+    ) -> Result<(Running, Request, (Ask, Judgement)), ExtendError> {
         let grant = self.own_grant(who, which).await?;
         let running = self.running(grant).await?;
         self.check_nothing_waits(who, running.grant.id).await?;
         let total = Seconds::new(running.lasts().as_secs().saturating_add(by.more.as_secs()));
-        let judgement = self.judge_total(who, &running, total, by.source_ip).await?;
+        let (asked, judgement) = self.judge_total(who, &running, total, by.source_ip).await?;
         let Some(terms) = judgement.terms.clone() else {
-            self.record_not_extended(who, &running, &judgement.decision).await?;
+            self.record_not_extended(&asked, &running, &judgement.decision).await?;
             return Err(ExtendError::Denied(Box::new(judgement.decision)));
         };
         let over = |cap: &Seconds| judgement.decision.outcome == Outcome::Automatic && total > *cap;
@@ -170,7 +192,7 @@ impl Engine {
             return Err(ExtendError::NotExtensible(why));
         }
         let request = self.new_request(who, &running, (terms, &judgement.decision), by);
-        Ok((running, request, judgement))
+        Ok((running, request, (asked, judgement)))
     }
 
     async fn own_grant(&self, who: &Identity, which: GrantRef) -> Result<Grant, ExtendError> {
@@ -243,14 +265,12 @@ impl Engine {
 
     async fn record_not_extended(
         &self,
-        who: &Identity,
+        asked: &Ask,
         running: &Running,
         decision: &Decision,
     ) -> Result<(), ExtendError> {
-        let Running { grant, original, .. } = running;
-        let mut event = self.refusal(who, &grant.role, decision);
-        event = event.with("reason", original.reason.clone()).with("ticket", original.ticket.clone());
-        event.grant_id = Some(grant.id);
+        let mut event = self.refused(asked, decision);
+        event.grant_id = Some(running.grant.id);
         let changes = Changes(vec![Change::Event(Box::new(event.with("occasion", "extension")))]);
         self.commit(changes).await.map(drop).map_err(ExtendError::Commit)
     }
@@ -273,6 +293,7 @@ impl From<ExtendError> for DecideError {
             | ExtendError::NotActive(_)
             | ExtendError::NotExtensible(_)
             | ExtendError::UnderWay(_)
+            | ExtendError::KeyReused
             | ExtendError::TooManyPending(_)
             | ExtendError::ClockInDoubt(_)
             | ExtendError::PolicyStale(_)

@@ -7,8 +7,7 @@ use crate::seams::store::{Ended, GrantFilter, Page, ReadError, RequestFilter};
 use curfew_domain::audit::AuditAction;
 use curfew_domain::{
     Grant, GrantState, Id, Identity, Lease, LeaseState, Opening, Request, ResourceName, RoleName, Subject, SubjectId,
-    SubjectKind,
-    Timestamp,
+    SubjectKind, Timestamp,
 };
 use curfew_policy::Approver;
 use std::time::Duration;

@@ -4,17 +4,34 @@ use crate::Engine;
 use crate::ending::{EndOrder, OrderError};
 use crate::engine::Changes;
 use crate::seams::Change;
-use crate::seams::store::{CommitError, ReadError};
-use crate::verbs::again::{Approved, may_have, occasion_of};
+use crate::seams::store::{CommitError, Notice, ReadError};
+use crate::verbs::again::{Approved, check_authority, may_have, occasion_of};
 use curfew_domain::audit::{AuditAction, AuditEvent, Detail};
 use curfew_domain::request::Origin;
-use curfew_domain::{EndCause, Grant, GrantState, Identity, LivesWith, Reason, ReasonCode, RoleName, Seconds, Subject};
+use curfew_domain::{
+    EndCause, Grant, GrantState, Identity, LivesWith, Reason, ReasonCode, RoleName, Seconds, Subject, Timestamp,
+};
 use curfew_policy::{Ask, Facts, Occasion, OnPolicyChange, PolicySet, Role};
+use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError};
 
 /// Grants of which the record of a change of policy says what becomes of them; the others it counts.
 const GRANTS_NAMED: usize = 1_000;
+
+/// What administrators were last told of a refused policy, and when.
+const REFUSED_TOLD: &str = "policy/refused_told";
+
+/// How soon they are told of another.
+const TELL_EVERY: Seconds = Seconds::new(5 * 60);
+
+/// When administrators are told of it, by what they were told last. Never, when they have heard it, or when they are
+/// about to hear of another.
+fn told_at(told: &str, what: &str, now: Timestamp) -> Option<Timestamp> {
+    let Some((last, at)) = told.split_once(' ') else { return Some(now) };
+    let at = Timestamp::from_millis(at.parse().unwrap_or(0));
+    (last != what && at <= now).then(|| at.plus(TELL_EVERY).max(now))
+}
 
 /// Another policy that is to be in force, and what is written down of it.
 pub struct PolicyStep<'s> {
@@ -90,6 +107,8 @@ impl Engine {
             event = event.with("live_grants_count", i64::try_from(touched.len()).unwrap_or(i64::MAX));
         }
         let mut changes = Changes(policy_changes(event));
+        // What was wrong is over: the same again is news.
+        changes.0.push(Change::Fact { name: REFUSED_TOLD.to_owned(), value: None });
         let fact = |(name, value): (&str, Option<String>)| Change::Fact { name: name.to_owned(), value };
         changes.0.extend(facts.into_iter().map(fact));
         self.commit(changes).await?;
@@ -118,16 +137,24 @@ impl Engine {
         }
     }
 
-    /// Records that a policy was refused; the one in force stays.
-    pub async fn refuse_policy(&self, because: &str, actor: &Subject) {
-        self.refuse_policy_with(because, actor, Vec::new()).await;
-    }
-
-    /// The same, with facts for the record.
-    pub async fn refuse_policy_with(&self, because: &str, actor: &Subject, details: Vec<(&'static str, Detail)>) {
-        let mut event = AuditEvent::new(self.clock.now(), actor.clone(), AuditAction::PolicyRefused).because(because);
+    /// Records that a policy was refused; the one in force stays. Administrators and webhooks are told in the same commit,
+    /// once for as long as the same is wrong, restarts included, and of something else no sooner than five minutes after
+    /// that: whoever can push commits cannot bury anybody under mail.
+    pub async fn refuse_policy(&self, because: &str, actor: &Subject, details: Vec<(&'static str, Detail)>) {
+        let now = self.clock.now();
+        let mut event = AuditEvent::new(now, actor.clone(), AuditAction::PolicyRefused).because(because);
         event.details.extend(details.into_iter().map(|(key, value)| (key.to_owned(), value)));
-        if let Err(error) = self.commit(Changes(vec![Change::Event(Box::new(event))])).await {
+        let mut changes = Changes(vec![Change::Event(Box::new(event))]);
+        let what = hex::encode(Sha256::digest(because.as_bytes()));
+        // A ledger that does not answer cannot take the record either, which is said below.
+        let told = self.store.fact(REFUSED_TOLD).await.unwrap_or_default().unwrap_or_default();
+        if let Some(at) = told_at(&told, &what, now) {
+            let value = Some(format!("{what} {}", at.as_millis()));
+            changes.0.push(Change::Fact { name: REFUSED_TOLD.to_owned(), value });
+            let notices = self.notices_of_refused_policy(because, actor, now);
+            changes.notices(notices.into_iter().map(|notice| Notice { next_at: at, ..notice }).collect());
+        }
+        if let Err(error) = self.commit(changes).await {
             tracing::error!(%error, "a refused policy could not be recorded");
         }
     }
@@ -229,6 +256,12 @@ impl Engine {
         let judged = |occasion: Occasion, duration: Seconds| {
             policy.decide(&Ask { duration: Some(duration), occasion, ..asked.clone() })
         };
+        // The approvals it has are enough, by those who may still give them.
+        let taken = policy.approval_taken(&asked);
+        let approved = taken.is_none_or(|t| check_authority(policy, &request, (&t.stages, &t.course)).is_ok());
+        if !approved {
+            return Ok(false);
+        }
         let mut judgements = vec![judged(occasion_of(grant.origin), grant.duration)];
         // What it was given beyond that has a rule of its own.
         if let (GrantState::Active { activated_at, until, .. }, Some(earlier)) =
@@ -275,4 +308,23 @@ fn listed(touched: &[(Grant, Fate)]) -> Detail {
         Detail::Map(facts.into_iter().map(|(key, text)| (key.to_owned(), text.into())).collect())
     };
     Detail::List(touched.iter().take(GRANTS_NAMED).map(entry).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_is_told_once_and_never_in_heaps() {
+        let (now, minute) = (Timestamp::from_millis(10_000_000), Seconds::new(60));
+        assert_eq!(told_at("", "a", now), Some(now));
+        let said = format!("a {}", now.as_millis());
+        assert_eq!(told_at(&said, "a", now.plus(Seconds::new(86_400))), None, "the same is no news");
+        let later = now.plus(TELL_EVERY);
+        assert_eq!(told_at(&said, "b", now.plus(minute)), Some(later), "something else, but not at once");
+        let waits = format!("b {}", later.as_millis());
+        assert_eq!(told_at(&waits, "c", now.plus(minute)), None, "they are about to hear that something is wrong");
+        let much_later = later.plus(Seconds::new(3_600));
+        assert_eq!(told_at(&waits, "c", much_later), Some(much_later));
+    }
 }

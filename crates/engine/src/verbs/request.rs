@@ -12,7 +12,7 @@ use curfew_domain::request::Origin;
 use curfew_domain::{
     Decision, Grant, Id, Identity, Outcome, Request, RequestState, RoleName, Timestamp, Transition, limits,
 };
-use curfew_policy::Occasion;
+use curfew_policy::{Ask, Occasion};
 use sha2::{Digest, Sha256};
 
 /// Why nothing was asked.
@@ -33,6 +33,9 @@ pub enum RequestError {
     /// There is no bundle of that name.
     #[error("there is no bundle `{0}`")]
     NoSuchBundle(RoleName),
+    /// The caller's idempotency key came before, with another ask.
+    #[error("this key came before with another call")]
+    KeyReused,
     /// The caller has as many undecided requests as one person may have.
     #[error("{0} of your requests are undecided, which is the most one person may have")]
     TooManyPending(usize),
@@ -78,6 +81,10 @@ impl Engine {
         if self.gives_nothing_new() {
             return Err(RequestError::Stopping);
         }
+        // What was asked before is not judged again: its own grant would stand in its way.
+        if let Some(first) = self.asked_before(who, key).await? {
+            return if is_the_same(&first, &ask, origin) { Ok(first) } else { Err(RequestError::KeyReused) };
+        }
         if let Some(doubt) = self.clock.doubt() {
             return Err(RequestError::ClockInDoubt(doubt));
         }
@@ -94,13 +101,13 @@ impl Engine {
             occasion,
             origin,
         };
-        let judgement = self.judge_case(&case).await?;
+        let (asked, judgement) = self.judge_case(&case).await?;
         let Some(terms) = judgement.terms else {
-            self.record_refusal(&case, &judgement.decision).await?;
+            self.record_refusal((&case, &asked), &judgement.decision).await?;
             return Err(RequestError::Denied(Box::new(judgement.decision)));
         };
         if emergency {
-            self.check_reviewed(who, &case.ask, &judgement.decision).await?;
+            self.check_reviewed(&asked, &judgement.decision).await?;
         }
         if judgement.decision.outcome != Outcome::Automatic {
             self.check_pending(who).await?;
@@ -109,7 +116,7 @@ impl Engine {
         let alive = case.lives_with.clone();
         let mut changes = Changes::default();
         let request = self
-            .draw_up(&mut changes, case, (judgement.decision, terms), now)
+            .draw_up(&mut changes, (case, &asked), (judgement.decision, terms), now)
             .map_err(|e| RequestError::Commit(CommitError::Conflict(e.to_string())))?;
         if emergency {
             self.use_break_glass(&mut changes, &request, now);
@@ -128,6 +135,15 @@ impl Engine {
             // Nothing else can stand in the way of what is new: its run ended at the same moment.
             Err(CommitError::Conflict(_)) if alive.is_some() => Err(RequestError::RunOver),
             Err(other) => Err(RequestError::Commit(other)),
+        }
+    }
+
+    /// What the caller asked for with this key before, also before a restart.
+    pub(crate) async fn asked_before(&self, who: &Identity, key: Option<&str>) -> Result<Option<Request>, ReadError> {
+        let Some(key) = key else { return Ok(None) };
+        match self.store.request_of_key(&key_hash(who, key)).await? {
+            Some(first) => self.store.request(first).await,
+            None => Ok(None),
         }
     }
 
@@ -228,17 +244,24 @@ impl Engine {
         }
     }
 
+    /// The same, with all that it takes to decide it again.
+    pub(crate) fn refused(&self, ask: &Ask, decision: &Decision) -> AuditEvent {
+        let event = self.refusal(&ask.who, &ask.role, decision);
+        let event = event.with("reason", ask.reason.clone()).with("ticket", ask.ticket.clone());
+        with_record(event, "asked", ask.record())
+    }
+
     /// Whoever took emergency access that nobody has looked at gets no other.
-    async fn check_reviewed(&self, who: &Identity, ask: &AskFor, decision: &Decision) -> Result<(), RequestError> {
-        let Some(open) = self.unreviewed_of(who).await?.first().copied() else { return Ok(()) };
+    async fn check_reviewed(&self, ask: &Ask, decision: &Decision) -> Result<(), RequestError> {
+        let Some(open) = self.unreviewed_of(&ask.who).await?.first().copied() else { return Ok(()) };
         let refused = RequestError::Unreviewed(open);
-        let event = self.refusal(who, &ask.role, decision).because(refused.to_string());
+        let event = self.refusal(&ask.who, &ask.role, decision).because(refused.to_string());
         let event = event.with("reason", ask.reason.clone()).with("occasion", "break_glass");
         self.commit(Changes(vec![Change::Event(Box::new(event))])).await.map_err(RequestError::Commit)?;
         Err(refused)
     }
 
-    async fn record_refusal(&self, case: &Case<'_>, decision: &Decision) -> Result<(), RequestError> {
+    async fn record_refusal(&self, case: (&Case<'_>, &Ask), decision: &Decision) -> Result<(), RequestError> {
         let event = self.refusal_of(case, decision);
         match self.commit(Changes(vec![Change::Event(Box::new(event))])).await {
             Ok(_) => Ok(()),
@@ -246,11 +269,9 @@ impl Engine {
         }
     }
 
-    /// The same evidence, with what was asked and on what occasion.
-    pub(crate) fn refusal_of(&self, case: &Case<'_>, decision: &Decision) -> AuditEvent {
-        let Case { who, ask, .. } = case;
-        let event = self.refusal(who, &ask.role, decision);
-        let event = event.with("reason", ask.reason.clone()).with("ticket", ask.ticket.clone());
+    /// The same evidence, and on what occasion it was asked.
+    pub(crate) fn refusal_of(&self, (case, asked): (&Case<'_>, &Ask), decision: &Decision) -> AuditEvent {
+        let event = self.refused(asked, decision);
         let event = match case.origin {
             Origin::BreakGlass => event.with("occasion", "break_glass"),
             Origin::Trigger => event.with("occasion", "trigger"),
@@ -261,6 +282,24 @@ impl Engine {
             None => event,
         }
     }
+}
+
+/// A new request, whose evidence says by what facts it was decided.
+pub(crate) fn created(request: Request, asked: &Ask) -> Transition<Request> {
+    let mut step = Request::created(request);
+    step.event = with_record(step.event, "facts", asked.facts_record());
+    step
+}
+
+/// Whether a request is what this ask became, as far as a request tells.
+fn is_the_same(first: &Request, ask: &AskFor, origin: Origin) -> bool {
+    let said = (&first.role, &first.reason, &first.ticket, first.origin);
+    said == (&ask.role, &ask.reason, &ask.ticket, origin) && first.extends.is_none()
+}
+
+fn with_record(event: AuditEvent, key: &str, record: serde_json::Value) -> AuditEvent {
+    let record = Detail::try_from(record).expect("INVARIANT: records hold only integers, texts, lists and maps");
+    event.with(key, record)
 }
 
 pub(crate) fn key_hash(who: &Identity, key: &str) -> String {

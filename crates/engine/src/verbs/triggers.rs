@@ -129,10 +129,10 @@ impl Engine {
             lives_with: Some(run.with(itself.then(|| beginning.beat.clone()))),
             token: Some((*token).clone()),
         };
-        let judgement = self.judge_case(&case).await?;
+        let (asked, judgement) = self.judge_case(&case).await?;
         let now = self.clock.now();
         let Some(terms) = judgement.terms else {
-            let event = self.refusal_of(&case, &judgement.decision);
+            let event = self.refusal_of((&case, &asked), &judgement.decision);
             opened.changes.0.push(Change::Event(Box::new(event)));
             opened.refused += 1;
             return Ok(());
@@ -141,7 +141,7 @@ impl Engine {
             opened.left_out += 1;
             return Ok(());
         }
-        match self.draw_up(&mut opened.changes, case, (judgement.decision, terms), now) {
+        match self.draw_up(&mut opened.changes, (case, &asked), (judgement.decision, terms), now) {
             Ok(request) => opened.requests.push(request),
             Err(error) => {
                 tracing::error!(run = %run.id, %role, %error, "a trigger's request could not be drawn up");

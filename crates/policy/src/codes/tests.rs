@@ -6,7 +6,7 @@ use crate::node::Node;
 use crate::parse::parse;
 use crate::problem::{Problem, Problems};
 use crate::source::SourceFile;
-use curfew_domain::connector::{BuiltInAction, ConnectorKind, Effect, Field, Presence, Shape};
+use curfew_domain::connector::{BuiltInAction, ConnectorKind, Effect, Field, Fit, Misfit, Presence, Shape};
 use std::collections::BTreeSet;
 
 static POSTGRES: ConnectorKind = ConnectorKind {
@@ -22,7 +22,16 @@ static POSTGRES: ConnectorKind = ConnectorKind {
     privileges: &[],
     residual_exposure: &[],
     public_half: "scram_sha_256",
+    fit: Fit(no_empty_action),
 };
+
+/// What a real connector finds by its own reading.
+fn no_empty_action(settings: &serde_json::Value) -> Vec<Misfit> {
+    let actions = settings["actions"].as_object().into_iter().flatten();
+    let empty = actions.filter(|(_, action)| action.as_object().is_some_and(serde_json::Map::is_empty));
+    let misfit = |name: &String| Misfit::at(&["actions", name.as_str()], "it gives nothing", "write `roles: [NAME]`");
+    empty.map(|(name, _)| misfit(name)).collect()
+}
 
 const fn field(name: &'static str, shape: Shape) -> Field {
     Field { name, doc: "a setting", presence: Presence::Optional, shape }

@@ -41,6 +41,12 @@ pub(super) static KINDS: &[ProblemKind] = &[
         ("settings: {database: \"\"}", "settings: {database: orders}"),
     ),
     error(
+        "setting",
+        Resource,
+        "A setting has the right shape, and its connector cannot use it: no privilege that can be granted, an action that gives nothing.",
+        ("settings: {actions: {audit: {}}}", "settings: {actions: {audit: {roles: [pg_read_all_data]}}}"),
+    ),
+    error(
         "unknown-value",
         Role,
         "A word that is none of those that can stand here.",

@@ -4,6 +4,7 @@
 mod access;
 mod approval;
 mod constraints;
+mod doubt;
 mod reasons;
 mod rules;
 
@@ -24,6 +25,7 @@ use curfew_domain::course::{ApproverReason, ApproversMfa, Counted, Course};
 use curfew_domain::{
     Decision, Email, Outcome, Reason, ReasonCode, Scope, Seconds, StageCourse, SubjectKind, Timestamp,
 };
+pub use doubt::ApprovalTaken;
 use reasons::Reasons;
 
 impl PolicySet {

@@ -4,9 +4,9 @@ use super::allowed::Allowed;
 use super::change::{Changes, Kind};
 use super::expression::{Condition, one_line};
 use super::order::{Order, Proof};
+use super::shared::{Memo, Shared};
 use crate::crowd::Crowd;
 use curfew_domain::{RoleName, Seconds, limits};
-use std::sync::Arc;
 
 /// What approval a role needs.
 #[derive(Debug, Clone, PartialEq)]
@@ -50,16 +50,16 @@ pub(super) struct Stage {
     pub(super) needs: Needs,
     pub(super) overdue: Overdue,
     /// Who serves when nobody else is left.
-    pub(super) fallback: Crowd,
+    pub(super) fallback: Shared,
 }
 
 /// Who has to say yes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Needs {
     /// So many of these.
-    AnyOf(u32, Arc<Crowd>),
+    AnyOf(u32, Shared),
     /// One of each.
-    AllOf(Vec<Crowd>),
+    AllOf(Vec<Shared>),
 }
 
 /// What becomes of a stage that waits too long.
@@ -70,19 +70,20 @@ pub(super) enum Overdue {
     /// It is refused.
     Reject(Seconds),
     /// These may decide as well.
-    Escalate(Seconds, Crowd),
+    Escalate(Seconds, Shared),
 }
 
 /// What can be compared of a role: its stages, and who its deny list keeps from approving.
 #[derive(Clone, Copy)]
 pub(super) struct Chain<'a> {
     pub(super) approvals: &'a Approvals,
-    pub(super) denied: &'a Crowd,
+    pub(super) denied: &'a Shared,
 }
 
 /// Says what becomes of the approvals of a role.
 pub(super) fn compare(role: &RoleName, before: Chain<'_>, after: Chain<'_>, changes: &mut Changes) {
-    let order = Order::of(implies(after, before), implies(before, after));
+    let memo = changes.memo.clone();
+    let order = Order::of(implies(after, before, &memo), implies(before, after, &memo));
     changes.ordered(Kind::Approval, order, |draft| {
         // Where a deny list makes the difference, it is said.
         let never = |chain: Chain<'_>| match before.denied == after.denied || chain.denied.is_empty() {
@@ -122,7 +123,7 @@ pub(super) fn compare(role: &RoleName, before: Chain<'_>, after: Chain<'_>, chan
 ///
 /// Each stage of the second needs a stage of its own in the first that is at least as strict. With two or more stages
 /// the first must not let one person stand in several when the second does not.
-fn implies(strict: Chain<'_>, loose: Chain<'_>) -> Proof {
+fn implies(strict: Chain<'_>, loose: Chain<'_>, memo: &Memo) -> Proof {
     let (s, l) = (strict.approvals, loose.approvals);
     if l.stages.len() > 1 && s.people == Distinct::No && l.people == Distinct::Yes {
         return Proof::None;
@@ -132,7 +133,8 @@ fn implies(strict: Chain<'_>, loose: Chain<'_>) -> Proof {
     let mut wanted: Vec<&Stage> = l.stages.iter().collect();
     wanted.sort_by_key(|stage| !free.iter().any(|f| f.name == stage.name));
     for stage in wanted {
-        let fits = |f: &&Stage| stage_implies((f, strict.denied), (stage, loose.denied));
+        let among = Among { strict: strict.denied, loose: loose.denied, memo };
+        let fits = |f: &&Stage| among.stage_implies(f, stage);
         let named = free.iter().position(|f| f.name == stage.name && fits(f));
         let Some(at) = named.or_else(|| free.iter().position(fits)) else { return Proof::None };
         free.remove(at);
@@ -140,49 +142,49 @@ fn implies(strict: Chain<'_>, loose: Chain<'_>) -> Proof {
     Proof::Found
 }
 
-fn stage_implies((strict, strict_denied): (&Stage, &Crowd), (loose, loose_denied): (&Stage, &Crowd)) -> bool {
-    let among = Among { strict: strict_denied, loose: loose_denied };
-    let needs = match (&strict.needs, &loose.needs) {
-        (Needs::AnyOf(n, crowd), Needs::AnyOf(least, of)) => n >= least && among.holds(crowd, of),
-        (Needs::AllOf(each), Needs::AllOf(of)) => among.each_has_its_own(of, each),
-        // Each entry brings a person of its own.
-        (Needs::AllOf(each), Needs::AnyOf(least, of)) => {
-            each.iter().filter(|e| among.holds(e, of)).count() >= *least as usize
-        }
-        // Everybody of a list that is exactly as long as the number needed.
-        (Needs::AnyOf(n, crowd), Needs::AllOf(of)) => {
-            let each: Vec<Crowd> = crowd.persons.iter().map(only).collect();
-            crowd.size() == Some(*n as usize) && among.each_has_its_own(of, &each)
-        }
-    };
-    needs && among.overdue_implies(strict, loose) && among.fallback_implies(strict, loose)
-}
-
 /// Two crowds are compared without those whom their deny lists keep from approving.
 #[derive(Clone, Copy)]
 struct Among<'a> {
-    strict: &'a Crowd,
-    loose: &'a Crowd,
+    strict: &'a Shared,
+    loose: &'a Shared,
+    memo: &'a Memo,
 }
 
 impl Among<'_> {
+    fn stage_implies(self, strict: &Stage, loose: &Stage) -> bool {
+        let needs = match (&strict.needs, &loose.needs) {
+            (Needs::AnyOf(n, crowd), Needs::AnyOf(least, of)) => n >= least && self.holds(crowd, of),
+            (Needs::AllOf(each), Needs::AllOf(of)) => {
+                each_has_its_own(of, each, |offer, wanted| self.holds(offer, wanted))
+            }
+            // Each entry brings a person of its own.
+            (Needs::AllOf(each), Needs::AnyOf(least, of)) => {
+                each.iter().filter(|e| self.holds(e, of)).count() >= *least as usize
+            }
+            // Everybody of a list that is exactly as long as the number needed.
+            (Needs::AnyOf(n, crowd), Needs::AllOf(of)) => {
+                let persons = || crowd.persons.iter().map(only).collect::<Vec<Crowd>>();
+                let is_of = |offer: &Crowd, wanted: &Shared| self.holds_of(offer, wanted);
+                crowd.size() == Some(*n as usize) && each_has_its_own(of, &persons(), is_of)
+            }
+        };
+        needs && self.overdue_implies(strict, loose) && self.fallback_implies(strict, loose)
+    }
+
     /// Whether everybody of the first, as the strict chain has it, is of the second, as the loose chain has it.
-    fn holds(self, strict: &Crowd, loose: &Crowd) -> bool {
+    fn holds(self, strict: &Shared, loose: &Shared) -> bool {
+        self.memo.is_within((strict, self.strict), (loose, self.loose))
+    }
+
+    /// The same of crowds that stand in no list.
+    fn holds_of(self, strict: &Crowd, loose: &Crowd) -> bool {
         let strict = Allowed { crowd: strict, denied: self.strict };
         strict.is_within(Allowed { crowd: loose, denied: self.loose })
     }
 
-    /// Whether each that is wanted can be given one that is offered and within it, no two the same. What is tried in
-    /// order may miss a way, and then nothing is proved.
-    fn each_has_its_own(self, wanted: &[Crowd], offered: &[Crowd]) -> bool {
-        let mut free: Vec<&Crowd> = offered.iter().collect();
-        wanted.iter().all(|wanted| match free.iter().position(|offer| self.holds(offer, wanted)) {
-            Some(at) => {
-                free.remove(at);
-                true
-            }
-            None => false,
-        })
+    /// Whether everybody of the first is of one of the other two.
+    fn holds_either(self, strict: &Shared, one: &Shared, other: &Shared) -> bool {
+        self.holds(strict, one) || self.holds(strict, other) || self.holds_of(strict, &one.with(other))
     }
 
     /// Who decides after a while, and when, is no wider.
@@ -193,7 +195,7 @@ impl Among<'_> {
             (Overdue::Reject(own), Overdue::Reject(other)) => own <= other,
             (Overdue::Never | Overdue::Escalate(..), Overdue::Reject(_)) => false,
             (Overdue::Escalate(own, to), Overdue::Escalate(other, of)) => {
-                own >= other && self.holds(to, &of.with(&regular(loose)))
+                own >= other && self.holds_either(to, of, &regular(loose))
             }
             (Overdue::Escalate(_, to), Overdue::Never) => self.holds(to, &regular(loose)),
         }
@@ -211,7 +213,7 @@ impl Among<'_> {
     fn are_left_alike(self, strict: &Stage, loose: &Stage) -> bool {
         let left = |stage: &Stage, denied: &Crowd| match &stage.needs {
             Needs::AnyOf(n, crowd) => (*n, vec![Crowd::clone(crowd).without(denied)]),
-            Needs::AllOf(each) => (0, each.iter().map(|one| one.clone().without(denied)).collect()),
+            Needs::AllOf(each) => (0, each.iter().map(|one| Crowd::clone(one).without(denied)).collect()),
         };
         let (own, other) = (left(strict, self.strict), left(loose, self.loose));
         let listed = own.1.iter().all(|crowd| crowd.size().is_some());
@@ -224,14 +226,27 @@ fn only(person: &curfew_domain::Email) -> Crowd {
 }
 
 /// Those who may decide from the beginning.
-fn regular(stage: &Stage) -> Crowd {
+fn regular(stage: &Stage) -> Shared {
     match &stage.needs {
-        Needs::AnyOf(_, crowd) => Crowd::clone(crowd),
+        Needs::AnyOf(_, crowd) => crowd.clone(),
         Needs::AllOf(each) => match each.as_slice() {
             [only] => only.clone(),
-            _ => Crowd::default(),
+            _ => Shared::default(),
         },
     }
+}
+
+/// Whether each that is wanted can be given one that is offered and within it, no two the same. What is tried in
+/// order may miss a way, and then nothing is proved.
+fn each_has_its_own<O>(wanted: &[Shared], offered: &[O], is_within: impl Fn(&O, &Shared) -> bool) -> bool {
+    let mut free: Vec<&O> = offered.iter().collect();
+    wanted.iter().all(|wanted| match free.iter().position(|offer| is_within(offer, wanted)) {
+        Some(at) => {
+            free.remove(at);
+            true
+        }
+        None => false,
+    })
 }
 
 fn described(approvals: &Approvals) -> String {

@@ -1,17 +1,17 @@
 //! Who may ask for a role: for every subject that either set names, and for symbolic members of the provider's groups.
 
 use super::change::{Changes, Direction, Draft, Kind};
+use super::shared::{Memo, Shared};
 use super::workload::is_within;
 use crate::crowd::Crowd;
 use curfew_domain::{Email, GroupName, RoleName};
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 /// Who may ask, and who may not whatever that says.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Askers {
-    pub(super) crowd: Arc<Crowd>,
-    pub(super) denied: Arc<Crowd>,
+    pub(super) crowd: Shared,
+    pub(super) denied: Shared,
 }
 
 /// A person as the rules can tell persons apart: an address that is named somewhere or none, and groups.
@@ -34,6 +34,7 @@ impl Askers {
 
 /// Says who can newly ask, and who no longer can. A role that is not there is asked for by nobody.
 pub(super) fn compare(role: &RoleName, before: &Askers, after: &Askers, changes: &mut Changes) {
+    let memo = changes.memo.clone();
     let mut said = Said { role, before, after, changes, settled: BTreeSet::new() };
     said.about(&Symbol { email: None, groups: BTreeSet::new() }, "anyone".to_owned(), "");
     let all = |pick: fn(&Crowd) -> &BTreeSet<GroupName>| -> BTreeSet<&GroupName> {
@@ -43,7 +44,7 @@ pub(super) fn compare(role: &RoleName, before: &Askers, after: &Askers, changes:
     for group in &groups {
         said.about(&Symbol { email: None, groups: BTreeSet::from([*group]) }, format!("group:{group}"), "");
     }
-    for email in &persons(before, after) {
+    for email in &persons(before, after, &memo) {
         said.about(&Symbol { email: Some(email), groups: BTreeSet::new() }, email.to_string(), "");
     }
     let denying: BTreeSet<&GroupName> = before.denied.groups.iter().chain(&after.denied.groups).collect();
@@ -54,7 +55,7 @@ pub(super) fn compare(role: &RoleName, before: &Askers, after: &Askers, changes:
         }
     }
     // Somebody on a deny list whom a group would let in.
-    for email in before.denied.persons.symmetric_difference(&after.denied.persons) {
+    for email in memo.on_one_side(&before.denied, &after.denied).iter() {
         for group in &groups {
             let member = Symbol { email: Some(email), groups: BTreeSet::from([*group]) };
             said.about(&member, email.to_string(), &format!(" as a member of group:{group}"));
@@ -65,11 +66,11 @@ pub(super) fn compare(role: &RoleName, before: &Askers, after: &Askers, changes:
 
 /// Persons whose answer can differ. Where nobody is let in or kept out wholesale on one side only, those are the ones that
 /// stand in a list on one side only: a large group that gains one member is not looked through.
-fn persons<'a>(before: &'a Askers, after: &'a Askers) -> BTreeSet<&'a Email> {
+fn persons(before: &Askers, after: &Askers, memo: &Memo) -> BTreeSet<Email> {
     let sides = [(&before.crowd, &after.crowd), (&before.denied, &after.denied)];
     match sides.iter().all(|(old, new)| old.anyone == new.anyone) {
-        true => sides.iter().flat_map(|(old, new)| old.persons.symmetric_difference(&new.persons)).collect(),
-        false => sides.iter().flat_map(|(old, new)| old.persons.union(&new.persons)).collect(),
+        true => sides.iter().flat_map(|(old, new)| memo.on_one_side(old, new).to_vec()).collect(),
+        false => sides.iter().flat_map(|(old, new)| old.persons.union(&new.persons).cloned()).collect(),
     }
 }
 

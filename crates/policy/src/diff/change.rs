@@ -3,8 +3,10 @@
 use super::open::Open;
 use super::order::Order;
 use super::prover::{Inputs, Prover};
+use super::shared::Memo;
 use curfew_domain::{ActionName, ResourceName, RoleName};
 use serde::Serialize;
+use std::rc::Rc;
 
 /// Changes that are listed. More are counted, and still make the diff wider.
 const MOST_LISTED: usize = 20_000;
@@ -193,6 +195,8 @@ pub(super) struct Changes {
     unlisted: usize,
     /// Whether one of those that are not listed is wider, or might be.
     widened: bool,
+    /// What was found out about crowds on the way.
+    pub(super) memo: Rc<Memo>,
 }
 
 impl Direction {

@@ -18,6 +18,7 @@ mod order;
 mod prover;
 mod resource;
 mod role;
+mod shared;
 mod surroundings;
 mod terms;
 mod view;
@@ -30,6 +31,7 @@ pub use prover::{Answer, Prover, Question};
 use crate::set::PolicySet;
 use change::Changes;
 use prover::{Inputs, Nobody};
+use shared::Crowds;
 
 /// Compares what two sets give. The first is in force, the second is to take its place.
 pub fn diff(base: &PolicySet, head: &PolicySet) -> AccessDiff {
@@ -39,7 +41,8 @@ pub fn diff(base: &PolicySet, head: &PolicySet) -> AccessDiff {
 /// The same, with somebody who is asked about expressions that cannot be compared by enumeration.
 pub fn diff_with(base: &PolicySet, head: &PolicySet, prover: &dyn Prover) -> AccessDiff {
     let inputs = Inputs::of(base, head);
-    let (base, head) = (view::of(base), view::of(head));
+    let crowds = Crowds::default();
+    let (base, head) = (view::of(base, &crowds), view::of(head, &crowds));
     let mut changes = Changes::default();
     surroundings::compare(&base, &head, &mut changes);
     resource::compare(&base, &head, &mut changes);

@@ -1,6 +1,5 @@
 //! One role against what it was.
 
-use super::allowed::Allowed;
 use super::approval::{self, Chain};
 use super::asking::{self, Askers};
 use super::change::{Changes, Direction, Draft, Kind};
@@ -129,9 +128,10 @@ fn break_glass(before: &RoleView<'_>, after: &RoleView<'_>, changes: &mut Change
         (None, Some(_)) => Order::Wider,
         (Some(_), None) => Order::Narrower,
         (Some(a), Some(b)) => {
-            let old = Allowed { crowd: &before.emergency, denied: &before.askers.denied };
-            let new = Allowed { crowd: &after.emergency, denied: &after.askers.denied };
-            let who = Order::of(new.is_within(old).into(), old.is_within(new).into());
+            let old = (&before.emergency, &before.askers.denied);
+            let new = (&after.emergency, &after.askers.denied);
+            let memo = &changes.memo;
+            let who = Order::of(memo.is_within(new, old).into(), memo.is_within(old, new).into());
             who.and(Order::of_bound(&a.duration, &b.duration)).and(Order::of_bound(&a.review_within, &b.review_within))
         }
     };

@@ -4,6 +4,7 @@
 use super::approval::{Approvals, Asked, Distinct, Needs, Overdue, Stage};
 use super::asking::Askers;
 use super::guardrail::Bound;
+use super::shared::{Crowds, Shared};
 use crate::crowd::Crowd;
 use crate::expression::{Guardrail, Needs as Facts};
 use crate::model::{
@@ -14,7 +15,6 @@ use crate::workload::Workload;
 use curfew_domain::{GroupName, Pair, ResourceName, RoleName};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::Arc;
 
 /// Everything that decides about access.
 pub(super) struct View<'a> {
@@ -39,7 +39,7 @@ pub(super) struct RoleView<'a> {
     pub(super) pairs: BTreeSet<Pair>,
     pub(super) approvals: Approvals,
     /// Who may have it in an emergency.
-    pub(super) emergency: Crowd,
+    pub(super) emergency: Shared,
     pub(super) triggers: Vec<Trigger<'a>>,
 }
 
@@ -93,8 +93,8 @@ impl Mentions {
 }
 
 /// Brings a set into this form.
-pub(super) fn of(set: &PolicySet) -> View<'_> {
-    let reader = Reader { set, entries: set.groups().collect(), crowds: RefCell::default() };
+pub(super) fn of<'a>(set: &'a PolicySet, crowds: &Crowds) -> View<'a> {
+    let reader = Reader { set, entries: set.groups().collect(), crowds, named: RefCell::default() };
     let mut view = View {
         roles: BTreeMap::new(),
         resources: set.resources().map(|resource| (&resource.name, resource)).collect(),
@@ -130,24 +130,26 @@ fn bound(guardrail: &Guardrail) -> Option<Bound> {
     Bound::of(&guardrail.message, &guardrail.policy.to_json().ok()?)
 }
 
-struct Reader<'a> {
+struct Reader<'a, 'c> {
     set: &'a PolicySet,
     /// Of static groups.
     entries: BTreeMap<&'a GroupName, &'a [Listed]>,
+    /// Of both sides.
+    crowds: &'c Crowds,
     /// Roles tend to name the same groups; who is in them is worked out and held once.
-    crowds: RefCell<HashMap<Vec<Principal>, Arc<Crowd>>>,
+    named: RefCell<HashMap<Vec<Principal>, Shared>>,
 }
 
-impl<'a> Reader<'a> {
+impl<'a> Reader<'a, '_> {
     fn crowd(&self, list: &[Listed]) -> Crowd {
         Crowd::of(self.set.directory(), list)
     }
 
     /// The same, shared with every list of the same names.
-    fn shared(&self, list: &[Listed]) -> Arc<Crowd> {
+    fn shared(&self, list: &[Listed]) -> Shared {
         let names: Vec<Principal> = list.iter().map(|listed| listed.principal.clone()).collect();
-        let mut crowds = self.crowds.borrow_mut();
-        crowds.entry(names).or_insert_with(|| Arc::new(self.crowd(list))).clone()
+        let mut named = self.named.borrow_mut();
+        named.entry(names).or_insert_with(|| self.crowds.share(self.crowd(list))).clone()
     }
 
     fn groups(&self) -> BTreeMap<GroupName, Crowd> {
@@ -208,9 +210,9 @@ impl<'a> Reader<'a> {
 
     fn role(&self, role: &'a Role) -> RoleView<'a> {
         let crowd = match &role.requesters {
-            Requesters::Anyone(_) => Arc::new(Crowd { anyone: true, ..Crowd::default() }),
+            Requesters::Anyone(_) => self.crowds.share(Crowd { anyone: true, ..Crowd::default() }),
             Requesters::Listed(list) => self.shared(list),
-            Requesters::TriggersOnly => Arc::default(),
+            Requesters::TriggersOnly => Shared::default(),
         };
         let trigger = |trigger: &'a crate::model::Trigger| {
             let name = |receiver: &Receiver| match receiver {
@@ -225,7 +227,7 @@ impl<'a> Reader<'a> {
             askers: Askers { crowd, denied: self.shared(&role.deny) },
             pairs: self.set.pairs(&role.name),
             approvals: self.approvals(role),
-            emergency: role.break_glass.as_ref().map(|b| self.crowd(&b.who)).unwrap_or_default(),
+            emergency: role.break_glass.as_ref().map(|b| self.shared(&b.who)).unwrap_or_default(),
             triggers: role.triggers.iter().map(trigger).collect(),
         }
     }
@@ -248,14 +250,14 @@ impl<'a> Reader<'a> {
         let needs = match stage.counting {
             Counting::AnyOf => Needs::AnyOf(stage.require, self.shared(&stage.approvers)),
             Counting::AllOf => {
-                Needs::AllOf(stage.approvers.iter().map(|one| self.crowd(std::slice::from_ref(one))).collect())
+                Needs::AllOf(stage.approvers.iter().map(|one| self.shared(std::slice::from_ref(one))).collect())
             }
         };
         let overdue = match (stage.timeout, &stage.on_timeout) {
             (None, _) => Overdue::Never,
             (Some(after), OnTimeout::Reject) => Overdue::Reject(after),
-            (Some(after), OnTimeout::Escalate(to)) => Overdue::Escalate(after, self.crowd(to)),
+            (Some(after), OnTimeout::Escalate(to)) => Overdue::Escalate(after, self.shared(to)),
         };
-        Stage { name: stage.name.clone(), needs, overdue, fallback: self.crowd(&stage.fallback) }
+        Stage { name: stage.name.clone(), needs, overdue, fallback: self.shared(&stage.fallback) }
     }
 }

@@ -2,7 +2,7 @@
 
 #![allow(dead_code, missing_docs, unreachable_pub)]
 
-use curfew_domain::connector::{BuiltInAction, ConnectorKind, Effect, Field, Presence, Shape};
+use curfew_domain::connector::{BuiltInAction, ConnectorKind, Effect, Field, Fit, Presence, Shape};
 use curfew_domain::{
     ActionName, GroupName, Identity, ResourceName, RoleName, Seconds, Subject, SubjectId, SubjectKind, Timestamp,
 };
@@ -43,6 +43,7 @@ pub static POSTGRES: ConnectorKind = ConnectorKind {
     privileges: &[],
     residual_exposure: &["an open cursor may outlive the end by 5 s"],
     public_half: "scram_sha_256",
+    fit: Fit::BY_SHAPE,
 };
 
 /// Like the real one, too.
@@ -68,6 +69,7 @@ pub static SSH: ConnectorKind = ConnectorKind {
     privileges: &[],
     residual_exposure: &[],
     public_half: "ssh_public_key",
+    fit: Fit::BY_SHAPE,
 };
 
 const fn field(name: &'static str, presence: Presence, shape: Shape) -> Field {

@@ -7,6 +7,7 @@ mod layers;
 mod policy;
 mod reference;
 mod rules;
+mod slips;
 mod variables;
 
 pub use issuers::{Hook, Issuer};
@@ -220,8 +221,9 @@ impl Config {
         layers::environment(&mut table, sources.lookup).map_err(one)?;
         layers::overrides(&mut table, &sources.overrides).map_err(one)?;
         let mut unknown = variables::unknown(&sources.names, &table);
-        let file: file::ConfigFile =
-            table.try_into().map_err(|e: toml::de::Error| ConfigError::Malformed(without_values(e.message())))?;
+        let file: file::ConfigFile = table
+            .try_into()
+            .map_err(|e: toml::de::Error| ConfigError::Malformed(slips::said(&without_values(e.message()))))?;
         match (sources.setting, rules::check(file, sources.setting)) {
             // What is tried out is not held up by it.
             (Setting::Dev, checked) => checked.map_err(ConfigError::Problems),
@@ -249,14 +251,7 @@ fn read(path: &Path) -> Result<toml::Table, ConfigError> {
 
 /// What is wrong and where, without the line itself: a secret may stand in it.
 fn placed(text: &str, error: &toml::de::Error) -> String {
-    let message = without_values(error.message());
-    // The parser lists every key there is, those included that this version refuses.
-    let message = match message.split_once(", expected ") {
-        Some((unknown, _)) if unknown.starts_with("unknown field") => {
-            format!("{unknown}; docs/configuration.md lists the keys there are")
-        }
-        Some(_) | None => message,
-    };
+    let message = slips::said(&without_values(error.message()));
     let Some(before) = error.span().and_then(|span| text.get(..span.start)) else { return message };
     let line = before.matches('\n').count() + 1;
     let column = before.rsplit('\n').next().map_or(0, |last| last.chars().count()) + 1;

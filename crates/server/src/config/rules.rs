@@ -115,7 +115,7 @@ fn ledger(text: &str) -> Result<Ledger, ConfigProblem> {
         Some(("postgres" | "postgresql", _)) => {
             Err(problem("ledger", "this version keeps its ledger in a file: use sqlite:/PATH"))
         }
-        Some(_) | None => Err(problem("ledger", "is not sqlite:/PATH")),
+        Some(_) | None => Err(problem("ledger", "is not sqlite:/PATH: write sqlite:/var/lib/curfew/ledger.db")),
     }
 }
 

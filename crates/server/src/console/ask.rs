@@ -38,8 +38,6 @@ pub(super) async fn form(
     PathText(name): PathText,
 ) -> Result<Page, PageError> {
     let role = find(&app, &visitor, &name).await?;
-    let mut random = [0u8; 16];
-    app.entropy.fill(&mut random);
     let (resources, actions) = offered(&app, &role);
     // With one choice there is nothing to choose.
     let filled = AskBody {
@@ -48,7 +46,7 @@ pub(super) async fn form(
         duration_seconds: Some(role.default_duration_seconds),
         ..AskBody::default()
     };
-    let sheet = Sheet { role: &role, resources, actions, filled, key: hex::encode(random), decision: None };
+    let sheet = Sheet { role: &role, resources, actions, filled, key: app.form_key(), decision: None };
     Ok(show(&app, &visitor, &sheet))
 }
 
@@ -113,14 +111,14 @@ fn read(role: &RoleView, form: &Form) -> Result<AskBody, PageError> {
         duration_seconds: form.length("for")?,
         reason: form.typed("reason"),
         ticket: form.typed("ticket"),
-        inputs: inputs(role, form),
+        inputs: typed_inputs(&role.inputs, form),
         beat: None,
     })
 }
 
-/// What was typed into the role's own fields; an empty one was not given.
-fn inputs(role: &RoleView, form: &Form) -> BTreeMap<String, InputBody> {
-    let typed = role.inputs.iter().map(|input| (input.name.clone(), form.typed(&field(input))));
+/// What was typed into a role's own fields; an empty one was not given.
+pub(super) fn typed_inputs(inputs: &[RoleInputView], form: &Form) -> BTreeMap<String, InputBody> {
+    let typed = inputs.iter().map(|input| (input.name.clone(), form.typed(&field(input))));
     typed.filter(|(_, text)| !text.trim().is_empty()).map(|(name, text)| (name, InputBody::Text(text))).collect()
 }
 
@@ -135,7 +133,7 @@ fn show(app: &App, visitor: &Visitor, sheet: &Sheet<'_>) -> Page {
         h1 { (title) }
         @if !sheet.role.description.is_empty() { p.lead { (visible(&sheet.role.description)) } }
         p.dim { "Up to " (sheet.role.max_duration_seconds) ", " (approval(sheet.role)) "." }
-        @if let Some(decision) = &sheet.decision { (answer(decision)) }
+        @if let Some(decision) = &sheet.decision { (answer(decision, 0)) }
         form.card method="post" action={ "/roles/" (sheet.role.name) } {
             (hidden_key(&visitor.key))
             input type="hidden" name="ask_key" value=(sheet.key);
@@ -148,15 +146,16 @@ fn show(app: &App, visitor: &Visitor, sheet: &Sheet<'_>) -> Page {
     page(app, visitor, (Place::Inside, &title), &body)
 }
 
-fn answer(decision: &DecisionView) -> Markup {
+/// What policy says; with several on a page each has a number.
+pub(super) fn answer(decision: &DecisionView, number: usize) -> Markup {
     let tone = match decision.outcome {
         Outcome::Denied => "bad",
         Outcome::NeedsApproval => "wait",
         Outcome::Automatic => "good",
     };
     html! {
-        section class={ "card answer " (tone) } aria-labelledby="answer" role="status" {
-            h2 #answer { (outcome(decision)) }
+        section class={ "card answer " (tone) } aria-labelledby={ "answer-" (number) } role="status" {
+            h2 id={ "answer-" (number) } { (outcome(decision)) }
             (reasons(decision))
             @if !decision.approvers.is_empty() { p { "Could decide it now: " (visible(&decision.approvers.join(", "))) } }
             @if let Some(until) = decision.max_until { p { "Activated now, it would end at " (time(until)) "." } }
@@ -215,7 +214,7 @@ fn fields(sheet: &Sheet<'_>) -> Markup {
 }
 
 /// The field of an input; what stands in it is checked with everything else.
-fn input_field(input: &RoleInputView, filled: Option<&InputBody>) -> Markup {
+pub(super) fn input_field(input: &RoleInputView, filled: Option<&InputBody>) -> Markup {
     let label = if input.prompt.is_empty() { &input.name } else { &input.prompt };
     let typed = filled.map(ToString::to_string).unwrap_or_default();
     let choices = match input.kind.as_str() {

@@ -2,9 +2,11 @@
 
 use super::error::PageError;
 use super::form::{Form, bounded};
+use super::more_time::{self, MoreTime};
 use super::page::{Page, Place, hidden_key, page};
 use super::parts::{badge, command, exact, exposure, left, marked, ordered_by, scope, status, time, who};
 use super::request::Done;
+use super::review;
 use super::visitor::Visitor;
 use crate::app::App;
 use crate::edge::{ApiError, Body, Params};
@@ -24,6 +26,8 @@ use maud::{Markup, html};
 struct May {
     give_back: bool,
     revoke: bool,
+    review: bool,
+    more_time: Option<MoreTime>,
 }
 
 /// One grant.
@@ -42,7 +46,7 @@ pub(super) async fn show(
         @if let Some(text) = message(&done.done) { (status(text)) }
         h1 { (visible(&title)) " " (badge(&view.state)) }
         (standing(&view, &may, app.engine.now()))
-        (review(&view))
+        (review::standing(&view))
         div.columns {
             div { (facts(&view)) (leases(&view.leases)) }
             aside aria-label="What you can do" { (actions(&view, &may, &visitor)) }
@@ -75,7 +79,7 @@ pub(super) async fn revoke(
     after(said, which, "revoked")
 }
 
-fn after(said: Result<(), ApiError>, which: GrantRef, done: &str) -> Result<Redirect, PageError> {
+pub(super) fn after(said: Result<(), ApiError>, which: GrantRef, done: &str) -> Result<Redirect, PageError> {
     match said.map_err(PageError::from) {
         Ok(()) => Ok(Redirect::to(&format!("{}?done={done}", address(which)))),
         Err(error) if error.is_already_final() => Ok(Redirect::to(&format!("{}?done=stood", address(which)))),
@@ -83,7 +87,7 @@ fn after(said: Result<(), ApiError>, which: GrantRef, done: &str) -> Result<Redi
     }
 }
 
-fn address(which: GrantRef) -> String {
+pub(super) fn address(which: GrantRef) -> String {
     match which {
         GrantRef::Grant(id) => format!("/grants/{id}"),
         GrantRef::Request(id) => format!("/grants/{id}"),
@@ -99,6 +103,8 @@ async fn may(app: &App, visitor: &Visitor, grant: &Grant) -> Result<May, PageErr
     Ok(May {
         give_back: open && grant.subject.is_same_as(&who.subject),
         revoke: open && (decides || app.engine.may_administer(who)),
+        review: app.engine.may_review(who, grant).await,
+        more_time: more_time::offered(app, visitor, grant),
     })
 }
 
@@ -106,6 +112,8 @@ fn message(done: &str) -> Option<&'static str> {
     match done {
         "returned" => Some("It is being taken away now. Load the page again to see that it is gone."),
         "revoked" => Some("Its end is ordered. Load the page again to see that it is gone."),
+        "extended" => Some("It has more time."),
+        "reviewed" => Some("Your review stands."),
         "stood" => Some("Its end was ordered before; this is how it stands."),
         _ => None,
     }
@@ -134,23 +142,6 @@ fn standing(view: &GrantView, may: &May, now: Timestamp) -> Markup {
             _ => {
                 p.lead { "It has ended" (because(view)) ", but its end could not be seen everywhere." }
                 @if let Some(why) = &view.unverified_because { p.alert { (marked(why)) } }
-            }
-        }
-    }
-}
-
-/// Where emergency access stands with those who look at it afterwards.
-fn review(view: &GrantView) -> Markup {
-    let Some(review) = &view.review else { return html! {} };
-    html! {
-        @match (review.verdict, &review.by) {
-            (Some(verdict), Some(by)) => {
-                p { "Emergency access. " (who(by)) " reviewed it: " strong { (verdict.word()) } "." }
-                @if let Some(note) = &review.note { p { (marked(note)) } }
-            }
-            (_, _) => {
-                p.alert { "Emergency access that nobody has reviewed. " @if let Some(at) = review.due_at { "It is due " (time(at)) ". " } "Until then there is no other for its subject. Those who may approve the role review it:" }
-                (command(&format!("curfew review {} --verdict ok --note \"...\"", view.id)))
             }
         }
     }
@@ -242,6 +233,8 @@ fn actions(view: &GrantView, may: &May, visitor: &Visitor) -> Markup {
                 button.primary type="submit" { "Return it" }
             }
         }
+        @if let Some(more) = &may.more_time { (more_time::form(view, more, visitor)) }
+        @if may.review { (review::form(view, visitor)) }
         @if may.revoke {
             form.card method="post" action={ "/grants/" (view.id) "/revoke" } {
                 (hidden_key(&visitor.key))
@@ -253,6 +246,6 @@ fn actions(view: &GrantView, may: &May, visitor: &Visitor) -> Markup {
                 button.danger type="submit" { "Revoke it" }
             }
         }
-        @if !may.give_back && !may.revoke { p.dim { "There is nothing to do here." } }
+        @if !may.give_back && !may.revoke && !may.review { p.dim { "There is nothing to do here." } }
     }
 }

@@ -10,15 +10,19 @@
 mod ask;
 mod assets;
 mod audit;
+mod bundle;
 mod cookie;
 mod dress;
+mod emergency;
 mod error;
 mod form;
 mod grant;
+mod more_time;
 mod overview;
 mod page;
 mod parts;
 mod request;
+mod review;
 mod sign_in;
 mod verdict;
 mod visitor;
@@ -34,6 +38,8 @@ pub(crate) fn pages(app: &App) -> Router<App> {
     let signed = Router::new()
         .route("/", get(overview::overview))
         .route("/roles/{role}", get(ask::form).post(ask::submit))
+        .route("/roles/{role}/break-glass", get(emergency::form).post(emergency::submit))
+        .route("/bundles/{bundle}", get(bundle::form).post(bundle::submit))
         .route("/requests/{id}", get(request::show))
         .route("/requests/{id}/approve", post(verdict::approve))
         .route("/requests/{id}/deny", post(verdict::deny))
@@ -41,6 +47,8 @@ pub(crate) fn pages(app: &App) -> Router<App> {
         .route("/grants/{id}", get(grant::show))
         .route("/grants/{id}/return", post(grant::give_back))
         .route("/grants/{id}/revoke", post(grant::revoke))
+        .route("/grants/{id}/extend", post(more_time::extend))
+        .route("/grants/{id}/review", post(review::review))
         .route("/audit", get(audit::audit))
         .route("/sign-out", post(sign_in::sign_out))
         // The outermost comes last: who is calling is known before anything is run.

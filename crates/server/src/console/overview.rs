@@ -1,5 +1,6 @@
 //! `/`: what waits for me, what is live, what I asked, what I may ask for.
 
+use super::emergency;
 use super::error::PageError;
 use super::page::{Page, Place, page};
 use super::parts::{badge, excerpt, left, scope, time, who};
@@ -10,9 +11,10 @@ use crate::endpoints::grant_path;
 use crate::endpoints::roles::roles;
 use axum::extract::State;
 use curfew_api::{GrantView, RequestView, RoleView};
-use curfew_domain::Timestamp;
+use curfew_domain::{RoleName, Timestamp};
 use curfew_engine::seams::store::{Ended, Page as Cut};
 use curfew_engine::{Sight, Which};
+use curfew_policy::Bundle;
 use maud::{Markup, html};
 
 /// Lines of one list.
@@ -33,6 +35,8 @@ pub(super) async fn overview(State(app): State<App>, visitor: Visitor) -> Result
         (live_now(&live, now))
         (mine(&own))
         (may_ask(&roles))
+        (bundles(&app.engine.bundles_for(&visitor.caller.who)))
+        (emergencies(&emergency::roles(&app, &visitor)))
     };
     Ok(page(&app, &visitor, (Place::Overview, "Overview"), &body))
 }
@@ -141,6 +145,38 @@ fn may_ask(roles: &[RoleView]) -> Markup {
                         } }
                         p.dim { "Up to " (role.max_duration_seconds) " · " (approval(role)) }
                     }
+                }
+            }
+        }
+    }
+}
+
+fn bundles(bundles: &[Bundle]) -> Markup {
+    html! {
+        @if !bundles.is_empty() {
+            section aria-labelledby="bundles" {
+                h2 #bundles { "Several at once" }
+                ul.lines {
+                    @for bundle in bundles {
+                        li {
+                            a href={ "/bundles/" (bundle.name) } { (bundle.name) }
+                            span.dim { (bundle.roles.iter().map(|(role, _)| role.to_string()).collect::<Vec<_>>().join(", ")) }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn emergencies(roles: &[RoleName]) -> Markup {
+    html! {
+        @if !roles.is_empty() {
+            section aria-labelledby="emergencies" {
+                h2 #emergencies { "In an emergency" }
+                p { "At once, without anybody's yes; somebody looks at it afterwards." }
+                ul.lines {
+                    @for role in roles.iter().take(LINES) { li { a href={ "/roles/" (role) "/break-glass" } { (role) } } }
                 }
             }
         }

@@ -73,6 +73,7 @@ fn message(done: &str) -> Option<&'static str> {
         "denied" => Some("It is denied. The one who asked is told why."),
         "revoked" => Some("It was approved already: what came of it is revoked."),
         "withdrawn" => Some("It is withdrawn."),
+        "taken" => Some("It is yours. Those who may approve the role are told."),
         "stood" => Some("It was decided before; this is how it stands."),
         _ => None,
     }
@@ -94,7 +95,10 @@ fn next_step(view: &RequestView, may: &May, now: Timestamp) -> Markup {
                     (command(&format!("curfew activate {}", view.id)))
                 }
             }
-            _ => { p.lead { "It is over. To try again, " a href={ "/roles/" (view.role) } { "ask anew" } "." } }
+            _ => {
+                @if let Some(because) = &view.lapsed_because { p { "It lapsed before its time: " (because) "." } }
+                p.lead { "It is over. To try again, " a href={ "/roles/" (view.role) } { "ask anew" } "." }
+            }
         }
     }
 }

@@ -122,6 +122,7 @@ impl From<RequestError> for ApiError {
                 .hint("Withdraw some, or wait until they are decided: `curfew requests --mine` lists them.")
                 .retry_after(60),
             RequestError::Text(_) => Self::new(ErrorCode::OutOfBounds, error.to_string()),
+            RequestError::KeyReused => Self::new(ErrorCode::IdempotencyKeyReused, error.to_string()),
             RequestError::Unreviewed(_) => Self::new(ErrorCode::Unreviewed, error.to_string()),
             RequestError::NoSuchBundle(_) => {
                 Self::new(ErrorCode::NotFound, error.to_string()).hint("`curfew roles` lists what you may ask for.")
@@ -231,6 +232,7 @@ impl From<ExtendError> for ApiError {
             ExtendError::NotExtensible(_) => Self::new(ErrorCode::NotExtensible, message),
             ExtendError::UnderWay(_) => Self::new(ErrorCode::NotExtensible, message)
                 .hint("`curfew requests --mine` lists what waits; withdraw it to ask otherwise."),
+            ExtendError::KeyReused => RequestError::KeyReused.into(),
             ExtendError::TooManyPending(many) => RequestError::TooManyPending(many).into(),
             ExtendError::ClockInDoubt(_) => Self::new(ErrorCode::ClockInDoubt, message),
             ExtendError::PolicyStale(_) => Self::new(ErrorCode::PolicyStale, message),

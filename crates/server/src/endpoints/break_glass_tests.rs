@@ -42,6 +42,41 @@ async fn break_glass(world: &World, who: &str, role: &str) -> Reply {
     world.post(&who, "/api/v1/break-glass", json!({"role": role, "reason": "production is down"})).await
 }
 
+/// A caller whose answer was lost comes again with its key, also after a restart, when no answer is remembered.
+#[tokio::test]
+async fn the_same_key_again_is_the_same_emergency() {
+    let world = World::with(POLICY).await;
+    let token = world.sign_in("oncall@example.com").await;
+    let ask = |role: &str, reason: &str| curfew_engine::AskFor {
+        role: role.parse().expect("a name"),
+        resources: Vec::new(),
+        actions: Vec::new(),
+        duration: None,
+        reason: reason.to_owned(),
+        ticket: String::new(),
+        inputs: curfew_domain::Inputs::new(),
+        source_ip: None,
+        client: None,
+    };
+    let engine = &world.app.engine;
+    let body = json!({"role": "db", "reason": "production is down"});
+    let answer = world.post_once(&token, "/api/v1/break-glass", body, "k").await.ok();
+    let id = text(&answer, "id").parse().expect("an id");
+    let first = engine.store().request(id).await.expect("read").expect("it is there");
+    let who = first.asker();
+    let again = engine.break_glass(&who, ask("db", "production is down"), Some("k")).await.expect("the same");
+    assert_eq!((again.id, again.grant_id()), (first.id, first.grant_id()));
+    for (role, reason) in [("other", "production is down"), ("db", "something else")] {
+        let reused = engine.break_glass(&who, ask(role, reason), Some("k")).await;
+        assert!(matches!(reused, Err(curfew_engine::RequestError::KeyReused)), "{role} {reason}: {reused:?}");
+    }
+    let as_a_request = engine.request(&who, ask("db", "production is down"), Some("k")).await;
+    assert!(matches!(as_a_request, Err(curfew_engine::RequestError::KeyReused)), "{as_a_request:?}");
+    let events = engine.store().events(0, 1_000).await.expect("events");
+    let count = |action: &str| events.iter().filter(|e| e.event.action.as_str() == action).count();
+    assert_eq!((count("break_glass.used"), count("request.refused")), (1, 0));
+}
+
 async fn review(world: &World, who: &str, id: &str, verdict: &str) -> Reply {
     let who = world.sign_in(who).await;
     let path = format!("/api/v1/grants/{id}/review");

@@ -15,7 +15,7 @@ mod audit_proof;
 pub(crate) mod audit_search;
 mod beat;
 mod begin_run;
-mod break_glass;
+pub(crate) mod break_glass;
 mod bundles;
 mod connectors;
 mod cursor;
@@ -24,7 +24,7 @@ pub(crate) mod deny;
 mod doctor;
 mod end_run;
 mod events;
-mod extend;
+pub(crate) mod extend;
 pub(crate) mod give_back;
 pub(crate) mod grant_path;
 mod grants;
@@ -35,9 +35,9 @@ mod policy;
 mod policy_apply;
 mod public_halves;
 pub(crate) mod request;
-mod request_bundle;
+pub(crate) mod request_bundle;
 mod requests;
-mod review;
+pub(crate) mod review;
 pub(crate) mod revoke;
 mod revoke_all;
 pub(crate) mod roles;
@@ -263,6 +263,8 @@ mod bundle_tests;
 mod claim_tests;
 #[cfg(test)]
 mod more_time_tests;
+#[cfg(test)]
+mod refused_policy_tests;
 #[cfg(test)]
 mod rules_tests;
 #[cfg(test)]

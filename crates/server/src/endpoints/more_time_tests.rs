@@ -185,6 +185,29 @@ async fn what_was_revoked_stays_revoked_whoever_says_yes_to_more_time() {
     assert_eq!((&ended["end_cause"], &ended["extensions"]), (&json!("revoked"), &json!(0)));
 }
 
+/// Nobody is left to wait for: it goes with the end, in the same commit, and says why.
+#[tokio::test]
+async fn what_was_asked_for_a_grant_that_is_over_lapses_with_it() {
+    for end in ["revoke", "return"] {
+        let held = held("asked", Value::Null).await;
+        let asked = held.asks("30m").await;
+        let id = text(&asked, "id");
+        let who = if end == "revoke" { held.world.sign_in("second@example.com").await } else { held.dev.clone() };
+        let path = format!("/api/v1/grants/{}/{end}", held.id);
+        held.world.post(&who, &path, json!({"reason": "enough"})).await.ok();
+        let shown = held.world.get(&held.dev, &format!("/api/v1/requests/{id}")).await.ok();
+        assert_eq!(shown["state"], "lapsed", "{end}: {shown}");
+        assert_eq!(shown["lapsed_because"], "the grant that it was to keep longer is over", "{end}");
+        let lead = held.world.sign_in("lead@example.com").await;
+        let waiting = held.world.get(&lead, "/api/v1/requests?which=to_approve").await.ok();
+        assert_eq!(waiting["items"], json!([]), "{end}");
+        let events = held.world.app.engine.store().events(0, 1_000).await.expect("events");
+        let lapsed = events.iter().position(|e| e.event.action.as_str() == "request.lapsed").expect("an event");
+        let ending = events.iter().position(|e| e.event.action.as_str() == "grant.ending").expect("an event");
+        assert!(lapsed > ending && lapsed - ending <= 3, "{end}: one commit, {ending} and {lapsed}");
+    }
+}
+
 #[tokio::test]
 async fn a_yes_that_comes_after_the_end_gives_nothing() {
     let held = held("asked", Value::Null).await;
@@ -246,6 +269,37 @@ async fn a_tightened_extension_ends_what_it_would_no_longer_give_where_the_role_
     assert_eq!(held.grant().await["state"], "active");
     apply("80m").await;
     assert_eq!(held.world.until(&held.dev, &held.id, "ended").await["end_cause"], "policy_changed");
+}
+
+/// A role that ends what it would no longer give counts the approvals again.
+#[tokio::test]
+async fn more_or_other_approvals_end_what_does_not_have_them_where_the_role_says_so() {
+    let role = |approvers: &str, then: &str| {
+        format!(
+            "resources: [{{name: services/db, connector: postgres, risk: low}}]\nroles:\n  - {{name: asked, requesters: [dev@example.com], \
+             duration: {{default: 30m, max: 1h}}, conditions: [{{resource: services/db, actions: [read, write]}}], {approvers}, on_policy_change: {then}}}\n"
+        )
+    };
+    let two = "approval: {stages: [{name: approval, any_of: [lead@example.com, second@example.com], require: 2}]}";
+    for (approvers, then, ends) in [
+        ("approvers: [lead@example.com, third@example.com]", "end", false),
+        (two, "keep", false),
+        (two, "end", true),
+        ("approvers: [third@example.com]", "end", true),
+        ("approval: {stages: [{name: other, any_of: [lead@example.com]}]}", "end", true),
+        ("approval: automatic", "end", false),
+        ("approvers: [third@example.com], auto_approve_when: context.oncall", "end", false),
+    ] {
+        let held = held("asked", Value::Null).await;
+        let set = super::testing::policy(&role(approvers, then));
+        let system = curfew_domain::Subject::system();
+        held.world.app.engine.apply_policy(set, &system).await.expect("applied");
+        let state = held.grant().await["state"].clone();
+        assert_eq!(state != "active", ends, "{approvers}: {state}");
+        if ends {
+            assert_eq!(held.world.until(&held.dev, &held.id, "ended").await["end_cause"], "policy_changed");
+        }
+    }
 }
 
 #[tokio::test]

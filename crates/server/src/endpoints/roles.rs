@@ -13,10 +13,11 @@ use curfew_policy::{Approval, Bundle, Condition, Input, InputKind, Justification
 pub(crate) async fn roles(State(app): State<App>, caller: Caller) -> Answer<Listing<RoleView>> {
     let policy = app.engine.policy();
     let bundles = policy.bundles();
-    Ok(Json(Listing::whole(policy.roles_for(&caller.who).into_iter().map(|role| view(role, bundles)).collect())))
+    Ok(Json(Listing::whole(policy.roles_for(&caller.who).into_iter().map(|role| role_view(role, bundles)).collect())))
 }
 
-fn view(role: &Role, bundles: &[Bundle]) -> RoleView {
+/// A role as it is listed.
+pub(crate) fn role_view(role: &Role, bundles: &[Bundle]) -> RoleView {
     let (approval, stages) = match &role.approval {
         Approval::Automatic(_) => ("automatic", Vec::new()),
         Approval::Stages(chain) => ("stages", chain.stages.iter().map(stage).collect()),

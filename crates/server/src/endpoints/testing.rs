@@ -188,7 +188,7 @@ impl World {
             connectors: vec![target.clone()],
             secrets: Arc::new(secrets),
             policy: policy(text),
-            audience: Audience { mail_from: None, webhooks: vec!["siem".to_owned()] },
+            audience: Audience { mail_from: "curfew@example.com".parse().ok(), webhooks: vec!["siem".to_owned()] },
             unnamed: Unnamed::Nobody,
             pipelines: Pipelines { issuers: [("ci".to_owned(), Provider::Github)].into(), ..Pipelines::default() },
         }));

@@ -24,10 +24,11 @@ pub(super) enum About {
     Reviewed,
     ReviewOverdue,
     Alarm,
+    PolicyRefused,
 }
 
 impl About {
-    const ALL: [(&'static str, About); 14] = [
+    const ALL: [(&'static str, About); 15] = [
         ("requested", About::Requested),
         ("approved", About::Approved),
         ("denied", About::Denied),
@@ -42,6 +43,7 @@ impl About {
         ("reviewed", About::Reviewed),
         ("review_overdue", About::ReviewOverdue),
         ("alarm", About::Alarm),
+        ("policy_refused", About::PolicyRefused),
     ];
 
     fn parse(word: &str) -> Option<Self> {
@@ -64,6 +66,10 @@ struct Written {
     resource: Option<ResourceName>,
     #[serde(default)]
     message: Option<String>,
+    #[serde(default)]
+    policy_version: Option<String>,
+    #[serde(default)]
+    actor: Option<String>,
 }
 
 /// The facts of a notice. Requests and grants are as they were when it was written, the leases of a grant as
@@ -80,6 +86,10 @@ pub(super) struct Told {
     pub(super) minutes: Option<u64>,
     pub(super) resource: Option<ResourceName>,
     pub(super) message: Option<String>,
+    /// The policy that stays in force.
+    pub(super) policy_version: Option<String>,
+    /// Who wanted another; none when the server follows by itself.
+    pub(super) actor: Option<String>,
 }
 
 /// Why a notice cannot be told.
@@ -120,8 +130,20 @@ pub(super) async fn read(notice: &Notice, store: &dyn Store, now: Timestamp) -> 
         (Some(asked), About::Requested) => decided(asked, store).await?,
         (_, _) => None,
     };
-    let Written { request, grant, lease, minutes, resource, message } = written;
-    Ok(Worth::Telling(Box::new(Told { about, request, since, grant, leases, lease, minutes, resource, message })))
+    let Written { request, grant, lease, minutes, resource, message, policy_version, actor } = written;
+    Ok(Worth::Telling(Box::new(Told {
+        about,
+        request,
+        since,
+        grant,
+        leases,
+        lease,
+        minutes,
+        resource,
+        message,
+        policy_version,
+        actor,
+    })))
 }
 
 /// How a request was decided since it was asked; none while it waits.
@@ -169,6 +191,8 @@ impl Told {
         put("minutes", self.minutes.map(serde_json::to_value));
         put("resource", self.resource.as_ref().map(serde_json::to_value));
         put("message", self.message.as_ref().map(serde_json::to_value));
+        put("policy_version", self.policy_version.as_ref().map(serde_json::to_value));
+        put("actor", self.actor.as_ref().map(serde_json::to_value));
         Value::Object(views)
     }
 }

@@ -312,7 +312,7 @@ impl PolicyDesk {
         if is_news && !is_unreachable {
             let rewritten = if let PolicyError::Unfit(Unfit::Rewritten { to, .. }) = &error { Some(to) } else { None };
             let details = rewritten.map(|to| ("commit", Detail::from(to.clone()))).into_iter().collect();
-            self.engine.refuse_policy_with(&because, &by.subject(), details).await;
+            self.engine.refuse_policy(&because, &by.subject(), details).await;
         }
         ApplyError::Refused(error)
     }

@@ -171,10 +171,8 @@ fn request_key(conn: &Connection, key: &str, request: Id<Request>) -> Applied {
     if run(conn, sql, params![key, key_of(request)])? == 1 {
         return Ok(());
     }
-    let mut used = conn.prepare_cached("SELECT request_id FROM request_keys WHERE key = ?1")?;
-    let made = used.query_row([key], |row| row.get(0)).optional()?.map(u128::from_be_bytes);
-    Err(Refusal::Commit(match made {
-        Some(made) => CommitError::KeyUsed(Id::from_u128(made)),
+    Err(Refusal::Commit(match super::query::request_of_key(conn, key)? {
+        Some(made) => CommitError::KeyUsed(made),
         None => CommitError::Conflict("the idempotency key".to_owned()),
     }))
 }

@@ -136,6 +136,12 @@ pub(super) fn keys(conn: &Connection, name: &str) -> rusqlite::Result<Vec<Sealed
     many(conn, "SELECT body FROM keys WHERE name = ?1 ORDER BY number", [name])
 }
 
+pub(super) fn request_of_key(conn: &Connection, key: &str) -> rusqlite::Result<Option<Id<Request>>> {
+    let mut select = conn.prepare_cached("SELECT request_id FROM request_keys WHERE key = ?1")?;
+    let made = select.query_row([key], |row| row.get(0)).optional()?;
+    Ok(made.map(|id| Id::from_u128(u128::from_be_bytes(id))))
+}
+
 pub(super) fn fact(conn: &Connection, name: &str) -> rusqlite::Result<Option<String>> {
     let mut select = conn.prepare_cached("SELECT value FROM facts WHERE name = ?1")?;
     select.query_row([name], |row| row.get(0)).optional()

@@ -133,6 +133,11 @@ impl Store for SqliteStore {
         self.readers.ask(move |conn| query::keys(conn, &name))
     }
 
+    fn request_of_key<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Id<Request>>, ReadError>> {
+        let key = key.to_owned();
+        self.readers.ask(move |conn| query::request_of_key(conn, &key))
+    }
+
     fn fact<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Option<String>, ReadError>> {
         let name = name.to_owned();
         self.readers.ask(move |conn| query::fact(conn, &name))

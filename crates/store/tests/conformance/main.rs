@@ -64,6 +64,7 @@ on_both_backends!(
     requests_are_filtered_and_paged,
     grants_are_filtered_and_paged,
     what_is_open,
+    what_is_open_is_of_one_moment,
     what_is_due,
     the_outbox_keeps_what_was_not_sent,
     a_request_key_works_once,

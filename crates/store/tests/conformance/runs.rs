@@ -165,7 +165,9 @@ pub(crate) fn whose_sign_ins_stand(store: &dyn Store) {
     bob.subject = subject("bob");
     let mut machine = session("d", 4);
     machine.subject.kind = SubjectKind::Workload;
-    [&early, &late, &bob, &machine].map(|session| write(session.clone()));
+    for session in [&early, &late, &bob, &machine] {
+        write(session.clone());
+    }
     let email = subject("ann").email.expect("an address");
     assert_eq!(wait(store.sign_ins_of(&email, 9)), Ok(vec![late.clone(), early.clone()]));
     assert_eq!(wait(store.sign_ins_of(&email, 1)), Ok(vec![late.clone()]));

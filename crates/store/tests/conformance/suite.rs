@@ -256,6 +256,38 @@ pub(crate) fn what_is_open(store: &dyn Store) {
     assert_eq!(there.iter().map(|l| l.id).collect::<Vec<_>>(), [lease.id, first_lease.id, lease.id]);
 }
 
+/// Grants and leases that come to be in one commit are seen together or not at all, whatever is written meanwhile.
+pub(crate) fn what_is_open_is_of_one_moment(store: &dyn Store) {
+    const ROUNDS: u64 = 300;
+    let done = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for n in 1..=ROUNDS {
+                let request = asked(n, ASK).next;
+                let grant = granted(n, &request, at(n));
+                let lease = wanted(n, &grant.next, at(n));
+                commit(store, vec![grant_step(grant), lease_step(lease)]).expect("committed");
+            }
+            done.store(true, std::sync::atomic::Ordering::SeqCst);
+        });
+        let (mut looks, mut last) = (0, 0);
+        while !done.load(std::sync::atomic::Ordering::SeqCst) {
+            let open = wait(store.open()).expect("read");
+            let of = |leases: bool| -> Vec<u128> {
+                match leases {
+                    true => open.leases.iter().map(|lease| lease.grant_id.as_u128()).collect(),
+                    false => open.grants.iter().map(|grant| grant.id.as_u128()).collect(),
+                }
+            };
+            assert_eq!(of(true), of(false), "a lease without its grant, or a grant without its lease");
+            assert!(open.grants.len() >= last, "what is written stays");
+            (looks, last) = (looks + 1, open.grants.len());
+        }
+        assert!(looks > 0);
+    });
+    assert_eq!(wait(store.open()).expect("read").grants.len() as u64, ROUNDS);
+}
+
 pub(crate) fn what_is_due(store: &dyn Store) {
     let lapsing = ask(store, 3, ASK);
     let unclaimed = take!(store, Grant, granted(4, &asked(4, ASK).next, at(4)));
@@ -302,6 +334,8 @@ pub(crate) fn a_request_key_works_once(store: &dyn Store) {
     };
     assert!(once(1).is_ok());
     assert_eq!(once(2), Err(CommitError::KeyUsed(id(1))));
+    let made = |key: &str| wait(store.request_of_key(key)).expect("read");
+    assert_eq!((made("k"), made("K"), made("")), (Some(id(1)), None, None));
     assert_eq!(wait(store.request(id(2))), Ok(None));
     assert_eq!(all_events(store).len(), 1);
 }

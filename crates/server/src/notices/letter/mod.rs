@@ -6,6 +6,7 @@ mod emergency;
 mod ended;
 mod granted;
 mod html;
+mod policy;
 mod requested;
 mod text;
 
@@ -78,6 +79,7 @@ pub(super) fn compose(told: &Told, envelope: &Envelope<'_>) -> Option<Letter> {
         About::Reviewed => emergency::reviewed(told.grant.as_ref()?, envelope),
         About::ReviewOverdue => emergency::overdue(told.request.as_ref()?, told.grant.as_ref()?, envelope),
         About::Alarm => ended::alarm(told, envelope),
+        About::PolicyRefused => policy::refused(told, envelope),
     };
     letter.subject = visible(&letter.subject).chars().take(SUBJECT_CHARS).collect();
     Some(letter)

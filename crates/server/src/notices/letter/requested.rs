@@ -133,7 +133,10 @@ pub(super) fn withdrawn(request: &Request, envelope: &Envelope<'_>) -> Letter {
 
 /// Nobody decided in time.
 pub(super) fn lapsed(request: &Request, envelope: &Envelope<'_>) -> Letter {
-    let lead = "Nobody decided it in time, so it is over. To try again, ask anew.".to_owned();
+    let lead = match request.lapsed_because() {
+        Some(because) => format!("Nobody needs to decide it any more: {because}."),
+        None => "Nobody decided it in time, so it is over. To try again, ask anew.".to_owned(),
+    };
     over(request, envelope, "has lapsed", lead)
 }
 

@@ -118,6 +118,16 @@ async fn every_step_has_its_letter() {
 }
 
 #[tokio::test]
+async fn an_administrator_reads_what_is_wrong_with_a_policy() {
+    let data = json!({ "message": "p.yaml:3: there is no role `x\u{7}`", "policy_version": "abc", "actor": null });
+    let letter = letter("policy_refused", "root@example.com", data).await;
+    let text = letter.text();
+    for said in ["refused", "p.yaml:3: there is no role `x\\u{7}`", "abc", "curfew policy check"] {
+        assert!(text.contains(said), "{said}: {text}");
+    }
+}
+
+#[tokio::test]
 async fn an_end_says_whether_it_was_seen() {
     let mut grant = active();
     let at = grant.approved_at;

@@ -12,9 +12,9 @@ use crate::output::{Output, Voice};
 use crate::session::{self, Session};
 use clap::Args;
 use curfew_domain::audit::export::EXPORT_LINE_BYTES;
-use curfew_domain::{Decision, Outcome, Request, Seconds, Timestamp};
+use curfew_domain::{Decision, Outcome, Seconds, Timestamp};
 use curfew_policy::PolicySet;
-use past::Past;
+use past::{Asked, Past};
 use serde::Serialize;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
@@ -40,17 +40,33 @@ pub(crate) struct ReplayArgs {
 /// What became of all of them.
 #[derive(Debug, Default, Serialize)]
 struct Replay {
-    /// Requests that were decided again.
+    /// Asks that were decided again.
     replayed: usize,
-    /// Requests of which the log does not hold enough to decide them again.
+    /// Asks of which the log does not hold enough to decide them again.
     skipped: usize,
     /// Those that come out otherwise, in the order of the log.
     changes: Vec<Changed>,
+    /// Those of which nobody can tell, because a fact that the policies ask for was not recorded.
+    cannot_tell: Vec<Open>,
 }
 
-/// A request that comes out otherwise.
+/// An ask that may come out otherwise or not.
+#[derive(Debug, Serialize)]
+struct Open {
+    /// Empty when it was refused at once.
+    request_id: String,
+    at: Timestamp,
+    role: String,
+    subject: String,
+    before: Outcome,
+    /// What is not known, a sentence each.
+    not_known: Vec<String>,
+}
+
+/// An ask that comes out otherwise.
 #[derive(Debug, Serialize)]
 struct Changed {
+    /// Empty when it was refused at once.
     request_id: String,
     at: Timestamp,
     role: String,
@@ -69,7 +85,7 @@ pub(crate) fn run(context: &mut Context, args: &ReplayArgs) -> Result<Exit, Fail
     });
     let mut replay = Replay::default();
     let mut take = |line: &[u8]| match past::read(line) {
-        Past::Asked(request) => replay.decide(&set, *request, oldest),
+        Past::Asked(asked) => replay.decide(&set, *asked, oldest),
         Past::Unknown(at) if oldest.is_none_or(|oldest| at >= oldest) => replay.skipped += 1,
         Past::Unknown(_) | Past::Other => {}
     };
@@ -82,26 +98,24 @@ pub(crate) fn run(context: &mut Context, args: &ReplayArgs) -> Result<Exit, Fail
 }
 
 impl Replay {
-    fn decide(&mut self, set: &PolicySet, request: Request, oldest: Option<Timestamp>) {
-        if oldest.is_some_and(|oldest| request.created_at < oldest) {
+    fn decide(&mut self, set: &PolicySet, asked: Asked, oldest: Option<Timestamp>) {
+        let Asked { id, ask, decision: before } = asked;
+        if oldest.is_some_and(|oldest| ask.now < oldest) {
             return;
         }
         self.replayed += 1;
-        let after = set.decide(&past::ask(&request)).decision;
-        let why = differences(&request.decision, &after);
+        let after = set.decide(&ask).decision;
+        let why = differences(&before, &after);
         if why.is_empty() {
             return;
         }
-        let subject = &request.subject;
-        self.changes.push(Changed {
-            request_id: request.id.to_string(),
-            at: request.created_at,
-            role: request.role.to_string(),
-            subject: subject.email.as_ref().map_or_else(|| subject.id.to_string(), ToString::to_string),
-            before: request.decision.outcome,
-            after: after.outcome,
-            why,
-        });
+        let (at, role, subject, before) = (ask.now, ask.role.to_string(), ask.who.subject.label(), before.outcome);
+        let not_known = set.doubts(&ask, &after);
+        if not_known.is_empty() {
+            self.changes.push(Changed { request_id: id, at, role, subject, before, after: after.outcome, why });
+        } else {
+            self.cannot_tell.push(Open { request_id: id, at, role, subject, before, not_known });
+        }
     }
 }
 
@@ -114,16 +128,25 @@ fn differences(before: &Decision, after: &Decision) -> Vec<String> {
             return reasons;
         }
     }
-    let stages = |decision: &Decision| -> Vec<String> {
-        let stage = |s: &curfew_domain::Stage| format!("{}: {} of {}", s.name, s.require, s.approvers.join(", "));
-        decision.stages.iter().map(stage).collect()
-    };
-    let (old, new) = (stages(before), stages(after));
+    let denied = |decision: &Decision| decision.outcome == Outcome::Denied;
+    if denied(before) && denied(after) {
+        return Vec::new();
+    }
+    if denied(before) {
+        return vec![format!("it is not denied: {}", whose_yes(after))];
+    }
+    let (old, new) = (whose_yes(before), whose_yes(after));
     if old == new && before.outcome == after.outcome {
         return Vec::new();
     }
-    let text = |stages: &[String]| if stages.is_empty() { "nobody".to_owned() } else { stages.join("; ") };
-    vec![format!("approved by {}, not by {}", text(&new), text(&old))]
+    vec![format!("{new}, not {}", old.trim_start_matches("approved "))]
+}
+
+/// What a decision that does not deny takes.
+fn whose_yes(decision: &Decision) -> String {
+    let stage = |s: &curfew_domain::Stage| format!("{}: {} of {}", s.name, s.require, s.approvers.join(", "));
+    let stages: Vec<String> = decision.stages.iter().map(stage).collect();
+    if stages.is_empty() { "approved by nobody".to_owned() } else { format!("approved by {}", stages.join("; ")) }
 }
 
 fn from_file(path: &Path, take: &mut impl FnMut(&[u8])) -> Result<(), Failure> {
@@ -164,27 +187,55 @@ async fn from_server(context: &mut Context, take: &mut impl FnMut(&[u8])) -> Res
 fn print(output: &mut Output, replay: &Replay) -> Result<(), Failure> {
     for change in &replay.changes {
         if output.voice() == Voice::Quiet {
-            output.line(&change.request_id)?;
+            output.line(named(&change.request_id))?;
             continue;
         }
         let outcome = match change.before == change.after {
             true => word(change.after).to_owned(),
             false => format!("{} -> {}", word(change.before), word(change.after)),
         };
-        output
-            .line(&format!("{}  {}  {} by {}: {outcome}", change.request_id, change.at, change.role, change.subject))?;
+        output.line(&format!(
+            "{}  {}  {} by {}: {outcome}",
+            named(&change.request_id),
+            change.at,
+            change.role,
+            change.subject
+        ))?;
         for why in &change.why {
             output.line(&format!("    {why}"))?;
+        }
+    }
+    for open in &replay.cannot_tell {
+        if output.voice() == Voice::Quiet {
+            continue;
+        }
+        let Open { request_id, at, role, subject, before, .. } = open;
+        output.line(&format!(
+            "{}  {at}  {role} by {subject}: {}, now cannot tell",
+            named(request_id),
+            word(*before)
+        ))?;
+        for fact in &open.not_known {
+            output.line(&format!("    {fact}"))?;
         }
     }
     if output.voice() == Voice::Quiet {
         return Ok(());
     }
+    let open = match replay.cannot_tell.len() {
+        0 => String::new(),
+        n => format!(", {n} that nobody can tell"),
+    };
     let skipped = match replay.skipped {
         0 => String::new(),
         n => format!(", {n} of which the log does not hold enough"),
     };
-    output.line(&format!("{} decided again, {} otherwise{skipped}", replay.replayed, replay.changes.len()))
+    output.line(&format!("{} decided again, {} otherwise{open}{skipped}", replay.replayed, replay.changes.len()))
+}
+
+/// The request's id, or that there is none.
+fn named(id: &str) -> &str {
+    if id.is_empty() { "(refused at once)" } else { id }
 }
 
 #[cfg(test)]

@@ -75,7 +75,7 @@ fn what_would_come_out_otherwise_and_why() {
         serde_json::from_str(&out).expect("one document")
     };
     let same = replay("same.yaml");
-    assert_eq!(same, json!({"replayed": 1, "skipped": 1, "changes": []}));
+    assert_eq!(same, json!({"replayed": 1, "skipped": 1, "changes": [], "cannot_tell": []}));
     let short = replay("short.yaml");
     let change = &short["changes"][0];
     assert_eq!((&change["before"], &change["after"]), (&"needs_approval".into(), &"denied".into()), "{short}");
@@ -136,4 +136,86 @@ fn more_time_and_emergencies_are_decided_again_as_what_they_were() {
     };
     assert!(outcomes("with.yaml").iter().all(|after| after != "denied"));
     assert_eq!(outcomes("without.yaml"), ["denied", "denied"]);
+}
+
+/// The export of one request with these facts recorded, or none.
+fn export_with(facts: Option<Value>) -> String {
+    let after = serde_json::to_value(request()).expect("serializes");
+    let mut details = json!({"after": after});
+    if let Some(mut facts) = facts {
+        facts["decided_at"] = json!(request().created_at);
+        details["facts"] = facts;
+    }
+    let line = json!({"seq": 0, "at": "2026-01-01T00:00:00.000Z", "action": "request.created", "details": details});
+    format!("{line}\n")
+}
+
+/// Outcomes of changes, and the asks that nobody can tell.
+fn outcomes(policy: &str, export: &str) -> (Vec<Value>, Vec<Value>) {
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::write(folder.path().join("p.yaml"), policy).expect("written");
+    std::fs::write(folder.path().join("audit.jsonl"), export).expect("written");
+    let args = ["--json", "policy", "replay", "--from", "audit.jsonl", "p.yaml"];
+    let (exit, out, err) = run_in(folder.path(), &args);
+    assert_eq!(exit, Exit::Done, "{err}{out}");
+    let document: Value = serde_json::from_str(&out).expect("one document");
+    let list = |key: &str, of: &str| -> Vec<Value> {
+        document[key].as_array().expect("a list").iter().map(|entry| entry[of].clone()).collect()
+    };
+    (list("changes", "after"), list("cannot_tell", "not_known"))
+}
+
+#[test]
+fn a_fact_that_was_not_recorded_is_no_change() {
+    for (rule, recorded, failing) in [
+        (
+            "concurrency: {per_subject: 1}",
+            json!({"grants": {"of_subject": 0, "in_all": 3, "spent_seconds": 0}}),
+            json!({"grants": {"of_subject": 1, "in_all": 3, "spent_seconds": 0}}),
+        ),
+        ("mfa: {request: true}", json!({"mfa": {"seconds_ago": 4}}), json!({"mfa": "none"})),
+        ("source_ip: [10.0.0.0/8]", json!({"source_ip": "10.1.2.3"}), json!({"source_ip": "192.0.2.1"})),
+        ("when: [{message: m, cedar: context.oncall}]", json!({"oncall": {"for": []}}), json!({"oncall": {"for": []}})),
+    ] {
+        let policy = format!("{POLICY}    constraints: {{{rule}}}\n");
+        for facts in [None, Some(json!({}))] {
+            let (changes, open) = outcomes(&policy, &export_with(facts));
+            assert_eq!((changes.len(), open.len()), (0, 1), "{rule}: {changes:?} {open:?}");
+            assert!(open[0][0].as_str().is_some_and(|why| why.contains("known")), "{rule}: {open:?}");
+        }
+        if !rule.contains("oncall") {
+            assert_eq!(outcomes(&policy, &export_with(Some(recorded))), (vec![], vec![]), "{rule}");
+        }
+        assert_eq!(outcomes(&policy, &export_with(Some(failing))), (vec![json!("denied")], vec![]), "{rule}");
+    }
+}
+
+/// What denies for certain denies, whatever else is not known.
+#[test]
+fn a_certain_no_is_a_change_though_a_fact_is_not_known() {
+    let policy = format!("{POLICY}    constraints: {{mfa: {{request: true}}}}\n").replace("2h", "30m");
+    assert_eq!(outcomes(&policy, &export_with(None)), (vec![json!("denied")], vec![]));
+}
+
+/// A label that a resource lacks is lacking for certain.
+#[test]
+fn a_label_that_is_not_there_is_no_unknown_fact() {
+    let resources = "resources:\n  - {name: services/db, connector: postgres}\n  - {name: x, connector: postgres, labels: {env: prod}}\n";
+    let rule = "    constraints: {when: [{message: m, cedar: 'resource.labels.env == \"prod\"'}]}\n";
+    assert_eq!(outcomes(&format!("{resources}{POLICY}{rule}"), &export_with(None)), (vec![json!("denied")], vec![]));
+}
+
+#[test]
+fn what_was_refused_is_decided_again_from_its_event() {
+    let short = POLICY.replace("2h", "30m");
+    let file = |text: &str| SourceFile { path: "p.yaml".to_owned(), bytes: text.as_bytes().to_vec() };
+    let set = curfew_policy::check(&[file(&short)], &[], Purpose::Check).set.expect("a set");
+    let ask =
+        Ask { duration: Some(Seconds::new(3_600)), ..Ask::of(request().asker(), request().role, request().created_at) };
+    let decision = set.decide(&ask).decision;
+    let details = json!({"role": "debug", "reason": "", "ticket": "", "asked": ask.record(), "decision": decision});
+    let line =
+        json!({"seq": 0, "at": ask.now, "action": "request.refused", "subject": ask.who.subject, "details": details});
+    assert_eq!(outcomes(&short, &format!("{line}\n")), (vec![], vec![]));
+    assert_eq!(outcomes(POLICY, &format!("{line}\n")), (vec![json!("needs_approval")], vec![]));
 }

@@ -1,0 +1,180 @@
+//! Grants that a command runs with. Whatever becomes of the command, they end with it.
+
+use crate::child::{self, Launch, Signals};
+use crate::commands::Context;
+use crate::commands::activate::{Activated, activate};
+use crate::commands::credentials::{OfRole, merged_of};
+use crate::commands::give_back::{forget, give_back};
+use crate::commands::views::end_words;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::secret::Iterations;
+use crate::session::Session;
+use curfew_api::{GrantView, RequestView};
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::time::Duration;
+
+/// How often returning is tried before a grant is left to its own end.
+const RETURN_ATTEMPTS: u32 = 3;
+/// How often the grants are looked at while the command runs.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
+
+/// Activated grants. Never empty.
+pub(super) struct Held(Vec<Part>);
+
+/// One of them.
+struct Part {
+    activated: Activated,
+    access: Access,
+}
+
+/// Whether access is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Access {
+    Held,
+    Over,
+}
+
+impl Held {
+    /// Claims what was approved.
+    ///
+    /// # Errors
+    /// When one of them cannot be had: then none is kept.
+    pub(super) async fn activate(
+        context: &mut Context,
+        session: &Session,
+        approved: &[RequestView],
+    ) -> Result<Self, Failure> {
+        let mut held = Self(Vec::new());
+        for (at, request) in approved.iter().enumerate() {
+            match activate(context, session, &request.id.to_string(), Iterations::ANY_DRIVER).await {
+                Ok(activated) => held.0.push(Part { activated, access: Access::Held }),
+                Err(failure) => {
+                    held.end(context, session).await;
+                    // Unclaimed, they would wait for hours for somebody who is gone.
+                    for request in &approved[at..] {
+                        let _ = give_back(context, session, &request.id.to_string()).await;
+                    }
+                    return Err(failure);
+                }
+            }
+        }
+        Ok(held)
+    }
+
+    /// Runs the command, and returns all of them when it ends.
+    ///
+    /// # Errors
+    /// When it cannot be run.
+    pub(super) async fn run(
+        mut self,
+        context: &mut Context,
+        session: &Session,
+        command: &[OsString],
+        signals: &mut Signals,
+    ) -> Result<Exit, Failure> {
+        let exit = match signals.pending().await {
+            Some(signal) => Ok(child::exit_of(signal)),
+            None => self.run_command(context, session, command, signals).await,
+        };
+        self.end(context, session).await;
+        exit
+    }
+
+    /// Says at once when access ends before the command does. The command itself runs on: what it does without the
+    /// target is its own affair.
+    async fn run_command(
+        &mut self,
+        context: &mut Context,
+        session: &Session,
+        command: &[OsString],
+        signals: &mut Signals,
+    ) -> Result<Exit, Failure> {
+        let (program, args) = command.split_first().expect("INVARIANT: clap requires a command");
+        let launch = Launch { program: program.clone(), args: args.to_vec(), env: self.environment() };
+        let mut child = launch.start(&context.machine)?;
+        let mut ended = std::pin::pin!(child::wait(&mut child, signals));
+        while self.0.iter().any(|part| part.access == Access::Held) {
+            let over = tokio::select! {
+                exit = ended.as_mut() => return exit,
+                over = self.over(session) => over,
+            };
+            for (part, grant) in over {
+                self.0[part].access = Access::Over;
+                context.output.warn(&said_over(&grant, "the command runs on without access"));
+            }
+        }
+        ended.await
+    }
+
+    fn environment(&self) -> BTreeMap<String, String> {
+        let parts = self
+            .0
+            .iter()
+            .map(|part| OfRole { role: &part.activated.grant.role, credentials: &part.activated.credentials });
+        let mut env = merged_of(&parts.collect::<Vec<_>>());
+        let ids: Vec<String> = self.0.iter().map(|part| part.activated.grant.id.to_string()).collect();
+        env.extend(ids.first().map(|first| ("CURFEW_GRANT".to_owned(), first.clone())));
+        env.insert("CURFEW_GRANTS".to_owned(), ids.join(" "));
+        env
+    }
+
+    /// The grants that end, once some do. A server that does not answer is asked again: grants have their own end
+    /// meanwhile.
+    async fn over(&self, session: &Session) -> Vec<(usize, GrantView)> {
+        loop {
+            tokio::time::sleep(LOOK_EVERY).await;
+            let mut over = Vec::new();
+            for (at, part) in self.0.iter().enumerate().filter(|(_, part)| part.access == Access::Held) {
+                let id = part.activated.grant.id.to_string();
+                if let Ok(grant) = session.client.show_grant(&id).await
+                    && matches!(grant.state.as_str(), "ending" | "ended")
+                {
+                    over.push((at, grant));
+                }
+            }
+            if !over.is_empty() {
+                return over;
+            }
+        }
+    }
+
+    /// Whatever the command did, its access ends with it.
+    async fn end(self, context: &mut Context, session: &Session) {
+        for part in self.0 {
+            match part.access {
+                Access::Held => return_grant(context, session, &part.activated).await,
+                Access::Over => forget(context, &part.activated.grant),
+            }
+        }
+    }
+}
+
+fn said_over(grant: &GrantView, meanwhile: &str) -> String {
+    let why = end_words(grant.end_cause, grant.end_ordered.as_ref()).unwrap_or_else(|| grant.state.clone());
+    format!("{} is over ({why}); {meanwhile}", grant.id)
+}
+
+/// Returns one. If the server cannot be told, the grant's own end comes.
+async fn return_grant(context: &mut Context, session: &Session, activated: &Activated) {
+    let id = activated.grant.id.to_string();
+    for attempt in 1..=RETURN_ATTEMPTS {
+        match give_back(context, session, &id).await {
+            Ok(_) => return,
+            // It ended by itself, or by somebody's order, while the command ran.
+            Err(failure) if failure.exit == Exit::No => {
+                match session.client.show_grant(&id).await {
+                    Ok(grant) => context.output.warn(&said_over(&grant, "it was so before the command ended")),
+                    Err(_) => context.output.warn(&format!("{id} had ended before the command did: {failure}")),
+                }
+                return forget(context, &activated.grant);
+            }
+            Err(failure) if attempt == RETURN_ATTEMPTS => {
+                let end = activated.grant.expires_at.map_or_else(String::new, |at| format!(" at {at}"));
+                context.output.warn(&format!("{id} could not be returned: {failure}; it ends by itself{end}"));
+            }
+            Err(_) => tokio::time::sleep(Duration::from_millis(300 * u64::from(attempt))).await,
+        }
+    }
+}
