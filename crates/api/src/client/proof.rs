@@ -17,7 +17,7 @@ pub(super) const HEADER: &str = "DPoP";
 
 /// The ed25519 key that a machine's sign-in is bound to. Its `Debug` shows nothing of it.
 #[derive(Clone)]
-pub struct ProofKey(SigningKey);
+pub struct ProofKey(Box<SigningKey>);
 
 impl std::fmt::Debug for ProofKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -36,7 +36,7 @@ impl ProofKey {
 
     /// The key of a seed that [`ProofKey::to_seed`] gave.
     pub fn from_seed(seed: &[u8; 32]) -> Self {
-        Self(SigningKey::from_bytes(seed))
+        Self(Box::new(SigningKey::from_bytes(seed)))
     }
 
     /// The secret itself, for a file that only its owner reads.

@@ -15,6 +15,7 @@ async fn each_call_proves_the_key() {
     let (bed, job) = bed().await;
     let me = bed.get(&job, WHOAMI).await.ok();
     assert_eq!((&me["kind"], &me["administrator"], &me["auditor"]), (&"workload".into(), &false.into(), &false.into()));
+    assert_eq!(me["run"], json!({"provider": "github", "id": "9876543210"}));
     bed.get(&job, "/api/v1/requests?limit=5").await.ok();
     let without = call(Method::GET, "", WHOAMI, None, None);
     assert_eq!(bed.world.send(without).await.code(), "unauthenticated");
