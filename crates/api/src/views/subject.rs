@@ -1,6 +1,7 @@
 //! Who.
 
-use curfew_domain::{Email, GroupName, Identity, Subject, SubjectId, SubjectKind, Timestamp};
+use super::RunView;
+use curfew_domain::{Email, GroupName, Identity, RunKey, Subject, SubjectId, SubjectKind, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use utoipa::ToSchema;
@@ -50,6 +51,9 @@ pub struct WhoAmIView {
     /// When the sign-in is over.
     #[schema(value_type = String, format = DateTime)]
     pub expires_at: Timestamp,
+    /// The run that a machine's token was given to; people have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<RunView>,
 }
 
 /// What the policy lets an identity do over other people's things.
@@ -75,7 +79,14 @@ impl WhoAmIView {
             administrator: powers.administrator,
             auditor: powers.auditor,
             expires_at,
+            run: None,
         }
+    }
+
+    /// Of a machine: with the run its token was given to.
+    #[must_use]
+    pub fn of_run(self, run: &RunKey) -> Self {
+        Self { run: Some(RunView::from(run)), ..self }
     }
 }
 

@@ -17,7 +17,11 @@ pub(crate) async fn whoami(State(app): State<App>, caller: Caller) -> Answer<Who
     };
     let mut groups = app.engine.policy().groups_of(&caller.who);
     groups.extend(caller.who.groups.iter().cloned());
-    Ok(Json(WhoAmIView::new(&caller.who, groups, powers, caller.expires_at)))
+    let view = WhoAmIView::new(&caller.who, groups, powers, caller.expires_at);
+    Ok(Json(match &caller.workload {
+        Some(bound) => view.of_run(&bound.token.run),
+        None => view,
+    }))
 }
 
 #[cfg(test)]

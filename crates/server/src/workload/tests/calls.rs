@@ -15,7 +15,8 @@ async fn each_call_proves_the_key() {
     let (bed, job) = bed().await;
     let me = bed.get(&job, WHOAMI).await.ok();
     assert_eq!((&me["kind"], &me["administrator"], &me["auditor"]), (&"workload".into(), &false.into(), &false.into()));
-    bed.get(&job, "/api/v1/requests?state=pending").await.ok();
+    assert_eq!(me["run"], json!({"provider": "github", "id": "9876543210"}));
+    bed.get(&job, "/api/v1/requests?limit=5").await.ok();
     let without = call(Method::GET, "", WHOAMI, None, None);
     assert_eq!(bed.world.send(without).await.code(), "unauthenticated");
     let refused = async |proof: String| {
@@ -172,7 +173,6 @@ async fn a_machine_asks_and_never_decides_administers_or_audits() {
     assert_eq!(bed.world.until(&dev, &grant, "active").await["state"], "active", "nothing came of it");
 }
 
-/// Where the policy names nobody, a development server lets everybody administer: every person.
 #[tokio::test]
 async fn everything_is_closed_to_machines_that_is_not_opened() {
     let open: std::collections::BTreeSet<&str> = [
@@ -190,6 +190,7 @@ async fn everything_is_closed_to_machines_that_is_not_opened() {
         "/api/v1/grants/{id}/return",
         "/api/v1/grants/{id}/extend",
         "/api/v1/events",
+        "/api/v1/runs",
     ]
     .into();
     let to_anybody = ["sign-in", "sign-in/workload", "audit/key", "ssh/ca", "ssh/krl", "ssh/hosts/sync"];

@@ -30,7 +30,9 @@ roles:
 /// Which roles a run gets, as its verified token stands in the ledger.
 async fn gets(bed: &Bed, set: &PolicySet, claims: &Value) -> Vec<&'static str> {
     let mut job = Job::new();
-    bed.taken(&mut job, &bed.issuer.token(claims)).await;
+    let mut claims = claims.clone();
+    claims["jti"] = json!(issuer::unique());
+    bed.taken(&mut job, &bed.issuer.token(&claims)).await;
     let hash = Token::of(&job.token, "cfw_").expect("a token").hash();
     let session = bed.world.app.engine.store().session(&hash).await.expect("read").expect("there");
     let bound = session.workload.expect("a machine's");
