@@ -2,14 +2,16 @@
 
 use crate::app::{App, Parts, Phase, Stopping};
 use crate::checkpointer::{Checkpointer, CheckpointerParts};
-use crate::config::{Config, PolicyOrigin, Setting, process_environment};
+use crate::config::{Config, PolicyOrigin, Setting, plain, process_environment};
 use crate::edge::tls;
 use crate::edge::{IdempotentAnswers, Names, Throttle};
+use crate::hooks::Hooks;
 use crate::notices::{Courier, CourierParts, audience};
 use crate::policy_source::{Begun, DeskParts, Follower, PolicyDesk, PolicyError, PolicySource, Reached};
 use crate::refusals::Refusals;
 use crate::serve::{ServeError, ServerParts};
 use crate::tail::Tail;
+use crate::workload::{Issuers, SeenProofs};
 use crate::{endpoints, telemetry};
 use curfew_engine::keyring::Keyring;
 use curfew_engine::seams::{Clock, Entropy, HostDesk, Store};
@@ -59,6 +61,8 @@ pub(crate) async fn assemble(parts: ServerParts) -> Result<Assembled, ServeError
         webhooks: &parts.config.webhooks,
         lookup: &process_environment,
     })?;
+    let hooks = Hooks::new(&parts.config.hooks, &process_environment)?;
+    let issuers = Issuers::new(&parts.config.issuers, &plain(&public_url), &parts.clock)?;
     let engine = Engine::new(EngineParts {
         store: parts.store.clone(),
         clock: parts.clock.clone(),
@@ -71,7 +75,10 @@ pub(crate) async fn assemble(parts: ServerParts) -> Result<Assembled, ServeError
             Setting::Dev => Unnamed::Everybody,
             Setting::Serve => Unnamed::Nobody,
         },
-        pipelines: Pipelines::default(),
+        pipelines: Pipelines {
+            heartbeat_window: parts.config.heartbeat_window,
+            issuers: parts.config.issuers.iter().map(|issuer| (issuer.name.clone(), issuer.kind)).collect(),
+        },
     });
     let (stop, stopping) = watch::channel(Stopping::No);
     let engine = Arc::new(engine);
@@ -90,6 +97,8 @@ pub(crate) async fn assemble(parts: ServerParts) -> Result<Assembled, ServeError
         entropy: parts.entropy,
         keyring: parts.keyring,
         host_desk: parts.host_desk,
+        issuers,
+        hooks,
     });
     Ok(Assembled { app, tcp, bound, tls, courier, stop, ready: parts.ready })
 }
@@ -135,12 +144,15 @@ pub(crate) struct Making {
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) keyring: Arc<Keyring>,
     pub(crate) host_desk: Option<Arc<dyn HostDesk>>,
+    pub(crate) issuers: Issuers,
+    pub(crate) hooks: Hooks,
 }
 
 /// The parts that handlers share.
 pub(crate) fn app(making: Making) -> App {
-    let Making { engine, policy, stopping, config, store, clock, entropy, keyring, host_desk } = making;
+    let Making { engine, policy, stopping, config, store, clock, entropy, keyring, host_desk, issuers, hooks } = making;
     let host = config.public_url.as_ref().and_then(Url::host_str).unwrap_or("curfew.local").to_owned();
+    let proofs = SeenProofs::new(engine.now());
     let checkpointer = Checkpointer::new(CheckpointerParts {
         store: store.clone(),
         clock: clock.clone(),
@@ -157,6 +169,10 @@ pub(crate) fn app(making: Making) -> App {
         refused: Throttle::new(endpoints::REFUSAL_RATE, "too many refusals at this address", clock.clone()),
         host_calls: Throttle::new(endpoints::HOST_RATE, "too many reports from this address", clock.clone()),
         asks: Throttle::new(endpoints::ASK_RATE, "too many asks by one person", clock.clone()),
+        bound_calls: Throttle::new(endpoints::BOUND_RATE, "too many calls by one machine", clock.clone()),
+        proofs,
+        issuers,
+        hooks,
         sampled: tokio::sync::Mutex::default(),
         refusals: Arc::new(Refusals::new(store, clock.clone())),
         checkpointer: Arc::new(checkpointer),

@@ -14,6 +14,7 @@ pub mod config;
 mod console;
 mod edge;
 mod endpoints;
+mod hooks;
 pub mod notices;
 mod policy_source;
 mod refusals;
@@ -25,6 +26,7 @@ mod target_address;
 mod telemetry;
 mod wording;
 mod words;
+mod workload;
 
 pub use checkpointer::CHECKPOINT_KEY;
 pub use config::Config;
@@ -33,3 +35,4 @@ pub use policy_source::{Completion, FolderError, PolicyError, PolicySource, Unfi
 pub use secrets::Resolver;
 pub use serve::{ServeError, ServerParts, serve};
 pub use telemetry::start_logging;
+pub use workload::IssuersError;

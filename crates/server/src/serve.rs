@@ -3,12 +3,13 @@
 use crate::app::{App, Readiness, Stopping, stopped};
 use crate::assembly::{Assembled, assemble};
 use crate::checkpointer::CheckpointError;
-use crate::config::{Config, PolicyOrigin, Setting};
+use crate::config::{Config, PolicyOrigin, Setting, Unresolved};
 use crate::edge::listener::{Connections, Listener};
 use crate::edge::tls::TlsError;
 use crate::endpoints;
 use crate::notices::{Courier, CourierError};
 use crate::policy_source::{self, PolicyError, PolicySource};
+use crate::workload::IssuersError;
 use curfew_domain::{Seconds, Timestamp};
 use curfew_engine::StartError;
 use curfew_engine::keyring::Keyring;
@@ -87,6 +88,12 @@ pub enum ServeError {
     /// Mail or webhooks cannot work as they are configured.
     #[error(transparent)]
     Notices(#[from] CourierError),
+    /// The keys of an issuer can never be fetched.
+    #[error(transparent)]
+    Issuers(#[from] IssuersError),
+    /// The secret of a provider's hook cannot be had.
+    #[error("a hook of a provider cannot work: {0}")]
+    Hook(#[from] Unresolved),
     /// The engine did not start.
     #[error(transparent)]
     Start(#[from] StartError),
@@ -119,6 +126,9 @@ pub async fn serve(parts: ServerParts, shutdown: impl Future<Output = ()> + Send
     followed_once(&mut tasks, &app).await;
     let mut notices = JoinSet::new();
     notices.spawn(send_notices(courier, app.clone()));
+    if !app.issuers.is_empty() {
+        app.clock.sleep(app.proofs.opens_in(app.engine.now())).await;
+    }
     app.phase.set(Readiness::Ready);
     tracing::info!(address = %bound, policy_version = %app.engine.policy().version(), "ready");
     if let Some(ready) = ready {

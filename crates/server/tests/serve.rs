@@ -105,6 +105,7 @@ async fn start(more: &[(&'static str, String)]) -> Running {
             kinds: vec![&KIND],
             completion: None,
             secrets,
+            issuers: Vec::new(),
         },
         descriptors: 1_048_576,
         ready: Some(Box::new(move |address| told.send(address).expect("somebody waits"))),
@@ -142,7 +143,7 @@ fn halves() -> ActivateBody {
     let key = |c: &str| c.repeat(42) + "A=";
     let value = format!("SCRAM-SHA-256$4096:AAAAAAAAAAAAAAAAAAAAAA==${}:{}", key("A"), key("A"));
     let half = PublicHalfBody { resource: name("services/db"), kind: "scram_sha_256".to_owned(), value };
-    ActivateBody { public_halves: vec![half] }
+    ActivateBody { public_halves: vec![half], artefacts: Vec::new() }
 }
 
 fn code<T: std::fmt::Debug>(result: Result<T, ClientError>) -> String {

@@ -33,6 +33,7 @@ impl Urgency {
             | Change::NoticeLater { .. }
             | Change::RequestKey { .. }
             | Change::Session(_)
+            | Change::TokenUsed(_)
             | Change::SessionEnded { .. }
             | Change::Prune { .. }
             | Change::Key(_)
@@ -88,7 +89,9 @@ fn bearing(change: &Change) -> Bearing {
         | Change::NoticeLater { .. }
         | Change::Fact { value: None, .. }
         | Change::Prune { .. } => Bearing::Tidies,
-        Change::RequestKey { .. } | Change::Session(_) | Change::Key(_) | Change::Beat(_) => Bearing::Gives,
+        Change::RequestKey { .. } | Change::Session(_) | Change::TokenUsed(_) | Change::Key(_) | Change::Beat(_) => {
+            Bearing::Gives
+        }
     }
 }
 

@@ -77,6 +77,11 @@ impl IntoResponse for ApiError {
         if self.code == ErrorCode::Unauthenticated {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"curfew\""));
         }
+        if self.code == ErrorCode::ProofRefused {
+            // RFC 9449, section 7.1.
+            let challenge = "DPoP algs=\"EdDSA ES256\", error=\"invalid_dpop_proof\"";
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+        }
         if let Some(seconds) = self.retry_after {
             headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
@@ -145,6 +150,7 @@ impl From<VerdictError> for ApiError {
             VerdictError::NoSuchStage(_) => ErrorCode::NoLongerAllowed,
             VerdictError::NotItsTurn(_) | VerdictError::NotDue => ErrorCode::NotAnApprover,
             VerdictError::ReasonRequired => ErrorCode::OutOfBounds,
+            VerdictError::Artefact(_) => ErrorCode::WrongState,
         };
         Self::new(code, error.to_string())
     }
@@ -194,6 +200,8 @@ impl From<ActivateError> for ApiError {
             ActivateError::OtherHalf => Self::new(ErrorCode::WrongState, error.to_string()),
             ActivateError::Denied(decision) => Self::denied("policy denies it now", &decision),
             ActivateError::Grown(why) => Self::new(ErrorCode::NoLongerAllowed, why),
+            ActivateError::Artefact(why) => Self::new(ErrorCode::NoLongerAllowed, why)
+                .hint("Ask again for what the run is of, or run what was approved."),
             ActivateError::Halves(why) => Self::new(ErrorCode::PublicHalfRefused, why),
             ActivateError::ClockInDoubt(_) => Self::new(ErrorCode::ClockInDoubt, error.to_string()),
             ActivateError::PolicyStale(_) => Self::new(ErrorCode::PolicyStale, error.to_string()),

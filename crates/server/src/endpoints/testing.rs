@@ -2,10 +2,12 @@
 
 use crate::app::{App, Readiness, Stopping};
 use crate::assembly::{Making, app};
-use crate::config::{Config, PolicyOrigin, Setting, Sources};
+use crate::config::{Config, Issuer, PolicyOrigin, Setting, Sources};
 use crate::edge::Peer;
+use crate::hooks::Hooks;
 use crate::policy_source::{DeskParts, PolicyDesk, PolicySource};
 use crate::secrets::Resolver;
+use crate::workload::Issuers;
 use axum::Router;
 use axum::body::Body;
 use curfew_connectors::postgres::KIND;
@@ -16,7 +18,7 @@ use curfew_engine::seams::connector::{CallError, LedgerMark};
 use curfew_engine::seams::host_desk::{Authority, HostDuties, HostReport};
 use curfew_engine::seams::{BoxFuture, Clock, Entropy, HostDesk, Store};
 use curfew_engine::{Audience, Engine, EngineParts, Pipelines, Unnamed};
-use curfew_policy::{PolicySet, Provider, Purpose, SourceFile, check};
+use curfew_policy::{PolicySet, Purpose, SourceFile, check};
 use curfew_store::MemoryStore;
 use http::{HeaderMap, Method, Request, StatusCode};
 use secrecy::SecretString;
@@ -168,6 +170,20 @@ impl World {
     }
 
     pub(crate) async fn with(text: &str) -> Self {
+        Self::vouched(text, Vec::new()).await
+    }
+
+    /// With issuers of machines.
+    pub(crate) async fn vouched(text: &str, issuers: Vec<Issuer>) -> Self {
+        Self::of(text, issuers, Hooks::new(&[], &|_| None).expect("no secrets")).await
+    }
+
+    /// With hooks of providers.
+    pub(crate) async fn hooked(hooks: Hooks) -> Self {
+        Self::of(POLICY, Vec::new(), hooks).await
+    }
+
+    async fn of(text: &str, issuers: Vec<Issuer>, hooks: Hooks) -> Self {
         let clock = Arc::new(Hands(AtomicI64::new(0)));
         let entropy = Arc::new(Counting::default());
         let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
@@ -184,7 +200,10 @@ impl World {
             policy: policy(text),
             audience: Audience { mail_from: None, webhooks: vec!["siem".to_owned()] },
             unnamed: Unnamed::Nobody,
-            pipelines: Pipelines { issuers: [("ci".to_owned(), Provider::Github)].into(), ..Pipelines::default() },
+            pipelines: Pipelines {
+                issuers: issuers.iter().map(|issuer| (issuer.name.clone(), issuer.kind)).collect(),
+                ..Pipelines::default()
+            },
         }));
         let keyring = Keyring::new(store.clone(), clock.clone(), entropy.clone(), SealKey::new([7; 32]));
         let (stop, stopping) = watch::channel(Stopping::No);
@@ -194,6 +213,7 @@ impl World {
             kinds: vec![&KIND],
             completion: None,
             secrets: Arc::new(Resolver::new(Default::default(), Box::new(|_| None))),
+            issuers: Vec::new(),
         };
         let files = vec![SourceFile { path: "policy.yaml".to_owned(), bytes: text.as_bytes().to_vec() }];
         let desk = DeskParts {
@@ -203,16 +223,20 @@ impl World {
             files: files.into(),
             reached: None,
         };
+        let ticking: Arc<dyn Clock> = clock.clone();
+        let vouching = Issuers::new(&issuers, "http://localhost:7373", &ticking).expect("a client");
         let app = app(Making {
             engine: engine.clone(),
             policy: Arc::new(PolicyDesk::new(desk)),
             stopping,
-            config: config(Setting::Dev),
+            config: Config { issuers, ..config(Setting::Dev) },
             store: store.clone(),
             clock: clock.clone(),
             entropy,
             keyring: Arc::new(keyring),
             host_desk: Some(Arc::new(Desk)),
+            issuers: vouching,
+            hooks,
         });
         let mut tasks = JoinSet::new();
         let driving = engine.clone();

@@ -52,6 +52,7 @@ impl Write {
             | Change::NoticeSent(_)
             | Change::NoticeLater { .. }
             | Change::RequestKey { .. }
+            | Change::TokenUsed(_)
             | Change::SessionEnded { .. }
             | Change::Prune { .. }
             | Change::Fact { .. } => (String::new(), None),

@@ -8,7 +8,7 @@ use curfew_domain::{
     RoleName, Run, RunKey, RunState, Scope, Seconds, Stage, Subject, SubjectId, SubjectKind, Timestamp, Transition,
     Version, WorkloadToken,
 };
-use curfew_engine::seams::store::{Beat, Change, Notice, SealedKey, Session};
+use curfew_engine::seams::store::{Beat, Change, Notice, SealedKey, Session, TokenUse};
 use std::collections::BTreeMap;
 
 /// So many seconds after the beginning of the tests' time.
@@ -107,6 +107,7 @@ pub(crate) fn verdict(request: &Request, who: &str, verdict: Verdict) -> Approva
         reason: "because".to_owned(),
         stage: "owners".to_owned(),
         narrowed: None,
+        artefact: None,
         digest: request.digest(),
     }
 }
@@ -200,6 +201,11 @@ pub(crate) fn session(name: &str, created: u64) -> Session {
         created_at: at(created),
         expires_at: at(created + 3_600),
     }
+}
+
+pub(crate) fn token_used(token: &str, key: &str, until: u64) -> Change {
+    let key_thumbprint = key.to_owned();
+    Change::TokenUsed(TokenUse { token_id: token.to_owned(), key_thumbprint, until: at(until) })
 }
 
 pub(crate) fn key(name: &str, number: u32) -> SealedKey {
