@@ -183,6 +183,7 @@ fn public(key: &Key) -> Value {
 }
 
 mod calls;
+mod policy;
 mod runs;
 mod sign_in;
 mod tokens;
