@@ -63,6 +63,7 @@ use crate::auth::{Caller, authenticate, people_only};
 use crate::console;
 use crate::edge::throttle::Rate;
 use crate::edge::{ApiError, bounded, check_names, etag, harden, observe, once, quiet_panics};
+use crate::hooks;
 use axum::extract::{Request, State};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::Response;
@@ -137,7 +138,7 @@ fn signed() -> OpenApiRouter<App> {
         .routes(routes!(activate::activate))
         .routes(routes!(give_back::give_back))
         .routes(routes!(extend::extend))
-        .routes(routes!(begin_run::begin_run, runs::runs))
+        .routes(routes!(begin_run::begin_run))
         .routes(routes!(show_run::show_run))
         .routes(routes!(beat::beat))
         .routes(routes!(end_run::end_run))
@@ -150,6 +151,7 @@ fn for_people() -> OpenApiRouter<App> {
         .routes(routes!(approve::approve))
         .routes(routes!(deny::deny))
         .routes(routes!(revoke::revoke))
+        .routes(routes!(runs::runs))
         .routes(routes!(break_glass::break_glass))
         .routes(routes!(bundles::bundles))
         .routes(routes!(request_bundle::request_bundle))
@@ -198,6 +200,7 @@ pub(crate) fn router(app: &App) -> Router {
         .route(&format!("{PREFIX}/openapi.json"), get(move || async move { Json(document) }));
     Router::new()
         .merge(api)
+        .merge(hooks::routes().route_layer(from_fn_with_state(app.clone(), when_ready)))
         .merge(console::pages(app))
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))

@@ -4,6 +4,7 @@ use crate::app::{App, Readiness, Stopping};
 use crate::assembly::{Making, app};
 use crate::config::{Config, Issuer, PolicyOrigin, Setting, Sources};
 use crate::edge::Peer;
+use crate::hooks::Hooks;
 use crate::policy_source::{DeskParts, PolicyDesk, PolicySource};
 use crate::secrets::Resolver;
 use crate::workload::Issuers;
@@ -17,7 +18,7 @@ use curfew_engine::seams::connector::{CallError, LedgerMark};
 use curfew_engine::seams::host_desk::{Authority, HostDuties, HostReport};
 use curfew_engine::seams::{BoxFuture, Clock, Entropy, HostDesk, Store};
 use curfew_engine::{Audience, Engine, EngineParts, Pipelines, Unnamed};
-use curfew_policy::{PolicySet, Provider, Purpose, SourceFile, check};
+use curfew_policy::{PolicySet, Purpose, SourceFile, check};
 use curfew_store::MemoryStore;
 use http::{HeaderMap, Method, Request, StatusCode};
 use secrecy::SecretString;
@@ -174,6 +175,15 @@ impl World {
 
     /// With issuers of machines.
     pub(crate) async fn vouched(text: &str, issuers: Vec<Issuer>) -> Self {
+        Self::of(text, issuers, Hooks::new(&[], &|_| None).expect("no secrets")).await
+    }
+
+    /// With hooks of providers.
+    pub(crate) async fn hooked(hooks: Hooks) -> Self {
+        Self::of(POLICY, Vec::new(), hooks).await
+    }
+
+    async fn of(text: &str, issuers: Vec<Issuer>, hooks: Hooks) -> Self {
         let clock = Arc::new(Hands(AtomicI64::new(0)));
         let entropy = Arc::new(Counting::default());
         let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
@@ -190,7 +200,10 @@ impl World {
             policy: policy(text),
             audience: Audience { mail_from: "curfew@example.com".parse().ok(), webhooks: vec!["siem".to_owned()] },
             unnamed: Unnamed::Nobody,
-            pipelines: Pipelines { issuers: [("ci".to_owned(), Provider::Github)].into(), ..Pipelines::default() },
+            pipelines: Pipelines {
+                issuers: issuers.iter().map(|issuer| (issuer.name.clone(), issuer.kind)).collect(),
+                ..Pipelines::default()
+            },
         }));
         let keyring = Keyring::new(store.clone(), clock.clone(), entropy.clone(), SealKey::new([7; 32]));
         let (stop, stopping) = watch::channel(Stopping::No);
@@ -223,6 +236,7 @@ impl World {
             keyring: Arc::new(keyring),
             host_desk: Some(Arc::new(Desk)),
             issuers: vouching,
+            hooks,
         });
         let mut tasks = JoinSet::new();
         let driving = engine.clone();
