@@ -74,7 +74,7 @@ pub(crate) async fn run(
     let answer = session.client.request_bundle(bundle.name.as_str(), &body, &IdempotencyKey::fresh()).await;
     let mut parts = answer.map_err(failure_of_ask)?.items;
     if waits == Waits::ForVerdicts {
-        wait_for_all(context, session, &mut parts, ask.timeout).await?;
+        wait_for_all(context, session, &mut parts, ask.what.timeout).await?;
     }
     match context.output.voice() {
         Voice::Json => context.output.document(&parts)?,

@@ -1,0 +1,179 @@
+//! What `run` and `pipeline start` do alike: begin the run, come by access, and tell the job's log about it.
+
+use super::super::Context;
+use super::super::activate::{Activated, activate};
+use super::super::request::{ask, wait};
+use super::super::running::{no_verdict, withdraw};
+use crate::child::{self, Signals};
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::job::{Heart, Job, Platform, masks};
+use crate::output::{Voice, left};
+use crate::secret::{Iterations, SecretKind};
+use crate::session;
+use crate::state::{GrantFolder, StateFolder};
+use curfew_api::{AskBody, BeatBody, RequestView, RunStateView};
+use curfew_domain::request::Origin;
+use curfew_domain::{BeatId, Seconds, SubjectKind};
+
+/// When the log is told again who is waited for: soon at first, then every five minutes.
+const FIRST_REMINDER: Seconds = Seconds::new(60);
+const LAST_REMINDER: Seconds = Seconds::new(300);
+
+/// A run that this program is a client of.
+pub(crate) struct Begun {
+    /// As it was when it began.
+    pub(crate) run: RunStateView,
+    /// What this client beats with.
+    pub(crate) beat: BeatId,
+    /// What beats.
+    pub(crate) heart: Heart,
+}
+
+/// How the wait for access ended.
+pub(crate) enum Obtained {
+    /// It is there.
+    Access(Box<Activated>),
+    /// A signal came first.
+    Interrupted(Exit),
+}
+
+/// A line for the log. Job logs are read long after, so it is said whoever reads.
+pub(crate) fn say(context: &mut Context, text: &str) {
+    if context.output.voice() != Voice::Quiet {
+        context.output.aside(&format!("curfew: {text}"));
+    }
+}
+
+impl Begun {
+    /// Begins the run, or joins it.
+    pub(crate) async fn begin(context: &mut Context, job: &Job) -> Result<Self, Failure> {
+        let beat = hex::encode(context.machine.random::<16>());
+        let beat = BeatId::try_from(beat).expect("INVARIANT: 16 bytes in hex are a beat's id");
+        let run = job.session.client.begin_run(&BeatBody { beat: beat.clone() }).await.map_err(session::failure)?;
+        let heart = Heart::of(job.session.client.clone(), run.id, beat.clone(), job.window);
+        Ok(Self { run, beat, heart })
+    }
+
+    /// Comes by access: what a trigger opened for this run, or else what is asked for now.
+    pub(crate) async fn obtain(
+        &mut self,
+        context: &mut Context,
+        job: &Job,
+        (body, timeout): (AskBody, Option<Seconds>),
+        signals: &mut Signals,
+    ) -> Result<Obtained, Failure> {
+        let request = match opened(&self.run, &body) {
+            Some(request) => {
+                say(context, &format!("{} was opened for this run by the policy's trigger", request.id));
+                request.clone()
+            }
+            None => {
+                let body = AskBody { beat: Some(self.beat.clone()), ..body };
+                self.heart.alongside(ask(&job.session, &body)).await?
+            }
+        };
+        let request = match self.decided(context, job, (request, timeout), signals).await? {
+            Ok(request) => request,
+            Err(signal) => return Ok(Obtained::Interrupted(signal)),
+        };
+        let id = request.id.to_string();
+        let activated = activate(context, &job.session, &id, Iterations::ANY_DRIVER);
+        let activated = self.heart.alongside(activated).await?;
+        mask(context, job.platform, &activated)?;
+        say(context, &has_access(&activated));
+        Ok(Obtained::Access(Box::new(activated)))
+    }
+
+    /// Waits until somebody decided, and tells the log who is waited for. The inner error is how a signal ends us.
+    async fn decided(
+        &mut self,
+        context: &mut Context,
+        job: &Job,
+        (mut request, timeout): (RequestView, Option<Seconds>),
+        signals: &mut Signals,
+    ) -> Result<Result<RequestView, Exit>, Failure> {
+        let id = request.id.to_string();
+        let (mut left, mut step) = (timeout, FIRST_REMINDER);
+        while request.state == "pending" {
+            say(context, &waits_for(&request, context.machine.now(), left));
+            let pause = left.map_or(step, |left| left.min(step));
+            let waiting = wait(&job.session, request.clone(), Some(pause));
+            let waited = tokio::select! {
+                waited = self.heart.alongside(waiting) => waited,
+                signal = signals.next() => {
+                    withdraw(context, &job.session, &id).await;
+                    return Ok(Err(child::exit_of(signal)));
+                }
+            };
+            request = match waited {
+                Ok(request) => request,
+                Err(failure) => {
+                    withdraw(context, &job.session, &id).await;
+                    return Err(failure);
+                }
+            };
+            left = left.map(|left| Seconds::new(left.as_secs().saturating_sub(pause.as_secs())));
+            step = Seconds::new((step.as_secs() * 2).min(LAST_REMINDER.as_secs()));
+            if request.state == "pending" && left == Some(Seconds::ZERO) {
+                withdraw(context, &job.session, &id).await;
+                return Err(no_verdict(&request));
+            }
+        }
+        if request.state == "approved" { Ok(Ok(request)) } else { Err(no_verdict(&request)) }
+    }
+}
+
+/// What a trigger opened for the run itself and nobody claimed. Who asks for a part of the role, or with words of its own,
+/// means another request.
+fn opened<'a>(run: &'a RunStateView, body: &AskBody) -> Option<&'a RequestView> {
+    let plain =
+        body.resources.is_empty() && body.actions.is_empty() && body.duration_seconds.is_none() && body.inputs.is_empty();
+    let is_ours = |request: &&RequestView| {
+        request.origin == Origin::Trigger
+            && request.subject.kind == SubjectKind::Workload
+            && request.role.as_str() == body.role
+            && match request.state.as_str() {
+                "pending" => true,
+                "approved" => request.grant.as_ref().is_none_or(|grant| grant.state == "approved"),
+                _ => false,
+            }
+    };
+    run.requests.iter().filter(|_| plain).find(is_ours)
+}
+
+fn waits_for(request: &RequestView, now: curfew_domain::Timestamp, timeout: Option<Seconds>) -> String {
+    let approvers = request.decision.approvers.join(", ");
+    let end = match timeout {
+        Some(left) => format!("this job waits {left} more"),
+        None => format!("it lapses in {}", left(request.lapses_at, now)),
+    };
+    format!("{} waits for {approvers} (`curfew approve {}`); {end}", request.id, request.id)
+}
+
+fn has_access(activated: &Activated) -> String {
+    let scope = super::super::views::scope_lines(&activated.grant.scope).join("; ");
+    let end = activated.grant.expires_at.map_or_else(String::new, |at| format!(", until {at} at the latest"));
+    format!("{} is active: {scope}{end}", activated.grant.id)
+}
+
+/// Has the runner hide what was made, where it can.
+fn mask(context: &mut Context, platform: Platform, activated: &Activated) -> Result<(), Failure> {
+    if platform != Platform::Github {
+        return Ok(());
+    }
+    let folder = GrantFolder::of(&StateFolder::of(&context.machine)?, activated.grant.id);
+    let mut secrets = Vec::new();
+    for credential in &activated.credentials {
+        for name in SecretKind::FILES {
+            secrets.extend(folder.read(&credential.resource, name)?);
+        }
+    }
+    let text = masks(&secrets);
+    match context.output.voice() {
+        // Nothing but the one document stands on stdout; the runner reads both streams.
+        Voice::Json => context.output.raw_aside(text.as_bytes()),
+        Voice::Human | Voice::Quiet => context.output.raw(text.as_bytes())?,
+    }
+    Ok(())
+}
