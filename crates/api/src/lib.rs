@@ -20,7 +20,7 @@ pub use bodies::{
     HostSessionBody, NarrowBody, OutOfBounds, PolicyApplyBody, PublicHalfBody, ReviewBody, RevocationBody, RevokeBody,
     RotateBody, SignInBody, WorkloadSignInBody,
 };
-pub use client::{Client, ClientError, Download, EventStream, IdempotencyKey};
+pub use client::{Client, ClientError, Download, EventStream, IdempotencyKey, ProofKey};
 pub use error::{ErrorBody, ErrorCode, ErrorView};
 pub use input::InputBody;
 pub use queries::{

@@ -3,16 +3,20 @@
 mod audit;
 mod error;
 mod grants;
+mod proof;
 mod requests;
 mod runs;
 mod session;
 mod ssh;
 mod streams;
+mod workload;
 
 pub use error::ClientError;
+pub use proof::ProofKey;
 pub use streams::{Download, EventStream};
 
 use crate::error::ErrorBody;
+use reqwest::header::AUTHORIZATION;
 use reqwest::{Method, RequestBuilder, Response};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -29,7 +33,17 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 pub struct Client {
     http: reqwest::Client,
     base: Url,
-    token: Option<String>,
+    shows: Shows,
+}
+
+/// What each call shows of who makes it.
+#[derive(Clone)]
+enum Shows {
+    Nobody,
+    /// A person's token, which is all it takes.
+    Token(String),
+    /// A machine's token, which is worth nothing without a proof of its key.
+    Bound(String, ProofKey),
 }
 
 impl std::fmt::Debug for Client {
@@ -63,6 +77,10 @@ impl Client {
     /// # Errors
     /// When the address is none, it carries a user or a query, or no TLS is to be had.
     pub fn new(base: &str, token: Option<String>) -> Result<Self, ClientError> {
+        Self::showing(base, token.map_or(Shows::Nobody, Shows::Token))
+    }
+
+    fn showing(base: &str, shows: Shows) -> Result<Self, ClientError> {
         let bad = || ClientError::BadAddress(base.chars().take(200).collect());
         let url = Url::parse(base).map_err(|_| bad())?;
         let plain = url.query().is_none() && url.fragment().is_none();
@@ -70,7 +88,11 @@ impl Client {
         {
             return Err(bad());
         }
-        if token.as_ref().is_some_and(|t| !t.bytes().all(|b| b.is_ascii_graphic())) {
+        let sound = match &shows {
+            Shows::Nobody => true,
+            Shows::Token(token) | Shows::Bound(token, _) => token.bytes().all(|b| b.is_ascii_graphic()),
+        };
+        if !sound {
             return Err(ClientError::BadToken);
         }
         let mut http = reqwest::Client::builder()
@@ -81,7 +103,7 @@ impl Client {
             http = http.no_proxy();
         }
         let http = http.build().map_err(|e| ClientError::NoClient(e.to_string()))?;
-        Ok(Self { http, base: url, token })
+        Ok(Self { http, base: url, shows })
     }
 
     /// The server's address.
@@ -101,10 +123,14 @@ impl Client {
     }
 
     fn call(&self, method: Method, url: Url) -> RequestBuilder {
-        let call = self.http.request(method, url).timeout(CALL_TIMEOUT);
-        match &self.token {
-            Some(token) => call.bearer_auth(token),
-            None => call,
+        let call = |method: Method, url: Url| self.http.request(method, url).timeout(CALL_TIMEOUT);
+        match &self.shows {
+            Shows::Nobody => call(method, url),
+            Shows::Token(token) => call(method, url).bearer_auth(token),
+            Shows::Bound(token, key) => {
+                let proof = key.prove(&method, &url, Some(token));
+                call(method, url).header(AUTHORIZATION, format!("DPoP {token}")).header(proof::HEADER, proof)
+            }
         }
     }
 
