@@ -34,8 +34,9 @@ pub use views::{
     HostTokenView, JustificationView, LeaseView, LedgerMarkView, LeftoverView, Listing, MoreTimeView, NarrowedView,
     PolicyAppliedState, PolicyAppliedView, PolicyFileView, PolicySourceView, PolicyTouchedView, PolicyView, Powers,
     PrivilegeView, ProofView, ReasonView, RequestGrantView, RequestStageView, RequestView, ResourceActionsView,
-    ReviewView, RoleInputView, RoleScopeView, RoleView, RunStateView, RunView, SettingView, SignedInView, StageView,
-    StandingView, SubjectView, WantedHalfView, WhoAmIView, WorkloadSignedInView,
+    ReviewView, RoleInputView, RoleScopeView, RoleView, RunStateView, RunView, SettingView, SignInMethodsView,
+    SignedInView, StageView, StandingView, SubjectView, WantedHalfView, WhoAmIView, WorkloadIssuerView,
+    WorkloadSignedInView,
 };
 
 /// The path under which everything here is served.

@@ -2,7 +2,7 @@
 //! is given lives with this process, and no longer.
 
 use super::Context;
-use super::pipeline::{Begun, Obtained, say, summary, verified};
+use super::pipeline::{Begun, Obtained, summary, verified};
 use super::request::AskArgs;
 use super::running::{Access, Meanwhile, Ran, Running, Word, over, return_grant, said_over};
 use crate::child::{self, Signals};
@@ -33,7 +33,8 @@ pub(crate) async fn run(context: &mut Context, args: RunArgs) -> Result<Exit, Fa
     let job = Job::sign_in(context, args.audience.as_deref()).await?;
     // From here on a signal must not end us before what was asked for is given up.
     let mut signals = Signals::listen()?;
-    let mut begun = Begun::begin(context, &job).await?;
+    let beat = Begun::fresh_beat(context);
+    let mut begun = Begun::with(&job, beat).await?;
     let timeout = args.ask.what.timeout;
     let obtained = begun.obtain(context, &job, (body, timeout), &mut signals).await;
     let ran = match obtained {
@@ -51,7 +52,7 @@ pub(crate) async fn run(context: &mut Context, args: RunArgs) -> Result<Exit, Fa
         Err(failure) => Err(failure),
     };
     // Nothing was given, or what was given is given up with this client.
-    stop(context, &mut begun, &job).await;
+    begun.stop(context, &job).await;
     ran
 }
 
@@ -87,15 +88,11 @@ async fn done(context: &mut Context, job: &Job, (running, begun): (&Running<'_>,
         Access::Held => return_grant(context, &job.session, running.activated, &otherwise).await,
         Access::Over => super::give_back::forget(context, &running.activated.grant),
     }
-    stop(context, begun, job).await;
-    let grants = verified(context, &job.session, &[running.activated.grant.id]).await;
-    summary::write(context, &grants);
-}
-
-async fn stop(context: &mut Context, begun: &mut Begun, job: &Job) {
-    if let Err(failure) = begun.heart.stop().await
-        && failure.code != "run_over"
-    {
-        say(context, &format!("the server could not be told that this job is done ({failure}): it ends what is left after {}", job.window));
+    begun.stop(context, job).await;
+    let id = running.activated.grant.id;
+    verified(context, &job.session, &[id]).await;
+    // A page that is missing a table changes nothing of what the command did.
+    if let Err(failure) = summary::write(context, job, (begun.run.id, Some(id))).await {
+        context.output.warn(&format!("the job's summary could not be made: {failure}"));
     }
 }

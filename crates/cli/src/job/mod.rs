@@ -15,4 +15,4 @@ pub(crate) use heart::{Heart, News, news_line};
 pub(crate) use mask::masks;
 pub(crate) use platform::Platform;
 pub(crate) use process::{Process, of_the_job};
-pub(crate) use sign_in::Job;
+pub(crate) use sign_in::{Job, Place};

@@ -24,7 +24,8 @@ impl Platform {
         let is = |name: &str| machine.var(name).is_some_and(|value| value == "true");
         match () {
             () if is("GITHUB_ACTIONS") => Self::Github,
-            () if is("GITLAB_CI") => Self::Gitlab,
+            // Whatever it says: those that run its files elsewhere say `false`.
+            () if machine.var("GITLAB_CI").is_some() => Self::Gitlab,
             () if is("BUILDKITE") => Self::Buildkite,
             () if is("CIRCLECI") => Self::Circleci,
             () => Self::Elsewhere,
@@ -55,6 +56,7 @@ impl Platform {
                 // The legs of a matrix share all of the above.
                 "RUNNER_TRACKING_ID",
                 "RUNNER_NAME",
+                "RUNNER_TEMP",
             ],
             Self::Gitlab => &["CI_SERVER_URL", "CI_PROJECT_ID", "CI_PIPELINE_ID", "CI_JOB_ID"],
             Self::Buildkite => &["BUILDKITE_JOB_ID"],

@@ -2,8 +2,8 @@
 
 use super::github;
 use super::platform::Platform;
-use crate::failure::Failure;
 use crate::exit::Exit;
+use crate::failure::Failure;
 use crate::machine::Machine;
 use curfew_domain::limits::WORKLOAD_TOKEN_BYTES;
 use secrecy::SecretString;
@@ -15,6 +15,8 @@ use zeroize::Zeroizing;
 
 /// Where a pod's volume of projected tokens is mounted, as our examples have it.
 const POD_FILE: &str = "/var/run/secrets/tokens/curfew";
+/// The code of the failure that there is no token.
+pub(super) const NO_TOKEN: &str = "no_token";
 /// How long a provider's own program may take.
 const PROGRAM_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -113,7 +115,7 @@ fn none(platform: Platform) -> Failure {
             "set CURFEW_ID_TOKEN or CURFEW_ID_TOKEN_FILE; people use `curfew login` and `curfew exec`",
         ),
     };
-    Failure::new(Exit::NotAllowed, "no_token", message).hint(hint)
+    Failure::new(Exit::NotAllowed, NO_TOKEN, message).hint(hint)
 }
 
 fn read(path: &Path) -> Result<Zeroizing<String>, Failure> {

@@ -26,6 +26,9 @@ pub(crate) struct JobSignIn {
     pub(crate) seed: String,
     /// What the provider's token hashes to, where the provider gave the job one token for good.
     pub(crate) of_token: Option<String>,
+    /// For whom the job said its token is, if it said so.
+    #[serde(default)]
+    pub(crate) audience: Option<String>,
     /// What the server gave for it.
     pub(crate) token: Option<String>,
     /// Until when that counts.
@@ -173,7 +176,8 @@ mod tests {
 
     fn sign_in(end: i64) -> JobSignIn {
         let expires_at = Some(Timestamp::from_millis(end));
-        JobSignIn { seed: "00".repeat(32), of_token: None, token: Some("cfw_x".into()), expires_at, window: None }
+        let (seed, token) = ("00".repeat(32), Some("cfw_x".into()));
+        JobSignIn { seed, of_token: None, audience: None, token, expires_at, window: None }
     }
 
     #[test]

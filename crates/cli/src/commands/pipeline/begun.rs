@@ -46,10 +46,14 @@ pub(crate) fn say(context: &mut Context, text: &str) {
 }
 
 impl Begun {
-    /// Begins the run, or joins it.
-    pub(crate) async fn begin(context: &mut Context, job: &Job) -> Result<Self, Failure> {
+    /// A heartbeat that nobody has.
+    pub(crate) fn fresh_beat(context: &Context) -> BeatId {
         let beat = hex::encode(context.machine.random::<16>());
-        let beat = BeatId::try_from(beat).expect("INVARIANT: 16 bytes in hex are a beat's id");
+        BeatId::try_from(beat).expect("INVARIANT: 16 bytes in hex are a beat's id")
+    }
+
+    /// Begins the run, or joins it, as the client with this heartbeat.
+    pub(crate) async fn with(job: &Job, beat: BeatId) -> Result<Self, Failure> {
         let run = job.session.client.begin_run(&BeatBody { beat: beat.clone() }).await.map_err(session::failure)?;
         let heart = Heart::of(job.session.client.clone(), run.id, beat.clone(), job.window);
         Ok(Self { run, beat, heart })
@@ -85,6 +89,16 @@ impl Begun {
         Ok(Obtained::Access(Box::new(activated)))
     }
 
+    /// Says that this client is done, as far as the server can be told.
+    pub(crate) async fn stop(&mut self, context: &mut Context, job: &Job) {
+        if let Err(failure) = self.heart.stop().await
+            && failure.code != "run_over"
+        {
+            let rest = format!("it ends what is left {} after it last heard of this job", job.window);
+            context.output.warn(&format!("the server could not be told that this job is done: {failure}; {rest}"));
+        }
+    }
+
     /// Waits until somebody decided, and tells the log who is waited for. The inner error is how a signal ends us.
     async fn decided(
         &mut self,
@@ -115,7 +129,7 @@ impl Begun {
             };
             left = left.map(|left| Seconds::new(left.as_secs().saturating_sub(pause.as_secs())));
             step = Seconds::new((step.as_secs() * 2).min(LAST_REMINDER.as_secs()));
-            if request.state == "pending" && left == Some(Seconds::ZERO) {
+            if request.state == "pending" && left == Some(Seconds::new(0)) {
                 withdraw(context, &job.session, &id).await;
                 return Err(no_verdict(&request));
             }
@@ -127,8 +141,10 @@ impl Begun {
 /// What a trigger opened for the run itself and nobody claimed. Who asks for a part of the role, or with words of its own,
 /// means another request.
 fn opened<'a>(run: &'a RunStateView, body: &AskBody) -> Option<&'a RequestView> {
-    let plain =
-        body.resources.is_empty() && body.actions.is_empty() && body.duration_seconds.is_none() && body.inputs.is_empty();
+    let plain = body.resources.is_empty()
+        && body.actions.is_empty()
+        && body.duration_seconds.is_none()
+        && body.inputs.is_empty();
     let is_ours = |request: &&RequestView| {
         request.origin == Origin::Trigger
             && request.subject.kind == SubjectKind::Workload

@@ -13,9 +13,8 @@ const VERIFIED_WITHIN: Duration = Duration::from_secs(10);
 /// How often it is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(150);
 
-/// Waits until every target was read, and tells the log. The grants as they were seen last.
-pub(crate) async fn verified(context: &mut Context, session: &Session, grants: &[Id<Grant>]) -> Vec<GrantView> {
-    let mut seen = Vec::new();
+/// Waits until every target was read, and tells the log.
+pub(crate) async fn verified(context: &mut Context, session: &Session, grants: &[Id<Grant>]) {
     let mut left = VERIFIED_WITHIN;
     for id in grants {
         let mut last = look(session, *id).await;
@@ -25,16 +24,10 @@ pub(crate) async fn verified(context: &mut Context, session: &Session, grants: &
             last = look(session, *id).await;
         }
         match last {
-            Ok(grant) => {
-                tell(context, &grant);
-                seen.push(grant);
-            }
-            Err(failure) => {
-                context.output.warn(&format!("{id}: nobody says whether it is gone: {failure}"));
-            }
+            Ok(grant) => tell(context, &grant),
+            Err(failure) => context.output.warn(&format!("{id}: nobody says whether it is gone: {failure}")),
         }
     }
-    seen
 }
 
 async fn look(session: &Session, id: Id<Grant>) -> Result<GrantView, Failure> {
