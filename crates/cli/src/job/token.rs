@@ -203,7 +203,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let source = Source::File(folder.path().join("token"));
         let machine = Machine::here();
-        let mut write = |text: &str| std::fs::write(folder.path().join("token"), text).expect("written");
+        let write = |text: &str| std::fs::write(folder.path().join("token"), text).expect("written");
         write(&format!("{TOKEN}\n"));
         assert_eq!(source.token(&machine, "x").await.map(|t| t.expose_secret().to_owned()), Ok(TOKEN.to_owned()));
         for bad in ["", "no token", "a.b", "a.b.c.d", "a.b\u{7}.c"] {

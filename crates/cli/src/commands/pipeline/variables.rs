@@ -75,7 +75,7 @@ mod tests {
         let context = context(folder.path(), &[("GITHUB_ENV", "github"), ("BASH_ENV", "bash")]);
         let variables = BTreeMap::from([("PGPASSFILE".to_owned(), "/a b/pgpass".to_owned())]);
         let read = |name: &str| std::fs::read_to_string(folder.path().join(name)).expect("written");
-        let mut on = |platform, file: Option<&Path>| write(&context, (platform, file), &variables).expect("written");
+        let on = |platform, file: Option<&Path>| write(&context, (platform, file), &variables).expect("written");
         assert_eq!(on(Platform::Github, None), Some(folder.path().join("github")));
         assert_eq!(read("github"), "PGPASSFILE=/a b/pgpass\n");
         on(Platform::Circleci, None);
