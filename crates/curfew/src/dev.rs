@@ -52,6 +52,7 @@ pub(crate) fn run(args: DevArgs) -> Result<(), Failure> {
         kinds: KINDS.to_vec(),
         completion: Some(targets.clone()),
         secrets,
+        issuers: config.issuers.clone(),
     };
     let banner = Banner { policies, state: state.path.clone(), targets: targets.clone() };
     until_told_to_stop(Plan { config, seal, policy }, |parts| {

@@ -30,6 +30,7 @@ pub(crate) fn run(args: ServeArgs) -> Result<(), Failure> {
         kinds: KINDS.to_vec(),
         completion: None,
         secrets: Arc::new(Resolver::new(config.secrets.clone(), Box::new(process_environment))),
+        issuers: config.issuers.clone(),
     };
     until_told_to_stop(Plan { config, seal, policy }, |_| {})
 }

@@ -137,6 +137,16 @@ impl Claims {
         Self(flat)
     }
 
+    /// Those that were flattened before: what [`Claims::into_flat`] gave.
+    pub fn from_flat(flat: BTreeMap<String, Vec<String>>) -> Self {
+        Self(flat)
+    }
+
+    /// Each claim by its flat name, with its texts.
+    pub fn into_flat(self) -> BTreeMap<String, Vec<String>> {
+        self.0
+    }
+
     /// The text of a claim that has exactly one.
     pub fn get(&self, name: &str) -> Option<&str> {
         match self.0.get(name).map(Vec::as_slice) {

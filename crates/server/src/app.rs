@@ -6,6 +6,7 @@ use crate::edge::{IdempotentAnswers, Names, Throttle};
 use crate::policy_source::PolicyDesk;
 use crate::refusals::Refusals;
 use crate::tail::Tail;
+use crate::workload::{Issuers, SeenProofs};
 use curfew_domain::SubjectId;
 use curfew_engine::Engine;
 use curfew_engine::seams::{Clock, Entropy, HostDesk};
@@ -33,6 +34,10 @@ pub(crate) struct Parts {
     pub(crate) refused: Throttle,
     pub(crate) host_calls: Throttle,
     pub(crate) asks: Throttle<SubjectId>,
+    /// By the hash of a machine's token.
+    pub(crate) bound_calls: Throttle<String>,
+    pub(crate) issuers: Issuers,
+    pub(crate) proofs: SeenProofs,
     /// When the ledger was last read for `/metrics`, by the steady clock.
     pub(crate) sampled: tokio::sync::Mutex<Option<std::time::Duration>>,
     pub(crate) tail: Tail,

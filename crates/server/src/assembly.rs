@@ -2,7 +2,7 @@
 
 use crate::app::{App, Parts, Phase, Stopping};
 use crate::checkpointer::{Checkpointer, CheckpointerParts};
-use crate::config::{Config, PolicyOrigin, Setting, process_environment};
+use crate::config::{Config, PolicyOrigin, Setting, plain, process_environment};
 use crate::edge::tls;
 use crate::edge::{IdempotentAnswers, Names, Throttle};
 use crate::notices::{Courier, CourierParts, audience};
@@ -10,6 +10,7 @@ use crate::policy_source::{Begun, DeskParts, Follower, PolicyDesk, PolicyError, 
 use crate::refusals::Refusals;
 use crate::serve::{ServeError, ServerParts};
 use crate::tail::Tail;
+use crate::workload::{Issuers, SeenProofs};
 use crate::{endpoints, telemetry};
 use curfew_engine::keyring::Keyring;
 use curfew_engine::seams::{Clock, Entropy, HostDesk, Store};
@@ -59,6 +60,7 @@ pub(crate) async fn assemble(parts: ServerParts) -> Result<Assembled, ServeError
         webhooks: &parts.config.webhooks,
         lookup: &process_environment,
     })?;
+    let issuers = Issuers::new(&parts.config.issuers, &plain(&public_url), &parts.clock)?;
     let engine = Engine::new(EngineParts {
         store: parts.store.clone(),
         clock: parts.clock.clone(),
@@ -89,6 +91,7 @@ pub(crate) async fn assemble(parts: ServerParts) -> Result<Assembled, ServeError
         entropy: parts.entropy,
         keyring: parts.keyring,
         host_desk: parts.host_desk,
+        issuers,
     });
     Ok(Assembled { app, tcp, bound, tls, courier, stop, ready: parts.ready })
 }
@@ -134,12 +137,14 @@ pub(crate) struct Making {
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) keyring: Arc<Keyring>,
     pub(crate) host_desk: Option<Arc<dyn HostDesk>>,
+    pub(crate) issuers: Issuers,
 }
 
 /// The parts that handlers share.
 pub(crate) fn app(making: Making) -> App {
-    let Making { engine, policy, stopping, config, store, clock, entropy, keyring, host_desk } = making;
+    let Making { engine, policy, stopping, config, store, clock, entropy, keyring, host_desk, issuers } = making;
     let host = config.public_url.as_ref().and_then(Url::host_str).unwrap_or("curfew.local").to_owned();
+    let proofs = SeenProofs::new(engine.now());
     let checkpointer = Checkpointer::new(CheckpointerParts {
         store: store.clone(),
         clock: clock.clone(),
@@ -156,6 +161,9 @@ pub(crate) fn app(making: Making) -> App {
         refused: Throttle::new(endpoints::REFUSAL_RATE, "too many refusals at this address", clock.clone()),
         host_calls: Throttle::new(endpoints::HOST_RATE, "too many reports from this address", clock.clone()),
         asks: Throttle::new(endpoints::ASK_RATE, "too many asks by one person", clock.clone()),
+        bound_calls: Throttle::new(endpoints::BOUND_RATE, "too many calls by one machine", clock.clone()),
+        proofs,
+        issuers,
         sampled: tokio::sync::Mutex::default(),
         refusals: Arc::new(Refusals::new(store, clock.clone())),
         checkpointer: Arc::new(checkpointer),

@@ -25,6 +25,7 @@ mod target_address;
 mod telemetry;
 mod wording;
 mod words;
+mod workload;
 
 pub use checkpointer::CHECKPOINT_KEY;
 pub use config::Config;
@@ -33,3 +34,4 @@ pub use policy_source::{Completion, FolderError, PolicyError, PolicySource, Unfi
 pub use secrets::Resolver;
 pub use serve::{ServeError, ServerParts, serve};
 pub use telemetry::start_logging;
+pub use workload::IssuersError;

@@ -22,9 +22,9 @@ pub(crate) struct Refused {
     /// Where it came from.
     pub(crate) source: Source,
     /// Why.
-    pub(crate) because: &'static str,
-    /// Who it claimed to be, checked to be an address.
-    pub(crate) claimed: Option<curfew_domain::Email>,
+    pub(crate) because: String,
+    /// Who it claimed to be: an address, or whose token it was, once that was known.
+    pub(crate) claimed: Option<String>,
 }
 
 /// Sums refusals.
@@ -111,11 +111,11 @@ impl Refusals {
 
 fn event(refused: &Refused, at: Timestamp, count: i64) -> AuditEvent {
     let event = AuditEvent::new(at, Subject::system(), refused.action)
-        .because(refused.because)
+        .because(refused.because.clone())
         .with("source", refused.source.to_string())
         .with("count", count);
     match &refused.claimed {
-        Some(email) => event.with("claimed", email.to_string()),
+        Some(claimed) => event.with("claimed", curfew_domain::text::visible(claimed).into_owned()),
         None => event,
     }
 }

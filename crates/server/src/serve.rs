@@ -9,6 +9,7 @@ use crate::edge::tls::TlsError;
 use crate::endpoints;
 use crate::notices::{Courier, CourierError};
 use crate::policy_source::{self, PolicyError, PolicySource};
+use crate::workload::IssuersError;
 use curfew_domain::{Seconds, Timestamp};
 use curfew_engine::StartError;
 use curfew_engine::keyring::Keyring;
@@ -87,6 +88,9 @@ pub enum ServeError {
     /// Mail or webhooks cannot work as they are configured.
     #[error(transparent)]
     Notices(#[from] CourierError),
+    /// The keys of an issuer can never be fetched.
+    #[error(transparent)]
+    Issuers(#[from] IssuersError),
     /// The engine did not start.
     #[error(transparent)]
     Start(#[from] StartError),
@@ -119,6 +123,9 @@ pub async fn serve(parts: ServerParts, shutdown: impl Future<Output = ()> + Send
     followed_once(&mut tasks, &app).await;
     let mut notices = JoinSet::new();
     notices.spawn(send_notices(courier, app.clone()));
+    if !app.issuers.is_empty() {
+        app.clock.sleep(app.proofs.opens_in(app.engine.now())).await;
+    }
     app.phase.set(Readiness::Ready);
     tracing::info!(address = %bound, policy_version = %app.engine.policy().version(), "ready");
     if let Some(ready) = ready {

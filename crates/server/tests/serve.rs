@@ -105,6 +105,7 @@ async fn start(more: &[(&'static str, String)]) -> Running {
             kinds: vec![&KIND],
             completion: None,
             secrets,
+            issuers: Vec::new(),
         },
         descriptors: 1_048_576,
         ready: Some(Box::new(move |address| told.send(address).expect("somebody waits"))),

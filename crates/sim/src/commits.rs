@@ -81,6 +81,7 @@ fn ends_a_grant(changes: &[Change]) -> bool {
         | Change::NoticeLater { .. }
         | Change::RequestKey { .. }
         | Change::Session(_)
+        | Change::TokenUsed(_)
         | Change::SessionEnded { .. }
         | Change::Prune { .. }
         | Change::Key(_)

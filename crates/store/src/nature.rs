@@ -27,6 +27,7 @@ impl Urgency {
             | Change::NoticeLater { .. }
             | Change::RequestKey { .. }
             | Change::Session(_)
+            | Change::TokenUsed(_)
             | Change::SessionEnded { .. }
             | Change::Prune { .. }
             | Change::Key(_)
@@ -76,7 +77,7 @@ fn bearing(change: &Change) -> Bearing {
         | Change::NoticeLater { .. }
         | Change::Fact { value: None, .. }
         | Change::Prune { .. } => Bearing::Tidies,
-        Change::RequestKey { .. } | Change::Session(_) | Change::Key(_) => Bearing::Gives,
+        Change::RequestKey { .. } | Change::Session(_) | Change::TokenUsed(_) | Change::Key(_) => Bearing::Gives,
     }
 }
 

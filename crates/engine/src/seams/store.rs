@@ -40,15 +40,19 @@ pub enum Change {
     },
     /// Somebody signed in.
     Session(Box<Session>),
+    /// A workload's token was exchanged. With the same key again it changes nothing; with another key the commit is refused
+    /// with [`CommitError::Conflict`], so that of two who present one token at one moment a single one gets in.
+    TokenUsed(TokenUse),
     /// A sign-in was given up.
     SessionEnded {
         /// SHA-256 of the token, in hex.
         token_hash: String,
     },
     /// In a commit of its own: what is of no use any more is removed, at most a thousand of a kind, sign-ins that were over before
-    /// `sessions_before` and the keys of requests made before `keys_before`. Events stay for ever.
+    /// `sessions_before`, the workloads' tokens that nobody could exchange since then, and the keys of requests made before
+    /// `keys_before`. Events stay for ever.
     Prune {
-        /// Sign-ins that were over by then go.
+        /// Sign-ins and workloads' tokens that were over by then go.
         sessions_before: Timestamp,
         /// Idempotency keys of requests made before then go.
         keys_before: Timestamp,
@@ -101,6 +105,17 @@ pub struct Session {
     /// What a machine's sign-in is bound to; none for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub workload: Option<BoundToken>,
+}
+
+/// That a workload's token was exchanged, and for whom. The token itself is not kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TokenUse {
+    /// SHA-256 over its issuer and its `jti`, or over its issuer and its text where it has none, in hex.
+    pub token_id: String,
+    /// The RFC 7638 thumbprint, in base 64, of the key it was exchanged for.
+    pub key_thumbprint: String,
+    /// From then on no exchange takes it anyway.
+    pub until: Timestamp,
 }
 
 /// A workload's token that was exchanged for a sign-in.

@@ -6,7 +6,8 @@ use crate::engine::{GrantRef, Unnamed};
 use crate::seams::store::{Ended, GrantFilter, Page, ReadError, RequestFilter};
 use curfew_domain::audit::AuditAction;
 use curfew_domain::{
-    Grant, GrantState, Id, Identity, Lease, LeaseState, Opening, Request, ResourceName, RoleName, Subject, Timestamp,
+    Grant, GrantState, Id, Identity, Lease, LeaseState, Opening, Request, ResourceName, RoleName, Subject, SubjectKind,
+    Timestamp,
 };
 use curfew_policy::Approver;
 use std::time::Duration;
@@ -71,14 +72,19 @@ impl Engine {
     /// Whether somebody may revoke anything and apply policy.
     pub fn may_administer(&self, who: &Identity) -> bool {
         let policy = self.policy();
-        if policy.names_administrators() { policy.may_administer(who) } else { self.unnamed == Unnamed::Everybody }
+        if policy.names_administrators() { policy.may_administer(who) } else { self.everybody_may(who) }
     }
 
     /// How much somebody may see: auditors and administrators see everything.
     pub fn sight(&self, who: &Identity) -> Sight {
         let policy = self.policy();
-        let auditor = if policy.names_auditors() { policy.may_audit(who) } else { self.unnamed == Unnamed::Everybody };
+        let auditor = if policy.names_auditors() { policy.may_audit(who) } else { self.everybody_may(who) };
         if auditor || self.may_administer(who) { Sight::Everything } else { Sight::Own }
+    }
+
+    /// Where the policy names nobody, a development server lets every person; a machine never.
+    fn everybody_may(&self, who: &Identity) -> bool {
+        self.unnamed == Unnamed::Everybody && who.subject.kind == SubjectKind::Person
     }
 
     /// A request, if there is one that the caller may see.

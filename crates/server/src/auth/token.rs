@@ -1,4 +1,4 @@
-//! Bearer tokens: 256 random bits behind a prefix that says what they are.
+//! Tokens: 256 bits that nobody can guess, behind a prefix that says what they are.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -11,6 +11,8 @@ use zeroize::Zeroizing;
 
 /// What a person's token begins with, so that secret scanners know it.
 pub(crate) const SESSION_PREFIX: &str = "cfs_";
+/// What a machine's token begins with. It is taken only with a proof of the key that it is bound to.
+pub(crate) const WORKLOAD_PREFIX: &str = "cfw_";
 /// What an SSH host's token begins with.
 pub(crate) const HOST_PREFIX: &str = "cfh_";
 
@@ -28,6 +30,17 @@ impl Token {
         Self(Zeroizing::new(format!("{prefix}{}", URL_SAFE_NO_PAD.encode(*bytes))))
     }
 
+    /// The one that a provider's token is exchanged for by whoever has the key of this thumbprint. The same two give the same
+    /// again, so that a lost answer is no second sign-in; the provider's signature is in it, which nobody can guess.
+    pub(crate) fn bound(provider_token: &str, key_thumbprint: &str) -> Self {
+        let mut hash = Sha256::new();
+        for part in ["curfew: a workload's sign-in", key_thumbprint, provider_token] {
+            hash.update(part.as_bytes());
+            hash.update([0]);
+        }
+        Self(Zeroizing::new(format!("{WORKLOAD_PREFIX}{}", URL_SAFE_NO_PAD.encode(hash.finalize()))))
+    }
+
     /// Of its text, if that has this prefix and the length of a token.
     pub(crate) fn of(text: &str, prefix: &'static str) -> Option<Self> {
         let sound = text.starts_with(prefix) && text.len() == prefix.len() + BODY_CHARS;
@@ -36,22 +49,23 @@ impl Token {
 
     /// The one in the `Authorization` header, if it has this prefix and the length of a token.
     pub(crate) fn presented(headers: &HeaderMap, prefix: &'static str) -> Presented {
-        let mut all = headers.get_all(AUTHORIZATION).iter();
-        let Some(value) = all.next() else { return Presented::Nothing };
-        let text = value.to_str().ok().filter(|_| all.next().is_none());
-        let token = text.and_then(|text| {
-            let (scheme, token) = text.split_once(' ')?;
-            scheme.eq_ignore_ascii_case("bearer").then_some(token)
-        });
-        match token {
-            Some(token) => Self::of(token, prefix).map_or(Presented::Malformed, Presented::Token),
-            None => Presented::Malformed,
+        match Authorization::of(headers) {
+            Authorization::Absent => Presented::Nothing,
+            Authorization::Of { scheme, text } if scheme.eq_ignore_ascii_case("bearer") => {
+                Self::of(text, prefix).map_or(Presented::Malformed, Presented::Token)
+            }
+            Authorization::Of { .. } | Authorization::Unreadable => Presented::Malformed,
         }
     }
 
     /// SHA-256 of the text, in hex: all that is kept.
     pub(crate) fn hash(&self) -> String {
         hex::encode(Sha256::digest(self.0.as_bytes()))
+    }
+
+    /// The text, to be hashed.
+    pub(super) fn text(&self) -> &str {
+        &self.0
     }
 
     /// The text, to be shown once to whom it belongs.
@@ -61,6 +75,28 @@ impl Token {
 }
 
 /// What stands in the `Authorization` header.
+pub(super) enum Authorization<'a> {
+    /// It is not there.
+    Absent,
+    /// It is there twice, or is no scheme with a text.
+    Unreadable,
+    /// A scheme, whose case means nothing, and what belongs to it.
+    Of { scheme: &'a str, text: &'a str },
+}
+
+impl<'a> Authorization<'a> {
+    pub(super) fn of(headers: &'a HeaderMap) -> Self {
+        let mut all = headers.get_all(AUTHORIZATION).iter();
+        let Some(value) = all.next() else { return Self::Absent };
+        let text = value.to_str().ok().filter(|_| all.next().is_none());
+        match text.and_then(|text| text.split_once(' ')) {
+            Some((scheme, text)) => Self::Of { scheme, text },
+            None => Self::Unreadable,
+        }
+    }
+}
+
+/// Whether a call shows a token of a kind.
 pub(crate) enum Presented {
     /// There is none.
     Nothing,

@@ -1,6 +1,6 @@
 //! The configuration as it is in force, for `serve --check`. Secrets stand as their references, never as values.
 
-use super::{Config, Ledger, LogFormat, PolicyOrigin, Reach, SignInMethod, SignersAt};
+use super::{Config, Ledger, LogFormat, PolicyOrigin, Reach, SignInMethod, SignersAt, issuers};
 use std::fmt;
 use toml::{Table, Value};
 use url::Url;
@@ -52,6 +52,7 @@ impl Config {
         if let Some(witness) = &self.witness {
             section("audit", vec![("witness", witness.display().to_string())]);
         }
+        section("pipelines", vec![("heartbeat_window", self.heartbeat_window.to_string())]);
         let format = match self.log.format {
             LogFormat::Text => "text",
             LogFormat::Json => "json",
@@ -60,8 +61,14 @@ impl Config {
         if !self.secrets.is_empty() {
             table.insert("secrets".to_owned(), Value::Table(self.bindings()));
         }
+        if !self.issuers.is_empty() {
+            table.insert("issuers".to_owned(), Value::Array(self.vouching()));
+        }
+        if !self.hooks.is_empty() {
+            table.insert("hooks".to_owned(), Value::Array(self.calling()));
+        }
         if !self.webhooks.is_empty() {
-            table.insert("webhooks".to_owned(), Value::Array(self.hooks()));
+            table.insert("webhooks".to_owned(), Value::Array(self.webhooks()));
         }
         table
     }
@@ -90,7 +97,26 @@ impl Config {
         self.secrets.iter().map(|(reference, list)| (reference.clone(), Value::Array(names(list)))).collect()
     }
 
-    fn hooks(&self) -> Vec<Value> {
+    fn vouching(&self) -> Vec<Value> {
+        let issuer = |issuer: &super::Issuer| {
+            let url = issuer.url.clone();
+            let mut entries =
+                vec![("name", issuer.name.clone()), ("kind", issuers::word(issuer.kind).to_owned()), ("url", url)];
+            entries.extend(issuer.audience.clone().map(|audience| ("audience", audience)));
+            row(entries)
+        };
+        self.issuers.iter().map(issuer).collect()
+    }
+
+    fn calling(&self) -> Vec<Value> {
+        let hook = |hook: &super::Hook| {
+            let provider = hook.provider.word().to_owned();
+            row(vec![("provider", provider), ("issuer", hook.issuer.clone()), ("secret", hook.secret.to_string())])
+        };
+        self.hooks.iter().map(hook).collect()
+    }
+
+    fn webhooks(&self) -> Vec<Value> {
         let hook = |hook: &super::Webhook| {
             let mut table = Table::new();
             table.insert("name".to_owned(), Value::String(hook.name.clone()));
@@ -101,6 +127,10 @@ impl Config {
         };
         self.webhooks.iter().map(hook).collect()
     }
+}
+
+fn row(entries: Vec<(&str, String)>) -> Value {
+    Value::Table(entries.into_iter().map(|(key, text)| (key.to_owned(), Value::String(text))).collect())
 }
 
 /// An address without what may be a secret in it: many webhooks carry a token in their path.

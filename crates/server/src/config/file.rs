@@ -19,8 +19,11 @@ pub(super) struct ConfigFile {
     #[serde(default)]
     pub(super) policy: PolicyTable,
     #[serde(default)]
-    pub(super) issuers: Vec<toml::Table>,
-    pub(super) pipelines: Option<toml::Table>,
+    pub(super) issuers: Vec<IssuerTable>,
+    #[serde(default)]
+    pub(super) pipelines: PipelinesTable,
+    #[serde(default)]
+    pub(super) hooks: Vec<HookTable>,
     #[serde(default)]
     pub(super) secrets: BTreeMap<String, Vec<ResourceName>>,
     pub(super) tls: Option<TlsTable>,
@@ -43,6 +46,31 @@ pub(super) struct PolicyTable {
     pub(super) password: Option<Reference>,
     pub(super) allowed_signers: Option<String>,
     pub(super) max_age: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct IssuerTable {
+    pub(super) name: String,
+    pub(super) kind: String,
+    pub(super) url: String,
+    pub(super) audience: Option<String>,
+    pub(super) people: Option<bool>,
+    pub(super) domains: Option<Vec<String>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PipelinesTable {
+    pub(super) heartbeat_window: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct HookTable {
+    pub(super) provider: String,
+    pub(super) issuer: Option<String>,
+    pub(super) secret: Reference,
 }
 
 #[derive(Debug, Deserialize)]

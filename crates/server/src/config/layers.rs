@@ -26,6 +26,7 @@ const KEYS: &[(&str, Holds)] = &[
     ("policy.max_age", Holds::Text),
     ("issuers", Holds::Value),
     ("pipelines.heartbeat_window", Holds::Text),
+    ("hooks", Holds::Value),
     ("secrets", Holds::Value),
     ("tls.cert", Holds::Text),
     ("tls.key", Holds::Text),

@@ -2,17 +2,20 @@
 
 mod effective;
 mod file;
+mod issuers;
 mod layers;
 mod policy;
 mod reference;
 mod rules;
 mod variables;
 
+pub use issuers::{Hook, Issuer};
+pub(crate) use issuers::{is_loopback, plain};
 pub use policy::{FollowedBranch, PolicyOrigin, SignersAt};
 pub use reference::{NotAReference, Reference, Unresolved};
 
 use crate::wording::without_values;
-use curfew_domain::{Email, ResourceName};
+use curfew_domain::{Email, ResourceName, Seconds};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -44,6 +47,12 @@ pub struct Config {
     pub policy: PolicyOrigin,
     /// Which environment this server is, if policy is to be read as one has it.
     pub environment: Option<String>,
+    /// Who may vouch for machines.
+    pub issuers: Vec<Issuer>,
+    /// How long a pipeline's client may be silent.
+    pub heartbeat_window: Seconds,
+    /// By which providers say that a run ended.
+    pub hooks: Vec<Hook>,
     /// Which references policy may use, and for which resources.
     pub secrets: BTreeMap<String, Vec<ResourceName>>,
     /// Certificate and key.

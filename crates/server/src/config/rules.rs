@@ -3,9 +3,9 @@
 use super::file::{ConfigFile, MailTable, WebhookTable};
 use super::{
     Config, ConfigProblem, Ledger, Log, LogFormat, Mail, PolicyOrigin, Reach, Reference, Setting, SignInMethod,
-    TlsFiles, Webhook, policy, problem,
+    TlsFiles, Webhook, issuers, policy, problem,
 };
-use curfew_domain::{Email, RoleName};
+use curfew_domain::{Email, RoleName, limits};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use url::{Host, Url};
@@ -17,7 +17,7 @@ const WEBHOOKS: usize = 64;
 
 /// Checks everything and says all that is wrong.
 pub(super) fn check(file: ConfigFile, setting: Setting) -> Result<Config, Vec<ConfigProblem>> {
-    let mut problems = not_in_this_version(&file);
+    let mut problems = Vec::new();
     let mut keep = |result: Result<(), ConfigProblem>| problems.extend(result.err());
     let listen = listen(file.listen.as_deref()).unwrap_or_else(|p| {
         keep(Err(p));
@@ -43,6 +43,12 @@ pub(super) fn check(file: ConfigFile, setting: Setting) -> Result<Config, Vec<Co
         None
     });
     let webhooks = webhooks(file.webhooks, &mut keep);
+    let issuers = issuers::issuers(file.issuers, public_url.as_ref(), &mut keep);
+    let hooks = issuers::hooks(file.hooks, &issuers, &mut keep);
+    let heartbeat_window = issuers::heartbeat_window(&file.pipelines).unwrap_or_else(|p| {
+        keep(Err(p));
+        limits::HEARTBEAT_WINDOW
+    });
     let log = log(file.log.format.as_deref(), file.log.level, setting).unwrap_or_else(|p| {
         keep(Err(p));
         Log { format: LogFormat::Json, level: String::new() }
@@ -67,6 +73,9 @@ pub(super) fn check(file: ConfigFile, setting: Setting) -> Result<Config, Vec<Co
         sign_in,
         policy,
         environment,
+        issuers,
+        heartbeat_window,
+        hooks,
         secrets,
         tls,
         seal,
@@ -75,14 +84,6 @@ pub(super) fn check(file: ConfigFile, setting: Setting) -> Result<Config, Vec<Co
         witness,
         log,
     })
-}
-
-fn not_in_this_version(file: &ConfigFile) -> Vec<ConfigProblem> {
-    let not_yet = [
-        ("issuers", !file.issuers.is_empty(), "this version has no identity providers yet, only `development_sign_in`"),
-        ("pipelines", file.pipelines.is_some(), "this version has no pipelines yet"),
-    ];
-    not_yet.into_iter().filter(|(_, present, _)| *present).map(|(key, _, why)| problem(key, why)).collect()
 }
 
 /// As `environments/NAME.yaml` can be named.

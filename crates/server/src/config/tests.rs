@@ -49,10 +49,86 @@ fn beyond_loopback_it_takes_tls_and_real_sign_in() {
 #[test]
 fn what_this_version_lacks_is_refused() {
     let toml = format!(
-        "ledger = \"postgres://x/y\"\n{WHOLE}\n[pipelines]\n\
-         heartbeat_window = \"60s\"\n[[issuers]]\nname = \"x\"\n"
+        "ledger = \"postgres://x/y\"\n{WHOLE}\n[[issuers]]\nname = \"people\"\nkind = \"oidc\"\n\
+         url = \"https://login.example.com\"\npeople = true\ndomains = [\"example.com\"]\n"
     );
-    assert_eq!(problems(Setting::Serve, &toml), ["issuers", "pipelines", "ledger"]);
+    assert_eq!(problems(Setting::Serve, &toml), ["ledger", "issuers.kind"]);
+    let said = load(Setting::Serve, &toml, &[]).expect_err("refused").to_string();
+    assert!(said.contains("no sign-in of people by an identity provider yet"), "{said}");
+}
+
+const GITHUB: &str =
+    "[[issuers]]\nname = \"github\"\nkind = \"github\"\nurl = \"https://token.actions.githubusercontent.com\"\n";
+
+#[test]
+fn issuers_of_machines() {
+    let kinds = ["gitlab", "kubernetes", "buildkite", "circleci", "workload"];
+    let more = kinds.map(|kind| {
+        format!("[[issuers]]\nname = \"{kind}\"\nkind = \"{kind}\"\nurl = \"https://{kind}.example.com/\"\naudience = \"us\"\n")
+    });
+    let hooks = "[[hooks]]\nprovider = \"github\"\nsecret = \"env:CURFEW_HOOK\"\n";
+    let toml = format!("{WHOLE}\n{GITHUB}{}[pipelines]\nheartbeat_window = \"20s\"\n{hooks}", more.concat());
+    let config = load(Setting::Serve, &toml, &[("CURFEW_HOOK", "x")]).expect("holds together");
+    assert_eq!((config.issuers.len(), config.issuers[0].audience.as_deref()), (6, None));
+    assert_eq!(config.issuers[1].url, "https://gitlab.example.com/", "as it is written");
+    assert_eq!(config.heartbeat_window.as_secs(), 20);
+    assert_eq!((config.hooks[0].issuer.as_str(), config.hooks.len()), ("github", 1));
+    let printed = config.to_string();
+    for shown in ["kind = \"workload\"", "heartbeat_window = \"20s\"", "env:CURFEW_HOOK", "audience = \"us\""] {
+        assert!(printed.contains(shown), "{shown}: {printed}");
+    }
+    assert_eq!(load(Setting::Serve, WHOLE, &[]).expect("holds together").heartbeat_window.as_secs(), 60);
+    let local = GITHUB.replace("https://token.actions.githubusercontent.com", "http://127.0.0.1:8080");
+    assert_eq!(problems(Setting::Dev, &local), Vec::<String>::new());
+}
+
+#[test]
+fn issuers_that_could_be_taken_for_others_are_refused() {
+    let other = |from: &str, to: &str| GITHUB.replace(from, to);
+    let url = "https://token.actions.githubusercontent.com";
+    for (toml, wrong) in [
+        (other(url, "http://token.example.com"), "issuers.url"),
+        (other(url, "http://127.0.0.1.nip.io"), "issuers.url"),
+        (other(url, "ftp://token.example.com"), "issuers.url"),
+        (other(url, "https://u:p@token.example.com"), "issuers.url"),
+        (other(url, "https://token.example.com?x=1"), "issuers.url"),
+        (other(url, "token.example.com"), "issuers.url"),
+        (other("kind = \"github\"", "kind = \"gitea\""), "issuers.kind"),
+        (other("kind = \"github\"", "kind = \"oidc\""), "issuers.kind"),
+        (format!("{GITHUB}people = true\n"), "issuers.kind"),
+        (format!("{GITHUB}audience = \"\"\n"), "issuers.audience"),
+        (other("name = \"github\"", "name = \"a b\""), "issuers.name"),
+        (format!("{GITHUB}{}", other("https://token", "https://other")), "issuers.name"),
+        (format!("{GITHUB}{}", other("name = \"github\"", "name = \"again\"")), "issuers"),
+        ("[pipelines]\nheartbeat_window = \"4s\"\n".to_owned(), "pipelines.heartbeat_window"),
+        ("[pipelines]\nheartbeat_window = \"2h\"\n".to_owned(), "pipelines.heartbeat_window"),
+        ("[pipelines]\nheartbeat_window = \"60\"\n".to_owned(), "pipelines.heartbeat_window"),
+        ("[[hooks]]\nprovider = \"github\"\nsecret = \"env:X\"\n".to_owned(), "hooks"),
+        (format!("{GITHUB}[[hooks]]\nprovider = \"gitea\"\nsecret = \"env:X\"\n"), "hooks.provider"),
+        (format!("{GITHUB}[[hooks]]\nprovider = \"github\"\nissuer = \"x\"\nsecret = \"env:X\"\n"), "hooks"),
+        (
+            format!(
+                "{GITHUB}{}[[hooks]]\nprovider = \"github\"\nsecret = \"env:X\"\n",
+                other("name = \"github\"", "name = \"own\"").replace("https://token", "https://own")
+            ),
+            "hooks.issuer",
+        ),
+    ] {
+        assert_eq!(problems(Setting::Serve, &format!("{WHOLE}\n{toml}")), [wrong], "{toml}");
+    }
+    let named = format!(
+        "public_url = \"https://curfew.example.com\"\n{WHOLE}\n{GITHUB}{}audience = \"https://curfew.example.com\"\n",
+        other("name = \"github\"", "name = \"again\"")
+    );
+    assert_eq!(problems(Setting::Serve, &named), ["issuers"], "the default audience is one as well");
+    let both = format!("{WHOLE}\n{GITHUB}{}audience = \"other\"\n", other("name = \"github\"", "name = \"again\""));
+    assert_eq!(problems(Setting::Serve, &both), Vec::<String>::new());
+    let inline = load(
+        Setting::Serve,
+        &format!("{WHOLE}\n{GITHUB}[[hooks]]\nprovider = \"github\"\nsecret = \"hunter2\"\n"),
+        &[],
+    );
+    assert!(!inline.expect_err("refused").to_string().contains("hunter2"));
 }
 
 #[test]

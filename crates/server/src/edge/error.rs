@@ -77,6 +77,11 @@ impl IntoResponse for ApiError {
         if self.code == ErrorCode::Unauthenticated {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"curfew\""));
         }
+        if self.code == ErrorCode::ProofRefused {
+            // RFC 9449, section 7.1.
+            let challenge = "DPoP algs=\"EdDSA ES256\", error=\"invalid_dpop_proof\"";
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+        }
         if let Some(seconds) = self.retry_after {
             headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
         }

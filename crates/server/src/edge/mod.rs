@@ -20,7 +20,7 @@ pub(crate) use error::{ApiError, Refusals as RefusalResponses};
 pub(crate) use etag::etag;
 pub(crate) use headers::{bounded, harden, quiet_panics, read_whole};
 pub(crate) use idempotency::{CallKey, IdempotentAnswers, once};
-pub(crate) use names::{Names, check_names};
+pub(crate) use names::{Names, check_names, host_of};
 pub(crate) use observe::observe;
 pub(crate) use source::{CallerAddress, Peer, Source};
 pub(crate) use throttle::Throttle;

@@ -8,7 +8,7 @@ use axum::response::Response;
 use curfew_api::ErrorCode;
 use http::header::{HOST, ORIGIN};
 use http::uri::Authority;
-use http::{HeaderMap, Method};
+use http::{HeaderMap, Method, Uri};
 use std::net::IpAddr;
 use url::Url;
 
@@ -38,7 +38,12 @@ impl Names {
 
     /// Whether an `Origin` is one of ours: a name of ours at the port that `Host` names, or the public address.
     fn knows_origin(&self, origin: &str, host: &Authority, peer: &Peer) -> bool {
-        let Ok(url) = Url::parse(origin) else { return false };
+        Url::parse(origin).is_ok_and(|url| self.knows_address(&url, host, peer))
+    }
+
+    /// Whether an address is on this server, as the call itself or the configuration names it. A proxy in front may have
+    /// ended TLS, so the scheme is that of the address.
+    pub(crate) fn knows_address(&self, url: &Url, host: &Authority, peer: &Peer) -> bool {
         if self.public.as_ref().is_some_and(|public| public.origin() == url.origin()) {
             return true;
         }
@@ -61,7 +66,7 @@ pub(crate) async fn check_names(State(app): State<App>, request: Request, next: 
     let Some(peer) = request.extensions().get::<Peer>().copied() else {
         return Err(ApiError::new(ErrorCode::Internal, "a call without a connection"));
     };
-    let host = host_of(&request).ok_or_else(|| refused(ErrorCode::HostRefused))?;
+    let host = host_of(request.headers(), request.uri()).ok_or_else(|| refused(ErrorCode::HostRefused))?;
     if !app.names.knows(host.host(), &peer) {
         return Err(refused(ErrorCode::HostRefused));
     }
@@ -80,10 +85,10 @@ pub(crate) async fn check_names(State(app): State<App>, request: Request, next: 
 }
 
 /// The name the call was made under: one `Host`, or the authority of an absolute address.
-fn host_of(request: &Request) -> Option<Authority> {
-    match one(request.headers(), HOST.as_str()) {
+pub(crate) fn host_of(headers: &HeaderMap, uri: &Uri) -> Option<Authority> {
+    match one(headers, HOST.as_str()) {
         Header::Text(text) => text.parse().ok().filter(|a: &Authority| !a.as_str().contains('@')),
-        Header::Absent => request.uri().authority().cloned(),
+        Header::Absent => uri.authority().cloned(),
         Header::Unreadable => None,
     }
 }

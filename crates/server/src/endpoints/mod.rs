@@ -41,6 +41,7 @@ pub(crate) mod roles;
 mod show_grant;
 mod show_request;
 pub(crate) mod sign_in;
+mod sign_in_workload;
 pub(crate) mod sign_out;
 mod ssh_ca;
 mod ssh_host;
@@ -52,7 +53,7 @@ mod whoami;
 pub(crate) mod withdraw;
 
 use crate::app::{App, Readiness};
-use crate::auth::{Caller, authenticate};
+use crate::auth::{Caller, authenticate, people_only};
 use crate::console;
 use crate::edge::throttle::Rate;
 use crate::edge::{ApiError, bounded, check_names, etag, harden, observe, once, quiet_panics};
@@ -71,6 +72,9 @@ use utoipa_axum::routes;
 pub(crate) const SIGN_IN_RATE: Rate = Rate { burst: 200, per_second: 10 };
 /// Calls without a standing sign-in from one address; those with one are not held up by them.
 pub(crate) const REFUSAL_RATE: Rate = Rate { burst: 300, per_second: 20 };
+
+/// Calls of one machine's sign-in: each proof is remembered for two minutes.
+pub(crate) const BOUND_RATE: Rate = Rate { burst: 1_000, per_second: 50 };
 
 /// Reports of SSH hosts from one address, whoever sends them: a host waits up to 15 s for each answer.
 pub(crate) const HOST_RATE: Rate = Rate { burst: 1_000, per_second: 200 };
@@ -102,13 +106,14 @@ impl utoipa::Modify for Security {
 fn open() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(sign_in::sign_in))
+        .routes(routes!(sign_in_workload::sign_in_workload))
         .routes(routes!(audit_key::audit_key))
         .routes(routes!(ssh_ca::ssh_ca))
         .routes(routes!(ssh_krl::ssh_krl))
         .routes(routes!(ssh_sync::ssh_sync))
 }
 
-/// What takes a sign-in.
+/// What takes a sign-in, a person's or a machine's: asking, and what becomes of one's own asks.
 fn signed() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(whoami::whoami))
@@ -117,16 +122,22 @@ fn signed() -> OpenApiRouter<App> {
         .routes(routes!(decide::decide))
         .routes(routes!(request::request, requests::requests))
         .routes(routes!(show_request::show_request))
-        .routes(routes!(approve::approve))
-        .routes(routes!(deny::deny))
         .routes(routes!(withdraw::withdraw))
         .routes(routes!(grants::grants))
         .routes(routes!(show_grant::show_grant))
         .routes(routes!(public_halves::public_halves))
         .routes(routes!(activate::activate))
         .routes(routes!(give_back::give_back))
-        .routes(routes!(revoke::revoke))
         .routes(routes!(extend::extend))
+        .routes(routes!(events::events))
+}
+
+/// What takes a person's sign-in. What is not named above is here: a machine may not, until somebody says so.
+fn for_people() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(approve::approve))
+        .routes(routes!(deny::deny))
+        .routes(routes!(revoke::revoke))
         .routes(routes!(break_glass::break_glass))
         .routes(routes!(bundles::bundles))
         .routes(routes!(request_bundle::request_bundle))
@@ -146,12 +157,11 @@ fn signed() -> OpenApiRouter<App> {
         .routes(routes!(policy_apply::policy_apply))
         .routes(routes!(ssh_rotate::ssh_rotate))
         .routes(routes!(ssh_host::ssh_host, ssh_host::ssh_host_gone))
-        .routes(routes!(events::events))
 }
 
 /// Everything under `/api/v1`, with its OpenAPI document.
 fn api(app: Option<&App>) -> (Router<App>, utoipa::openapi::OpenApi) {
-    let mut signed = signed();
+    let mut signed = signed().merge(for_people().route_layer(from_fn(people_only)));
     if let Some(app) = app {
         // The outermost comes last: who is calling is known before an answer is given again.
         signed = signed

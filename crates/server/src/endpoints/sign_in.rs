@@ -38,7 +38,9 @@ pub(crate) async fn sign_in(
 }
 
 async fn refuse(app: &App, source: Source, because: &'static str, claimed: Option<Email>) -> ApiError {
-    app.refusals.note(Refused { action: AuditAction::SignInRefused, source, because, claimed }).await;
+    let claimed = claimed.map(|email| email.to_string());
+    let refused = Refused { action: AuditAction::SignInRefused, source, because: because.to_owned(), claimed };
+    app.refusals.note(refused).await;
     ApiError::new(ErrorCode::SignInRefused, because)
 }
 

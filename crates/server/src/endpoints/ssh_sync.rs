@@ -28,7 +28,8 @@ pub(crate) async fn ssh_sync(State(app): State<App>, source: Source, request: Re
         Err(error) => {
             app.refused.take(&source)?;
             let because = "the host's token is not known";
-            app.refusals.note(Refused { action: AuditAction::TokenRefused, source, because, claimed: None }).await;
+            let (action, because) = (AuditAction::TokenRefused, because.to_owned());
+            app.refusals.note(Refused { action, source, because, claimed: None }).await;
             return Err(error);
         }
     };

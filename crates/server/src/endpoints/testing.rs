@@ -2,10 +2,11 @@
 
 use crate::app::{App, Readiness, Stopping};
 use crate::assembly::{Making, app};
-use crate::config::{Config, PolicyOrigin, Setting, Sources};
+use crate::config::{Config, Issuer, PolicyOrigin, Setting, Sources};
 use crate::edge::Peer;
 use crate::policy_source::{DeskParts, PolicyDesk, PolicySource};
 use crate::secrets::Resolver;
+use crate::workload::Issuers;
 use axum::Router;
 use axum::body::Body;
 use curfew_connectors::postgres::KIND;
@@ -168,6 +169,11 @@ impl World {
     }
 
     pub(crate) async fn with(text: &str) -> Self {
+        Self::vouched(text, Vec::new()).await
+    }
+
+    /// With issuers of machines.
+    pub(crate) async fn vouched(text: &str, issuers: Vec<Issuer>) -> Self {
         let clock = Arc::new(Hands(AtomicI64::new(0)));
         let entropy = Arc::new(Counting::default());
         let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
@@ -193,6 +199,7 @@ impl World {
             kinds: vec![&KIND],
             completion: None,
             secrets: Arc::new(Resolver::new(Default::default(), Box::new(|_| None))),
+            issuers: Vec::new(),
         };
         let files = vec![SourceFile { path: "policy.yaml".to_owned(), bytes: text.as_bytes().to_vec() }];
         let desk = DeskParts {
@@ -202,16 +209,19 @@ impl World {
             files: files.into(),
             reached: None,
         };
+        let ticking: Arc<dyn Clock> = clock.clone();
+        let vouching = Issuers::new(&issuers, "http://localhost:7373", &ticking).expect("a client");
         let app = app(Making {
             engine: engine.clone(),
             policy: Arc::new(PolicyDesk::new(desk)),
             stopping,
-            config: config(Setting::Dev),
+            config: Config { issuers, ..config(Setting::Dev) },
             store: store.clone(),
             clock: clock.clone(),
             entropy,
             keyring: Arc::new(keyring),
             host_desk: Some(Arc::new(Desk)),
+            issuers: vouching,
         });
         let mut tasks = JoinSet::new();
         let driving = engine.clone();

@@ -14,7 +14,7 @@ mod lane;
 mod letter;
 mod mail;
 mod reach;
-mod resolver;
+pub(crate) mod resolver;
 mod signature;
 mod told;
 mod webhook;

@@ -13,30 +13,30 @@ use std::sync::Arc;
 use url::{Host, Url};
 
 /// Asks the system's resolver, or in tests something else.
-pub(super) type Lookup = Arc<dyn Fn(String) -> BoxFuture<'static, io::Result<Vec<IpAddr>>> + Send + Sync>;
+pub(crate) type Lookup = Arc<dyn Fn(String) -> BoxFuture<'static, io::Result<Vec<IpAddr>>> + Send + Sync>;
 
 /// The address is none that a webhook may reach.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{host} is at {address}, which is not a public address; `allow_private = true` allows private ones")]
-pub(super) struct NotReachable {
+pub(crate) struct NotReachable {
     host: String,
     address: IpAddr,
 }
 
 /// The resolver of one webhook's client.
-pub(super) struct CheckedResolver {
+pub(crate) struct CheckedResolver {
     reach: Reach,
     lookup: Lookup,
 }
 
 impl CheckedResolver {
-    pub(super) fn new(reach: Reach, lookup: Lookup) -> Self {
+    pub(crate) fn new(reach: Reach, lookup: Lookup) -> Self {
         Self { reach, lookup }
     }
 }
 
 /// The system's resolver.
-pub(super) fn system() -> Lookup {
+pub(crate) fn system() -> Lookup {
     Arc::new(|host: String| {
         Box::pin(async move {
             let found = tokio::net::lookup_host((host.as_str(), 0)).await?;
@@ -62,7 +62,7 @@ impl Resolve for CheckedResolver {
 
 /// An address that stands in the URL itself never meets the resolver: it is checked here. The URL parser has
 /// turned every spelling (decimal, octal, hexadecimal, short) into one.
-pub(super) fn check_literal(url: &Url, reach: Reach) -> Result<(), NotReachable> {
+pub(crate) fn check_literal(url: &Url, reach: Reach) -> Result<(), NotReachable> {
     let address = match url.host() {
         Some(Host::Ipv4(v4)) => IpAddr::V4(v4),
         Some(Host::Ipv6(v6)) => IpAddr::V6(v6),

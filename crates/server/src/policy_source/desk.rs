@@ -297,7 +297,8 @@ impl PolicyDesk {
             | PolicyError::Environment { .. }
             | PolicyError::Completion(_)
             | PolicyError::NotObeyed(_)
-            | PolicyError::Secrets(_) => Trouble::Refused(because.clone()),
+            | PolicyError::Secrets(_)
+            | PolicyError::Issuers(_) => Trouble::Refused(because.clone()),
         };
         let is_unreachable = matches!(trouble, Trouble::Unreachable(_));
         let is_news = match by {

@@ -10,6 +10,7 @@ mod news;
 mod read;
 mod rollback;
 mod unfit;
+mod vouching;
 mod watch;
 
 pub(crate) use desk::{ApplyError, By, DeskParts, PolicyDesk, Report};
@@ -19,7 +20,7 @@ pub use read::FolderError;
 pub use unfit::Unfit;
 pub(crate) use watch::{follow, watch};
 
-use crate::config::PolicyOrigin;
+use crate::config::{Issuer, PolicyOrigin};
 use crate::secrets::Resolver;
 use curfew_domain::connector::ConnectorKind;
 use curfew_policy::{PolicySet, Problem, Purpose, Severity, SourceFile, check_in, environments};
@@ -46,6 +47,8 @@ pub struct PolicySource {
     pub completion: Option<Arc<dyn Completion>>,
     /// What its references resolve to.
     pub secrets: Arc<Resolver>,
+    /// Who vouches for the machines that it names.
+    pub issuers: Vec<Issuer>,
 }
 
 /// Why a policy is not put in force.
@@ -74,6 +77,9 @@ pub enum PolicyError {
     /// A reference is not open to its resource, or two resources are one target.
     #[error("{}", .0.join("; "))]
     Secrets(Vec<String>),
+    /// It leaves open which issuer it means, or means one that this server does not have.
+    #[error("{}", .0.join("; "))]
+    Issuers(Vec<String>),
     /// A commit cannot be in force, or the repository cannot be had.
     #[error(transparent)]
     Unfit(#[from] Unfit),
@@ -136,6 +142,10 @@ impl PolicySource {
         };
         if !not_obeyed.is_empty() {
             return Err(PolicyError::NotObeyed(not_obeyed));
+        }
+        let unclear = vouching::objections(&set, &self.issuers);
+        if !unclear.is_empty() {
+            return Err(PolicyError::Issuers(unclear));
         }
         if let Some(completion) = &self.completion {
             completion.complete(&mut set).map_err(PolicyError::Completion)?;

@@ -4,7 +4,7 @@ use super::ledger::Ledger;
 use curfew_domain::id::Identified;
 use curfew_domain::transition::Noun;
 use curfew_domain::{Id, Request, Transition, Version};
-use curfew_engine::seams::store::{Change, CommitError, SealedKey, Session};
+use curfew_engine::seams::store::{Change, CommitError, SealedKey, Session, TokenUse};
 use std::collections::BTreeMap;
 
 /// The ledger as it would be after the changes that were checked so far.
@@ -13,6 +13,7 @@ pub(super) struct Checks<'a> {
     versions: BTreeMap<(&'static str, u128), Version>,
     request_keys: BTreeMap<&'a str, Id<Request>>,
     sessions: BTreeMap<&'a str, Presence>,
+    tokens: BTreeMap<&'a str, &'a str>,
     keys: BTreeMap<(&'a str, u32), Presence>,
 }
 
@@ -29,6 +30,7 @@ impl<'a> Checks<'a> {
             versions: BTreeMap::new(),
             request_keys: BTreeMap::new(),
             sessions: BTreeMap::new(),
+            tokens: BTreeMap::new(),
             keys: BTreeMap::new(),
         }
     }
@@ -40,6 +42,7 @@ impl<'a> Checks<'a> {
             Change::Lease(step) => self.step(step.next.id, step, self.ledger.lease_version(step.next.id)),
             Change::RequestKey { key, request } => self.request_key(key, *request),
             Change::Session(session) => self.session(session),
+            Change::TokenUsed(token) => self.token_used(token),
             Change::SessionEnded { token_hash } => {
                 self.sessions.insert(token_hash, Presence::Gone);
                 Ok(())
@@ -84,6 +87,16 @@ impl<'a> Checks<'a> {
         if self.sessions.insert(hash, Presence::There).unwrap_or(stored) == Presence::There {
             return Err(CommitError::Conflict("the sign-in".to_owned()));
         }
+        Ok(())
+    }
+
+    fn token_used(&mut self, token: &'a TokenUse) -> Result<(), CommitError> {
+        let id = token.token_id.as_str();
+        let held = self.tokens.get(id).copied().or_else(|| self.ledger.key_of_token(id));
+        if held.is_some_and(|held| held != token.key_thumbprint) {
+            return Err(CommitError::Conflict("the use of the token".to_owned()));
+        }
+        self.tokens.insert(id, &token.key_thumbprint);
         Ok(())
     }
 

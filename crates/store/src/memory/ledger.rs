@@ -6,7 +6,8 @@ use curfew_domain::audit::merkle::{self, NodeId, Place, TreeHash};
 use curfew_domain::audit::{AuditEvent, Frontier, Growth, SealedEvent};
 use curfew_domain::{Grant, Id, Lease, Request, Timestamp, Version};
 use curfew_engine::seams::store::{
-    Change, CommitError, Committed, Due, Ended, GrantFilter, Notice, Page, RequestFilter, SealedKey, Session, TreeHead,
+    Change, CommitError, Committed, Due, Ended, GrantFilter, Notice, Page, RequestFilter, SealedKey, Session, TokenUse,
+    TreeHead,
 };
 use std::collections::BTreeMap;
 
@@ -22,6 +23,7 @@ pub(super) struct Ledger {
     outbox: BTreeMap<String, Notice>,
     request_keys: BTreeMap<String, Id<Request>>,
     sessions: BTreeMap<String, Session>,
+    used_tokens: BTreeMap<String, TokenUse>,
     keys: BTreeMap<String, BTreeMap<u32, SealedKey>>,
     facts: BTreeMap<String, String>,
 }
@@ -72,6 +74,9 @@ impl Ledger {
             Change::Session(session) => {
                 self.sessions.insert(session.token_hash.clone(), *session);
             }
+            Change::TokenUsed(token) => {
+                self.used_tokens.entry(token.token_id.clone()).or_insert(token);
+            }
             Change::SessionEnded { token_hash } => {
                 self.sessions.remove(&token_hash);
             }
@@ -95,6 +100,12 @@ impl Ledger {
         over.sort();
         for (_, hash) in over.into_iter().take(PRUNED_AT_ONCE) {
             self.sessions.remove(&hash);
+        }
+        let spent = self.used_tokens.values().filter(|token| token.until < sessions_before);
+        let mut spent: Vec<_> = spent.map(|token| (token.until, token.token_id.clone())).collect();
+        spent.sort();
+        for (_, id) in spent.into_iter().take(PRUNED_AT_ONCE) {
+            self.used_tokens.remove(&id);
         }
         let old = self.request_keys.iter().filter(|(_, request)| request.made_at() < keys_before);
         let mut old: Vec<_> = old.map(|(key, request)| (*request, key.clone())).collect();
@@ -128,6 +139,10 @@ impl Ledger {
 
     pub(super) fn request_of_key(&self, key: &str) -> Option<Id<Request>> {
         self.request_keys.get(key).copied()
+    }
+
+    pub(super) fn key_of_token(&self, token_id: &str) -> Option<&str> {
+        self.used_tokens.get(token_id).map(|token| token.key_thumbprint.as_str())
     }
 
     pub(super) fn has_key(&self, key: &SealedKey) -> bool {

@@ -10,7 +10,7 @@ use curfew_domain::audit::{Draft, Frontier};
 use curfew_domain::id::Identified;
 use curfew_domain::transition::Noun;
 use curfew_domain::{Grant, Id, Lease, Request, Timestamp, Transition, Version};
-use curfew_engine::seams::store::{Change, CommitError, Notice, SealedKey, Session};
+use curfew_engine::seams::store::{Change, CommitError, Notice, SealedKey, Session, TokenUse};
 use rusqlite::{Connection, OptionalExtension, Params, params};
 
 /// Why a commit is not written.
@@ -57,6 +57,7 @@ fn write(conn: &Connection, change: &Change, body: &str) -> Applied {
         }
         Change::RequestKey { key, request } => request_key(conn, key, *request),
         Change::Session(session) => self::session(conn, session, body),
+        Change::TokenUsed(token) => token_used(conn, token),
         Change::SessionEnded { token_hash } => {
             run(conn, "DELETE FROM sessions WHERE token_hash = ?1", [token_hash]).map(drop)
         }
@@ -168,6 +169,9 @@ fn prune(conn: &Connection, sessions_before: Timestamp, keys_before: Timestamp) 
     let sql = "DELETE FROM sessions WHERE token_hash IN
                (SELECT token_hash FROM sessions WHERE expires_at < ?1 ORDER BY expires_at LIMIT ?2)";
     run(conn, sql, params![sessions_before.as_millis(), PRUNED_AT_ONCE as i64])?;
+    let sql = "DELETE FROM used_tokens WHERE token_id IN
+               (SELECT token_id FROM used_tokens WHERE until < ?1 ORDER BY until LIMIT ?2)";
+    run(conn, sql, params![sessions_before.as_millis(), PRUNED_AT_ONCE as i64])?;
     // An id begins with the time it was made at.
     let oldest_kept: Id<Request> = Id::from_u128((keys_before.as_millis().max(0) as u128) << 80);
     let sql = "DELETE FROM request_keys WHERE key IN
@@ -179,6 +183,18 @@ fn session(conn: &Connection, session: &Session, body: &str) -> Applied {
     let sql = "INSERT INTO sessions (token_hash, expires_at, body) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING";
     let rows = run(conn, sql, params![session.token_hash, session.expires_at.as_millis(), body])?;
     written(rows, || "the sign-in".to_owned())
+}
+
+/// The same key again is a lost reply, or another client of the same job.
+fn token_used(conn: &Connection, token: &TokenUse) -> Applied {
+    let sql = "INSERT INTO used_tokens (token_id, key_thumbprint, until) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING";
+    if run(conn, sql, params![token.token_id, token.key_thumbprint, token.until.as_millis()])? == 1 {
+        return Ok(());
+    }
+    let mut used = conn.prepare_cached("SELECT key_thumbprint FROM used_tokens WHERE token_id = ?1")?;
+    let held: Option<String> = used.query_row([&token.token_id], |row| row.get(0)).optional()?;
+    let is_same = held.is_some_and(|held| held == token.key_thumbprint);
+    written(usize::from(is_same), || "the use of the token".to_owned())
 }
 
 fn key(conn: &Connection, key: &SealedKey, body: &str) -> Applied {

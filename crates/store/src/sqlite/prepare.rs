@@ -47,6 +47,7 @@ impl Write {
             Change::NoticeSent(_)
             | Change::NoticeLater { .. }
             | Change::RequestKey { .. }
+            | Change::TokenUsed(_)
             | Change::SessionEnded { .. }
             | Change::Prune { .. }
             | Change::Fact { .. } => (String::new(), None),

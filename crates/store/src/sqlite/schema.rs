@@ -8,7 +8,7 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 const APPLICATION_ID: i64 = 0x4346_4C44;
 
 /// Step n makes schema n + 1 of schema n. Steps are only ever added: what a ledger went through stays.
-const STEPS: &[&str] = &[FIRST, SECOND];
+const STEPS: &[&str] = &[FIRST, SECOND, USED_TOKENS];
 
 /// Each noun's row holds its text and, beside it, only what a query looks for. Ids are 16 bytes, big-endian,
 /// and begin with a time, so their order is the order of time; times are milliseconds since 1970.
@@ -70,6 +70,14 @@ ALTER TABLE sessions ADD COLUMN expires_at INTEGER;
 CREATE INDEX sessions_over ON sessions (expires_at) WHERE expires_at IS NOT NULL;
 CREATE INDEX request_keys_by_age ON request_keys (request_id);
 CREATE INDEX requests_of_subject_in_state ON requests (subject, state, id);
+";
+
+/// Which tokens of workloads were exchanged, and for which key.
+const USED_TOKENS: &str = "
+CREATE TABLE used_tokens (
+    token_id TEXT NOT NULL PRIMARY KEY, key_thumbprint TEXT NOT NULL, until INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX used_tokens_over ON used_tokens (until);
 ";
 
 /// Brings the ledger to the newest schema, in one transaction.

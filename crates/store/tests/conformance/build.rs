@@ -7,7 +7,7 @@ use curfew_domain::{
     ActionName, Decision, EndCause, Grant, Id, Lease, LeaseState, Outcome, Pair, Request, RequestState, ResourceName,
     RoleName, Scope, Seconds, Stage, Subject, SubjectId, SubjectKind, Timestamp, Transition, Version,
 };
-use curfew_engine::seams::store::{Change, Notice, SealedKey, Session};
+use curfew_engine::seams::store::{Change, Notice, SealedKey, Session, TokenUse};
 use std::collections::BTreeMap;
 
 /// So many seconds after the beginning of the tests' time.
@@ -198,6 +198,11 @@ pub(crate) fn session(name: &str, created: u64) -> Session {
         created_at: at(created),
         expires_at: at(created + 3_600),
     }
+}
+
+pub(crate) fn token_used(token: &str, key: &str, until: u64) -> Change {
+    let key_thumbprint = key.to_owned();
+    Change::TokenUsed(TokenUse { token_id: token.to_owned(), key_thumbprint, until: at(until) })
 }
 
 pub(crate) fn key(name: &str, number: u32) -> SealedKey {

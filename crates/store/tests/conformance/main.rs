@@ -66,6 +66,7 @@ on_both_backends!(
     the_outbox_keeps_what_was_not_sent,
     a_request_key_works_once,
     sign_ins,
+    a_token_is_one_keys,
     what_is_of_no_use_any_more_goes,
     one_prune_is_bounded,
     keys_are_written_once,

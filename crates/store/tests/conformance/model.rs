@@ -88,7 +88,8 @@ impl World {
                 1 => vec![Change::NoticeSent(name)],
                 _ => vec![Change::NoticeLater { id: name, attempts: w.into(), next_at: at(n + u64::from(w)) }],
             },
-            17 => match w % 4 {
+            17 => match w % 5 {
+                4 => vec![happened(n), token_used(&name, who, n)],
                 0 => vec![
                     Change::SessionEnded { token_hash: name.clone() },
                     Change::Session(Box::new(session(&name, n))),

@@ -315,6 +315,25 @@ pub(crate) fn sign_ins(store: &dyn Store) {
     assert_eq!(wait(store.session("hash")), Ok(None));
 }
 
+pub(crate) fn a_token_is_one_keys(store: &dyn Store) {
+    let used = |token: &str, key: &str| commit(store, vec![token_used(token, key, 100)]).map(drop);
+    assert_eq!((used("a", "mine"), used("a", "mine")), (Ok(()), Ok(())), "the same key again changes nothing");
+    assert!(matches!(used("a", "theirs"), Err(CommitError::Conflict(_))));
+    assert_eq!((used("b", "theirs"), used("a", "mine")), (Ok(()), Ok(())));
+    let both = vec![token_used("c", "mine", 100), token_used("c", "theirs", 100)];
+    assert!(matches!(commit(store, both), Err(CommitError::Conflict(_))), "not even in one commit");
+    assert_eq!(used("c", "theirs"), Ok(()), "nothing of that commit was written");
+    let mut signed_in = vec![Change::Session(Box::new(session("thief", 1)))];
+    signed_in.push(token_used("a", "theirs", 100));
+    assert!(matches!(commit(store, signed_in), Err(CommitError::Conflict(_))));
+    assert_eq!(wait(store.session("thief")), Ok(None), "who comes second has no sign-in");
+    let prune = |second| commit(store, vec![Change::Prune { sessions_before: at(second), keys_before: at(0) }]);
+    prune(100).expect("committed");
+    assert!(matches!(used("a", "theirs"), Err(CommitError::Conflict(_))), "over at that very moment stays");
+    prune(101).expect("committed");
+    assert_eq!(used("a", "theirs"), Ok(()), "what no exchange takes any more is forgotten");
+}
+
 pub(crate) fn what_is_of_no_use_any_more_goes(store: &dyn Store) {
     let made_at = |second: u64| Id::new(at(second), [7; 10]);
     let asked_at = |second: u64| {
