@@ -6,8 +6,6 @@ use utoipa::ToSchema;
 /// What anybody may know before signing in.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct SignInMethodsView {
-    /// How the server calls itself.
-    pub public_url: String,
     /// Whether `login --as` works, from loopback.
     pub development: bool,
     /// Who may vouch for the jobs of pipelines.

@@ -35,6 +35,9 @@ pub(crate) async fn run(context: &mut Context, args: RunArgs) -> Result<Exit, Fa
     let mut signals = Signals::listen()?;
     let beat = Begun::fresh_beat(context);
     let mut begun = Begun::with(&job, beat).await?;
+    if let Some(started) = job.folder.started()? {
+        begun.knows_of(&job, started.beat).await?;
+    }
     let timeout = args.ask.what.timeout;
     let obtained = begun.obtain(context, &job, (body, timeout), &mut signals).await;
     let ran = match obtained {

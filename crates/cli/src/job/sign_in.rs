@@ -152,7 +152,7 @@ impl Place {
         let methods = self.nobody.client.sign_in_methods().await.map_err(session::failure)?;
         let of_kind =
             methods.workloads.into_iter().find(|issuer| Some(issuer.kind.as_str()) == self.platform.issuer_kind());
-        Ok(of_kind.map_or(methods.public_url, |issuer| issuer.audience))
+        Ok(of_kind.map_or_else(|| self.nobody.server.clone(), |issuer| issuer.audience))
     }
 }
 

@@ -10,7 +10,7 @@ mod rules;
 mod variables;
 
 pub use issuers::{Hook, Issuer};
-pub(crate) use issuers::{is_loopback, plain};
+pub(crate) use issuers::{is_loopback, plain, word};
 pub use policy::{FollowedBranch, PolicyOrigin, SignersAt};
 pub use reference::{NotAReference, Reference, Unresolved};
 

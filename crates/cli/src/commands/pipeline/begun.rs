@@ -59,6 +59,17 @@ impl Begun {
         Ok(Self { run, beat, heart })
     }
 
+    /// Looks at what was opened for another client of this very job, which this one may claim as well. One that is over has
+    /// nothing.
+    pub(crate) async fn knows_of(&mut self, job: &Job, beat: BeatId) -> Result<(), Failure> {
+        match job.session.client.begin_run(&BeatBody { beat }).await.map_err(session::failure) {
+            Ok(other) => self.run.requests.extend(other.requests),
+            Err(failure) if failure.code == "run_over" => {}
+            Err(failure) => return Err(failure),
+        }
+        Ok(())
+    }
+
     /// Comes by access: what a trigger opened for this run, or else what is asked for now.
     pub(crate) async fn obtain(
         &mut self,
@@ -122,6 +133,8 @@ impl Begun {
             };
             request = match waited {
                 Ok(request) => request,
+                // With the run its requests are gone.
+                Err(failure) if failure.code == "run_over" => return Err(failure),
                 Err(failure) => {
                     withdraw(context, &job.session, &id).await;
                     return Err(failure);
