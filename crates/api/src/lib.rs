@@ -24,8 +24,8 @@ pub use client::{Client, ClientError, Download, EventStream, IdempotencyKey, Pro
 pub use error::{ErrorBody, ErrorCode, ErrorView};
 pub use input::InputBody;
 pub use queries::{
-    AboutResource, AuditFrom, AuditSearch, ConsistencyOf, GrantsQuery, OfResource, ProofOf, RequestsQuery, WhichGrants,
-    WhichRequests,
+    AboutResource, AuditFrom, AuditSearch, ConsistencyOf, GrantsQuery, OfResource, ProofOf, RequestsQuery, RunsQuery,
+    WhichGrants, WhichRequests, WhichRuns,
 };
 pub use views::{
     ActionView, ActivationView, ApprovalView, AuditEventView, AuditKeyView, AuthoritiesView, AuthorityView,

@@ -64,6 +64,37 @@ pub struct GrantsQuery {
     pub limit: Option<u32>,
 }
 
+/// Which runs of pipelines are listed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum WhichRuns {
+    /// Those of which a client beats.
+    #[default]
+    Live,
+    /// Those that are over too.
+    All,
+}
+
+/// Lists runs of pipelines, newest first.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct RunsQuery {
+    /// Which.
+    #[serde(default)]
+    #[param(inline)]
+    pub which: WhichRuns,
+    /// Only those of this number of a provider's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub number: Option<String>,
+    /// Where the page before ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<String>,
+    /// How many at most, 1 to 1,000.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<u32>,
+}
+
 /// Asks about one resource.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]

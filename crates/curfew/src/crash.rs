@@ -8,13 +8,13 @@
 
 use curfew_domain::audit::SealedEvent;
 use curfew_domain::connector::ConnectorKind;
-use curfew_domain::{Grant, Id, Identity, Lease, Request, Timestamp};
+use curfew_domain::{BeatId, Email, Grant, Id, Identity, Lease, Request, Run, RunKey, Timestamp};
 use curfew_engine::seams::connector::{
     CallError, ExtendOrder, Finding, Found, IssueOrder, Issued, Observation, Revocation, RevokeOrder, Target, Told,
 };
 use curfew_engine::seams::store::{
-    Change, CommitError, Committed, Due, GrantFilter, Notice, Open, Page, ReadError, RequestFilter, SealedKey, Session,
-    TreeHead,
+    Beat, Change, CommitError, Committed, Due, GrantFilter, Notice, Open, Page, ReadError, RequestFilter, RunFilter,
+    SealedKey, Session, TreeHead,
 };
 use curfew_engine::seams::{BoxFuture, Connector, Store};
 use curfew_server::ServerParts;
@@ -119,6 +119,30 @@ impl Store for CrashingStore {
     }
     fn due(&self, now: Timestamp, limit: usize) -> BoxFuture<'_, Result<Due, ReadError>> {
         self.inner.due(now, limit)
+    }
+    fn run(&self, id: Id<Run>) -> BoxFuture<'_, Result<Option<Run>, ReadError>> {
+        self.inner.run(id)
+    }
+    fn newest_run<'a>(&'a self, key: &'a RunKey) -> BoxFuture<'a, Result<Option<Run>, ReadError>> {
+        self.inner.newest_run(key)
+    }
+    fn runs<'a>(&'a self, filter: &'a RunFilter, page: Page) -> BoxFuture<'a, Result<Vec<Run>, ReadError>> {
+        self.inner.runs(filter, page)
+    }
+    fn ended_by_provider<'a>(&'a self, key: &'a RunKey) -> BoxFuture<'a, Result<Option<Timestamp>, ReadError>> {
+        self.inner.ended_by_provider(key)
+    }
+    fn beat<'a>(&'a self, run: Id<Run>, beat: &'a BeatId) -> BoxFuture<'a, Result<Option<Beat>, ReadError>> {
+        self.inner.beat(run, beat)
+    }
+    fn beats(&self, run: Id<Run>) -> BoxFuture<'_, Result<Vec<Beat>, ReadError>> {
+        self.inner.beats(run)
+    }
+    fn sign_ins_of<'a>(&'a self, email: &'a Email, limit: usize) -> BoxFuture<'a, Result<Vec<Session>, ReadError>> {
+        self.inner.sign_ins_of(email, limit)
+    }
+    fn sign_ins(&self, now: Timestamp, limit: usize) -> BoxFuture<'_, Result<Vec<Session>, ReadError>> {
+        self.inner.sign_ins(now, limit)
     }
     fn notices(&self, now: Timestamp, limit: usize) -> BoxFuture<'_, Result<Vec<Notice>, ReadError>> {
         self.inner.notices(now, limit)

@@ -5,6 +5,7 @@ use crate::id::{Id, Identified};
 use crate::lease::{Evidence, Lease};
 use crate::names::RoleName;
 use crate::request::{Origin, Request};
+use crate::run::LivesWith;
 use crate::scope::Scope;
 use crate::subject::Subject;
 use crate::time::{Seconds, Timestamp};
@@ -128,6 +129,9 @@ pub struct Grant {
     /// How it came to be asked for.
     #[serde(default = "asked")]
     pub origin: Origin,
+    /// The run of a pipeline that it lives with; none when it lives with nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lives_with: Option<LivesWith>,
     /// What whoever approved it said it may last at most, since its activation; none when nobody said.
     #[serde(default, rename = "cap_seconds", skip_serializing_if = "Option::is_none")]
     pub cap: Option<Seconds>,
@@ -184,6 +188,7 @@ impl Grant {
             meaning: request.meaning.clone(),
             policy_version: request.decision.policy_version.clone(),
             origin: request.origin,
+            lives_with: request.lives_with.clone(),
             cap: request.cap(),
             extensions: 0,
             approved_at: now,

@@ -35,7 +35,7 @@ pub use input::{InputValue, Inputs};
 pub use lease::{Lease, LeaseState};
 pub use names::{ActionName, GroupName, ResourceName, RoleName};
 pub use request::{Request, RequestState};
-pub use run::{BeatId, LivesWith, Run, RunEnd, RunKey, RunState, WorkloadToken};
+pub use run::{BeatId, Firing, LivesWith, Run, RunEnd, RunKey, RunState, WorkloadToken};
 pub use scope::{Pair, Scope};
 pub use subject::{Email, Identity, Subject, SubjectId, SubjectKind};
 pub use time::{Seconds, Timestamp};

@@ -91,5 +91,9 @@ pub const HEARTBEAT_WINDOW: Seconds = Seconds::new(60);
 pub const WORKLOAD_TOKEN_BYTES: usize = 16 * 1024;
 /// Clients of one run that may beat at one time.
 pub const BEATS_PER_RUN: usize = 256;
+/// Requests that the triggers of one run may open.
+pub const TRIGGERED_PER_RUN: usize = 256;
+/// Bytes of what a provider's hook sends.
+pub const HOOK_BYTES: usize = 1 << 20;
 /// Hours for use that one role may list.
 pub const WINDOWS: usize = 64;

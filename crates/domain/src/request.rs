@@ -9,6 +9,7 @@ use crate::id::{Id, Identified};
 use crate::input::Inputs;
 use crate::limits;
 use crate::names::{GroupName, RoleName};
+use crate::run::LivesWith;
 use crate::scope::Scope;
 use crate::subject::{Identity, Subject, SubjectKind};
 use crate::time::{Seconds, Timestamp};
@@ -19,7 +20,7 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 /// How a request came to be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Origin {
     /// Somebody asked.
@@ -114,6 +115,9 @@ pub struct Request {
     /// The grant that it is to keep longer; none when it asks for one of its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub extends: Option<Extends>,
+    /// The run of a pipeline that it, and what comes of it, lives with; none when it lives with nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lives_with: Option<LivesWith>,
     /// When it was asked.
     pub created_at: Timestamp,
     /// When it lapses undecided.
@@ -205,7 +209,8 @@ impl Request {
         let mut hash = Sha256::new();
         hash.update(b"curfew request digest v2\n");
         let extends = self.extends.as_ref().map(|e| format!("{} {} {}", e.grant, e.until, e.earlier));
-        for part in parts.iter().chain(&extends) {
+        let lives_with = self.lives_with.as_ref().map(|lives| format!("{} {}", lives.run, described(lives)));
+        for part in parts.iter().chain(&extends).chain(&lives_with) {
             hash.update((part.len() as u64).to_be_bytes());
             hash.update(part.as_bytes());
         }
@@ -245,6 +250,11 @@ impl Request {
     /// The subject as they were signed in when they asked.
     pub fn asker(&self) -> Identity {
         Identity { subject: self.subject.clone(), groups: self.groups.clone() }
+    }
+
+    /// Whether this person started the run behind it: nobody decides for their own run.
+    pub fn is_behind(&self, person: &Subject) -> bool {
+        self.course.behind.is_some() && person.email == self.course.behind
     }
 
     /// Whose yes counts in a stage now.
@@ -360,6 +370,16 @@ impl Request {
         Ok(Transition::new(Self { state: RequestState::Lapsed { at: now }, ..self }, event))
     }
 
+    /// Ends it because the run that it lives with is over, or the client of it that asked is gone.
+    ///
+    /// # Errors
+    /// When it is final.
+    pub fn lapse_with_run(self, because: &str, now: Timestamp) -> Result<Transition<Self>, VerdictError> {
+        self.check_pending()?;
+        let event = self.event(AuditAction::RequestLapsed, &Subject::system(), now).because(because);
+        Ok(Transition::new(Self { state: RequestState::Lapsed { at: now }, ..self }, event))
+    }
+
     /// What is left of the ask after every approver's narrowing: caps intersect.
     ///
     /// # Errors
@@ -427,8 +447,7 @@ impl Request {
         if verdict.approver.kind != SubjectKind::Person {
             return Err(VerdictError::NotAPerson);
         }
-        let behind = self.course.behind.is_some() && verdict.approver.email == self.course.behind;
-        if behind || verdict.approver.is_same_as(&self.subject) {
+        if self.is_behind(&verdict.approver) || verdict.approver.is_same_as(&self.subject) {
             return Err(VerdictError::OwnRequest);
         }
         if verdict.digest != self.digest() {
@@ -456,4 +475,10 @@ impl Request {
         }
         Ok(())
     }
+}
+
+/// Which run, and which client of it, as the digest has them.
+fn described(lives: &LivesWith) -> String {
+    let beat = lives.beat.as_ref().map_or("any", crate::run::BeatId::as_str);
+    format!("{} {} {beat}", lives.key.issuer, lives.key)
 }

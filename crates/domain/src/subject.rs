@@ -147,6 +147,9 @@ impl fmt::Debug for Email {
     }
 }
 
+/// The issuer of a subject whom no provider has vouched for yet. No provider's issuer is called so: those are URLs.
+const ADDRESS: &str = "address";
+
 /// An authenticated person or workload. E-mail and name are for display and look-up only.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Subject {
@@ -167,6 +170,24 @@ impl Subject {
     pub fn system() -> Self {
         let id = SubjectId { issuer: "curfew".to_owned(), sub: "system".to_owned() };
         Self { kind: SubjectKind::System, id, email: None, name: Some("Curfew".to_owned()) }
+    }
+
+    /// A person of whom only the address is known: whoever a provider will vouch for by it.
+    pub fn of_address(email: Email) -> Self {
+        let id = SubjectId { issuer: ADDRESS.to_owned(), sub: email.to_string() };
+        Self { kind: SubjectKind::Person, id, email: Some(email), name: None }
+    }
+
+    /// Every id under which something may stand that is this subject's: its own, and a person's address.
+    pub fn ids(&self) -> Vec<SubjectId> {
+        let mut ids = vec![self.id.clone()];
+        if let (SubjectKind::Person, Some(email)) = (self.kind, &self.email) {
+            let by_address = Self::of_address(email.clone()).id;
+            if by_address != self.id {
+                ids.push(by_address);
+            }
+        }
+        ids
     }
 
     /// Whether both are one human being or workload: equal (issuer, sub) or equal e-mail.
@@ -202,6 +223,18 @@ mod tests {
         {
             assert!(bad.parse::<Email>().is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn whoever_is_known_by_address_is_the_one_who_signs_in_with_it() {
+        let email: Email = "ann@example.com".parse().expect("an address");
+        let unseen = Subject::of_address(email.clone());
+        let id = SubjectId::new("https://idp.example", "17").expect("an id");
+        let seen = Subject { id: id.clone(), ..unseen.clone() };
+        assert!(unseen.is_same_as(&seen));
+        assert_eq!(seen.ids(), [id, unseen.id.clone()]);
+        assert_eq!(unseen.ids(), [unseen.id.clone()]);
+        assert_eq!(Subject { kind: SubjectKind::Workload, ..seen }.ids().len(), 1);
     }
 
     #[test]

@@ -57,6 +57,7 @@ fn pending(require: u32) -> Request {
         meaning: "m1".into(),
         origin: Origin::Asked,
         extends: None,
+        lives_with: None,
         created_at: NOW,
         lapses_at: NOW.plus(Seconds::new(86_400)),
         inputs: curfew_domain::Inputs::new(),

@@ -103,8 +103,9 @@ impl Engine {
                     return Some(self.end_from_memory(now));
                 }
             };
-            if due.requests.is_empty() && due.grants.is_empty() {
-                return due.next_at;
+            if due.requests.is_empty() && due.grants.is_empty() && due.beats.is_empty() {
+                let again = self.end_what_was_left(now).await;
+                return due.next_at.into_iter().chain(again).min();
             }
             if !self.end_due(due, now).await {
                 return Some(self.end_from_memory(now));
@@ -116,8 +117,9 @@ impl Engine {
     async fn end_due(&self, due: Due, now: Timestamp) -> bool {
         let lapses = due.requests.into_iter().map(|request| self.lapse(request, now));
         let ends = due.grants.into_iter().map(|grant| self.end_on_time(grant));
-        let (lapsed, ended) = futures::join!(join_all(lapses), join_all(ends));
-        lapsed.into_iter().chain(ended).all(|done| done)
+        let silent = self.end_silent(due.beats);
+        let (lapsed, ended, silenced) = futures::join!(join_all(lapses), join_all(ends), silent);
+        lapsed.into_iter().chain(ended).chain([silenced]).all(|done| done)
     }
 
     async fn end_on_time(&self, grant: Grant) -> bool {

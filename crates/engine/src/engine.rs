@@ -13,8 +13,8 @@ use crate::steady::SteadyClock;
 use curfew_domain::id::Identified;
 use curfew_domain::lease::Definition;
 use curfew_domain::transition::Noun;
-use curfew_domain::{Email, Grant, Id, Lease, Request, ResourceName, Timestamp, Transition};
-use curfew_policy::PolicySet;
+use curfew_domain::{Email, Grant, Id, Lease, Request, ResourceName, Run, Seconds, Timestamp, Transition, limits};
+use curfew_policy::{PolicySet, Provider};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
@@ -55,6 +55,23 @@ pub struct EngineParts {
     pub audience: Audience,
     /// What a policy without administrators means.
     pub unnamed: Unnamed,
+    /// What is known of pipelines.
+    pub pipelines: Pipelines,
+}
+
+/// What is known of pipelines.
+#[derive(Debug, Clone)]
+pub struct Pipelines {
+    /// How long a client of a run may be silent.
+    pub heartbeat_window: Seconds,
+    /// Who may vouch for runs here, by the name this server has for them.
+    pub issuers: BTreeMap<String, Provider>,
+}
+
+impl Default for Pipelines {
+    fn default() -> Self {
+        Self { heartbeat_window: limits::HEARTBEAT_WINDOW, issuers: BTreeMap::new() }
+    }
 }
 
 /// A grant, or the request it came from.
@@ -84,6 +101,7 @@ pub struct Engine {
     pub(crate) secrets: Arc<dyn Secrets>,
     pub(crate) audience: Audience,
     pub(crate) unnamed: Unnamed,
+    pub(crate) pipelines: Pipelines,
     pub(crate) policy: RwLock<Arc<PolicySet>>,
     /// Why the policy in force may be an old one; nothing new is given then.
     pub(crate) policy_doubt: RwLock<Option<String>>,
@@ -106,6 +124,8 @@ pub struct Engine {
     pub(crate) begun_hours: Nudge,
     pub(crate) begun_looking: Nudge,
     pub(crate) look: Nudge,
+    /// Whether something outlived its run because the ledger could not be written.
+    pub(crate) strays: AtomicBool,
     pub(crate) serving: AtomicBool,
     pub(crate) stopping: AtomicBool,
     pub(crate) stopped: Nudge,
@@ -129,6 +149,7 @@ impl Engine {
             secrets: parts.secrets,
             audience: parts.audience,
             unnamed: parts.unnamed,
+            pipelines: parts.pipelines,
             policy: RwLock::new(Arc::new(parts.policy)),
             policy_doubt: RwLock::default(),
             standing: OnceLock::new(),
@@ -146,6 +167,7 @@ impl Engine {
             begun_hours: Nudge::default(),
             begun_looking: Nudge::default(),
             look: Nudge::default(),
+            strays: AtomicBool::new(false),
             serving: AtomicBool::new(false),
             stopping: AtomicBool::new(false),
             stopped: Nudge::default(),
@@ -283,6 +305,10 @@ impl Changes {
 
     pub(crate) fn lease(&mut self, step: Transition<Lease>) -> Lease {
         self.keep(step, Change::Lease)
+    }
+
+    pub(crate) fn run(&mut self, step: Transition<Run>) -> Run {
+        self.keep(step, Change::Run)
     }
 
     pub(crate) fn notices(&mut self, notices: Vec<Notice>) {

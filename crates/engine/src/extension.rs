@@ -59,7 +59,7 @@ impl Engine {
                 return Err(ExtendError::AlreadyFinal(grant.state_word()));
             }
         };
-        if self.clock.now() >= until {
+        if self.clock.now() >= until || !self.is_alive(grant.lives_with.as_ref()).await? {
             return Err(ExtendError::AlreadyFinal("over"));
         }
         if grant.origin == Origin::BreakGlass {
@@ -88,7 +88,8 @@ impl Engine {
             let why = "what the approved actions mean was changed in policy since it was approved: ask again";
             return Err(ExtendError::NotExtensible(why.to_owned()));
         }
-        let facts = self.facts(role, &grant.subject, source_ip, Some(grant)).await?;
+        let mut facts = self.facts(role, &grant.subject, source_ip, Some(grant)).await?;
+        facts.token = self.token_behind(grant.lives_with.as_ref(), &grant.role).await?;
         Ok(policy.decide(&Ask {
             pairs: Some(grant.scope.clone()),
             duration: Some(total),

@@ -3,10 +3,16 @@
 
 use crate::Engine;
 use crate::seams::store::{Ended, GrantFilter, Page, ReadError};
-use curfew_domain::{Grant, GrantState, RoleName, Seconds, Subject, Timestamp, limits};
-use curfew_policy::{Facts, Grants, Role};
+use curfew_domain::{Grant, GrantState, LivesWith, RoleName, Seconds, Subject, Timestamp, WorkloadToken, limits};
+use curfew_policy::{Claims, Facts, Grants, Provider, Role, Token};
 use futures::lock::MutexGuard;
 use std::net::IpAddr;
+
+/// What policy is asked about a run by; none when this version does not know its provider.
+pub(crate) fn token_of(said: &WorkloadToken) -> Option<Token> {
+    let provider = Provider::of(&said.run.provider)?;
+    Some(Token { provider, issuer: Some(said.run.issuer.clone()), claims: Claims::from(said.claims.clone()) })
+}
 
 /// Grants of a subject that are read at once.
 const ROWS: usize = 200;
@@ -25,6 +31,21 @@ impl Engine {
             facts.grants = Some(self.grants_beside(role, subject, about).await?);
         }
         Ok(facts)
+    }
+
+    /// The token of the run that something of a role lives with: that of the client it lives with or, for people, the
+    /// one that fired it. None when that is gone, and for what lives with nothing.
+    pub(crate) async fn token_behind(
+        &self,
+        lives: Option<&LivesWith>,
+        role: &RoleName,
+    ) -> Result<Option<Token>, ReadError> {
+        let Some(lives) = lives else { return Ok(None) };
+        let said = match &lives.beat {
+            Some(beat) => self.store.beat(lives.run, beat).await?.map(|held| held.token),
+            None => self.store.run(lives.run).await?.map(|run| run.token_for(role).clone()),
+        };
+        Ok(said.as_ref().and_then(token_of))
     }
 
     /// Makes whoever wants a role that counts its grants wait for the one before, from the count to the commit.
@@ -70,25 +91,39 @@ impl Engine {
     async fn grants_since(&self, role: &Role, subject: &Subject, since: Timestamp) -> Result<Vec<Grant>, ReadError> {
         // No grant was made earlier than its claim and its longest life before that.
         let claimed_by = before(since, limits::LONGEST_GRANT);
-        let filter = GrantFilter {
-            subject: Some(subject.id.clone()),
-            role: Some(role.name.clone()),
-            ended: Ended::Listed,
-            ..GrantFilter::default()
-        };
-        let (mut grants, mut next) = (Vec::new(), None);
+        let made_by = before(claimed_by, role.activation.claim_within);
+        let mut grants = Vec::new();
+        for id in subject.ids() {
+            let filter = GrantFilter {
+                subject: Some(id),
+                role: Some(role.name.clone()),
+                ended: Ended::Listed,
+                ..GrantFilter::default()
+            };
+            self.grants_of(&filter, made_by, &mut grants).await?;
+        }
+        Ok(grants)
+    }
+
+    async fn grants_of(
+        &self,
+        filter: &GrantFilter,
+        made_by: Timestamp,
+        grants: &mut Vec<Grant>,
+    ) -> Result<(), ReadError> {
+        let mut next = None;
         loop {
-            let rows = self.store.grants(&filter, Page { before: next, limit: ROWS }).await?;
+            let rows = self.store.grants(filter, Page { before: next, limit: ROWS }).await?;
             let whole = rows.len() == ROWS;
             for grant in rows {
                 next = Some(grant.id.as_u128());
-                if grant.approved_at < before(claimed_by, role.activation.claim_within) {
-                    return Ok(grants);
+                if grant.approved_at < made_by {
+                    return Ok(());
                 }
                 grants.push(grant);
             }
             if !whole {
-                return Ok(grants);
+                return Ok(());
             }
         }
     }

@@ -21,7 +21,8 @@ impl Engine {
             let stages =
                 request.decision.stages.iter().map(|stage| (stage.name.as_str(), request.opening(&stage.name)));
             let people = stages.flat_map(|stage| policy.deciders(&request.role, stage, &request.subject));
-            to.extend(people.filter(|a| a.contains('@')));
+            let started = request.course.behind.as_ref().map(ToString::to_string);
+            to.extend(people.filter(|a| a.contains('@') && Some(a) != started.as_ref()));
         }
         to.extend(request.subject.email.as_ref().map(ToString::to_string));
         self.notices_of_role(about, (&request.role, to), &data, now)

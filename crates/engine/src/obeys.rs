@@ -4,8 +4,8 @@
 //! nobody until something else is there is accepted, and said at load and by `doctor`. What the engine cannot know - a
 //! second factor, a ticket's state - needs no entry here, because policy denies what is unknown.
 
-use crate::engine::Audience;
-use curfew_policy::{PolicySet, Requesters, Role};
+use crate::engine::{Audience, Pipelines};
+use curfew_policy::{PolicySet, Requesters, Role, Trigger};
 
 /// One line for each word that stands in the set and is not obeyed, where nobody checks who signed a change of policy.
 pub fn not_obeyed(set: &PolicySet) -> Vec<String> {
@@ -14,21 +14,28 @@ pub fn not_obeyed(set: &PolicySet) -> Vec<String> {
 }
 
 /// One line for each word that is accepted and does nothing on this server.
-pub fn idle(set: &PolicySet, audience: &Audience) -> Vec<String> {
-    set.roles().flat_map(|role| triggers(role).into_iter().chain(unheard(role, audience))).collect()
+pub fn idle(set: &PolicySet, audience: &Audience, pipelines: &Pipelines) -> Vec<String> {
+    set.roles().flat_map(|role| triggers(role, pipelines).into_iter().chain(unheard(role, audience))).collect()
 }
 
-/// Triggers fire with pipelines, and this version has none.
-fn triggers(role: &Role) -> Option<String> {
+/// Triggers fire with the runs of pipelines for which somebody vouches here.
+fn triggers(role: &Role, pipelines: &Pipelines) -> Option<String> {
     let first = role.triggers.first()?;
+    let vouched = |trigger: &Trigger| pipelines.issuers.values().any(|kind| *kind == trigger.workload.provider);
+    if role.triggers.iter().any(vouched) {
+        return None;
+    }
     let nobody = match role.requesters {
         Requesters::TriggersOnly => ", so nobody gets it",
         Requesters::Anyone(_) | Requesters::Listed(_) => "",
     };
     let place = &first.place;
     Some(format!(
-        "{}:{}: the triggers of role `{}` never fire on this server{nobody}",
-        place.file, place.line, role.name
+        "{}:{}: the triggers of role `{}` never fire on this server{nobody}: it has no issuer of kind `{}`",
+        place.file,
+        place.line,
+        role.name,
+        first.workload.provider.word()
     ))
 }
 
@@ -55,7 +62,7 @@ fn unheard(role: &Role, audience: &Audience) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use curfew_policy::{Purpose, SourceFile, check};
+    use curfew_policy::{Provider, Purpose, SourceFile, check};
 
     fn set(more: &str) -> PolicySet {
         let text = format!(
@@ -94,23 +101,32 @@ mod tests {
         let told = "    notify: [{on: [denied], to: [\"slack:#sec\", \"email:a@example.com\", \"webhook:siem\", \"webhook:pager\"]}]\n";
         let set = set(&format!("{plain}{told}"));
         assert_eq!(
-            idle(&set, &audience()),
+            idle(&set, &audience(), &Pipelines::default()),
             [
                 "p.yaml:7: role `r` tells `slack:#sec`, and this server cannot: it has no such channel",
                 "p.yaml:7: role `r` tells `webhook:pager`, and this server cannot: no [[webhooks]] of that name is configured",
             ]
         );
-        assert_eq!(idle(&set, &Audience::default()).len(), 4);
+        assert_eq!(idle(&set, &Audience::default(), &Pipelines::default()).len(), 4);
     }
 
     #[test]
     fn triggers_are_said_to_be_idle() {
         let trigger = "    triggers: [{github: {repository_id: \"1\", ref: refs/heads/main}, grant_to: [pipeline], until: pipeline-end}]\n    approval: automatic\n";
         assert_eq!(
-            idle(&set(trigger), &audience()),
-            ["p.yaml:5: the triggers of role `r` never fire on this server, so nobody gets it",]
+            idle(&set(trigger), &audience(), &Pipelines::default()),
+            [
+                "p.yaml:5: the triggers of role `r` never fire on this server, so nobody gets it: it has no issuer of kind `github`",
+            ]
         );
         let both = format!("    requesters: [d@example.com]\n{trigger}");
-        assert!(idle(&set(&both), &audience())[0].ends_with("never fire on this server"));
+        assert!(
+            idle(&set(&both), &audience(), &Pipelines::default())[0]
+                .ends_with("never fire on this server: it has no issuer of kind `github`")
+        );
+        let github = Pipelines { issuers: [("gh".to_owned(), Provider::Github)].into(), ..Pipelines::default() };
+        assert_eq!(idle(&set(trigger), &audience(), &github), Vec::<String>::new());
+        let gitlab = Pipelines { issuers: [("gl".to_owned(), Provider::Gitlab)].into(), ..Pipelines::default() };
+        assert_eq!(idle(&set(trigger), &audience(), &gitlab).len(), 1);
     }
 }

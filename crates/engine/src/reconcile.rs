@@ -46,6 +46,7 @@ impl Engine {
 
     /// One pass over everything, beginning with what was open a moment ago.
     pub(crate) async fn reconcile_from(&self, before: Reading) -> Result<Report, ReadError> {
+        self.end_strays(&before.open.grants).await?;
         self.end_what_is_denied(&before.open.grants).await?;
         self.raise_unreviewed(self.clock.now()).await?;
         let lanes = self.lanes_in_use(&before.open.leases);

@@ -99,6 +99,7 @@ fn grant(state: GrantState, leases: &[Id<Lease>]) -> Grant {
         meaning: String::new(),
         policy_version: String::new(),
         origin: curfew_domain::request::Origin::Asked,
+        lives_with: None,
         cap: None,
         extensions: 0,
         approved_at: NOW,

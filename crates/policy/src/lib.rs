@@ -57,6 +57,7 @@ mod scope;
 mod scopes;
 mod stages;
 mod trials;
+mod triggers;
 
 // What is said of whole sets.
 mod crowd;
@@ -97,5 +98,6 @@ pub use select::{IGNORE_FILE, Selection, select_files};
 pub use set::{DefineError, PolicySet};
 pub use source::{Place, SourceFile, Span};
 pub use trials::{Spot, TrialResult, TrialRun, Untouched};
+pub use triggers::{Fired, Recipient};
 pub use window::{Days, Window};
 pub use workload::{Claims, Provider, Token, Workload};

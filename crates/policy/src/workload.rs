@@ -161,6 +161,13 @@ impl Claims {
     }
 }
 
+impl From<BTreeMap<String, Vec<String>>> for Claims {
+    /// Claims that were flattened before.
+    fn from(flat: BTreeMap<String, Vec<String>>) -> Self {
+        Self(flat)
+    }
+}
+
 fn scalar(value: &serde_json::Value) -> Option<String> {
     match value {
         serde_json::Value::String(text) => Some(text.clone()),

@@ -14,7 +14,7 @@ use crate::workload::{Issuers, SeenProofs};
 use crate::{endpoints, telemetry};
 use curfew_engine::keyring::Keyring;
 use curfew_engine::seams::{Clock, Entropy, HostDesk, Store};
-use curfew_engine::{Engine, EngineParts, StartError, Unnamed};
+use curfew_engine::{Engine, EngineParts, Pipelines, StartError, Unnamed};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::net::TcpListener;
@@ -72,6 +72,10 @@ pub(crate) async fn assemble(parts: ServerParts) -> Result<Assembled, ServeError
         unnamed: match parts.config.setting {
             Setting::Dev => Unnamed::Everybody,
             Setting::Serve => Unnamed::Nobody,
+        },
+        pipelines: Pipelines {
+            heartbeat_window: parts.config.heartbeat_window,
+            issuers: parts.config.issuers.iter().map(|issuer| (issuer.name.clone(), issuer.kind)).collect(),
         },
     });
     let (stop, stopping) = watch::channel(Stopping::No);

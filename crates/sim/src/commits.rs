@@ -75,6 +75,11 @@ fn ends_a_grant(changes: &[Change]) -> bool {
         Change::Grant(step) => matches!(step.next.state, GrantState::Ending { .. }),
         Change::Request(_)
         | Change::Lease(_)
+        | Change::Run(_)
+        | Change::Beat(_)
+        | Change::BeatHeard { .. }
+        | Change::BeatOver { .. }
+        | Change::RunEndedByProvider { .. }
         | Change::Event(_)
         | Change::Notice(_)
         | Change::NoticeSent(_)

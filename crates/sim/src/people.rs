@@ -61,6 +61,7 @@ pub(crate) fn ask(world: &mut World) {
         ticket: String::new(),
         inputs: curfew_domain::Inputs::new(),
         source_ip: None,
+        client: None,
     };
     let key = format!("key-{}", world.chance.next());
     let clicks = if world.chance.one_in(4) { 2 } else { 1 };
@@ -145,7 +146,10 @@ pub(crate) fn activate(world: &mut World) {
         let what = format!("{} activates {id}", who.subject.label());
         let verb = async move {
             let (policy, began) = (engine.policy(), engine.now());
-            let given = match engine.activate(&who, GrantRef::Request(id), Claim { halves, source_ip: None }).await {
+            let given = match engine
+                .activate(&who, GrantRef::Request(id), Claim { halves, source_ip: None, client: None })
+                .await
+            {
                 Ok(given) => given,
                 Err(error) => return format!("no: {error}"),
             };

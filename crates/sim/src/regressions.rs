@@ -51,6 +51,7 @@ fn ask(world: &mut World, who: &str, role: &str) -> Request {
         ticket: String::new(),
         inputs: curfew_domain::Inputs::new(),
         source_ip: None,
+        client: None,
     };
     let (engine, who) = (world.engine.clone(), person(who));
     done(world, async move { engine.request(&who, ask, None).await }).expect("asked")
@@ -72,7 +73,7 @@ fn claim(world: &mut World, request: &Request) -> Result<Activation, ActivateErr
     let halves: Vec<_> =
         request.scope.by_resource().into_keys().map(|name| (name.clone(), public_half(&name))).collect();
     let (engine, who, which) = (world.engine.clone(), request.asker(), GrantRef::Request(request.id));
-    done(world, async move { engine.activate(&who, which, Claim { halves, source_ip: None }).await })
+    done(world, async move { engine.activate(&who, which, Claim { halves, source_ip: None, client: None }).await })
 }
 
 fn grant(world: &World, id: Id<Grant>) -> Grant {
@@ -272,7 +273,9 @@ fn a_call_of_a_dead_server_makes_nothing() {
         let verb = async move {
             format!(
                 "{:?}",
-                engine.activate(&person("dev"), GrantRef::Request(id), Claim { halves, source_ip: None }).await
+                engine
+                    .activate(&person("dev"), GrantRef::Request(id), Claim { halves, source_ip: None, client: None })
+                    .await
             )
         };
         world.begin("dev activates".to_owned(), verb.boxed());

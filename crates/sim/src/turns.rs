@@ -3,11 +3,11 @@
 
 use crate::chance::Chance;
 use curfew_domain::audit::SealedEvent;
-use curfew_domain::{Grant, Id, Identity, Lease, Request, Timestamp};
+use curfew_domain::{BeatId, Email, Grant, Id, Identity, Lease, Request, Run, RunKey, Timestamp};
 use curfew_engine::seams::BoxFuture;
 use curfew_engine::seams::store::{
-    Change, CommitError, Committed, Due, GrantFilter, Notice, Open, Page, ReadError, RequestFilter, SealedKey, Session,
-    Store, TreeHead,
+    Beat, Change, CommitError, Committed, Due, GrantFilter, Notice, Open, Page, ReadError, RequestFilter, RunFilter,
+    SealedKey, Session, Store, TreeHead,
 };
 use curfew_store::memory::MemoryStore;
 use std::collections::BTreeMap;
@@ -86,6 +86,30 @@ impl Store for InTurns {
     }
     fn due(&self, now: Timestamp, limit: usize) -> BoxFuture<'_, Result<Due, ReadError>> {
         self.after(self.inner.due(now, limit))
+    }
+    fn run(&self, id: Id<Run>) -> BoxFuture<'_, Result<Option<Run>, ReadError>> {
+        self.after(self.inner.run(id))
+    }
+    fn newest_run<'a>(&'a self, key: &'a RunKey) -> BoxFuture<'a, Result<Option<Run>, ReadError>> {
+        self.after(self.inner.newest_run(key))
+    }
+    fn runs<'a>(&'a self, filter: &'a RunFilter, page: Page) -> BoxFuture<'a, Result<Vec<Run>, ReadError>> {
+        self.after(self.inner.runs(filter, page))
+    }
+    fn ended_by_provider<'a>(&'a self, key: &'a RunKey) -> BoxFuture<'a, Result<Option<Timestamp>, ReadError>> {
+        self.after(self.inner.ended_by_provider(key))
+    }
+    fn beat<'a>(&'a self, run: Id<Run>, beat: &'a BeatId) -> BoxFuture<'a, Result<Option<Beat>, ReadError>> {
+        self.after(self.inner.beat(run, beat))
+    }
+    fn beats(&self, run: Id<Run>) -> BoxFuture<'_, Result<Vec<Beat>, ReadError>> {
+        self.after(self.inner.beats(run))
+    }
+    fn sign_ins_of<'a>(&'a self, email: &'a Email, limit: usize) -> BoxFuture<'a, Result<Vec<Session>, ReadError>> {
+        self.after(self.inner.sign_ins_of(email, limit))
+    }
+    fn sign_ins(&self, now: Timestamp, limit: usize) -> BoxFuture<'_, Result<Vec<Session>, ReadError>> {
+        self.after(self.inner.sign_ins(now, limit))
     }
     fn notices(&self, now: Timestamp, limit: usize) -> BoxFuture<'_, Result<Vec<Notice>, ReadError>> {
         self.after(self.inner.notices(now, limit))

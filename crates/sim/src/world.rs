@@ -12,7 +12,7 @@ use crate::turns::InTurns;
 use curfew_domain::{Email, GroupName, Identity, ResourceName, Subject, SubjectId, SubjectKind};
 use curfew_engine::seams::secrets::SecretError;
 use curfew_engine::seams::{BoxFuture, Clock, Connector, Secrets};
-use curfew_engine::{Audience, Engine, EngineParts, Unnamed};
+use curfew_engine::{Audience, Engine, EngineParts, Pipelines, Unnamed};
 use curfew_policy::PolicySet;
 use curfew_store::memory::MemoryStore;
 use futures::FutureExt;
@@ -268,6 +268,7 @@ fn engine(
         policy: rules.clone(),
         audience: Audience { mail_from: None, webhooks: vec!["siem".to_owned()] },
         unnamed: Unnamed::Nobody,
+        pipelines: Pipelines::default(),
     }))
 }
 

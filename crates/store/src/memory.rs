@@ -8,11 +8,11 @@ mod checks;
 mod ledger;
 
 use curfew_domain::audit::SealedEvent;
-use curfew_domain::{Grant, Id, Identity, Lease, Request, Timestamp};
+use curfew_domain::{BeatId, Email, Grant, Id, Identity, Lease, Request, Run, RunKey, Timestamp};
 use curfew_engine::seams::BoxFuture;
 use curfew_engine::seams::store::{
-    Change, CommitError, Committed, Due, GrantFilter, Notice, Open, Page, ReadError, RequestFilter, SealedKey, Session,
-    Store, TreeHead,
+    Beat, Change, CommitError, Committed, Due, GrantFilter, Notice, Open, Page, ReadError, RequestFilter, RunFilter,
+    SealedKey, Session, Store, TreeHead,
 };
 use ledger::Ledger;
 use std::collections::BTreeMap;
@@ -207,12 +207,44 @@ impl Store for MemoryStore {
         self.read(move |ledger| ledger.due(now, limit))
     }
 
+    fn run(&self, id: Id<Run>) -> BoxFuture<'_, Result<Option<Run>, ReadError>> {
+        self.read(move |ledger| ledger.run(id).cloned())
+    }
+
+    fn newest_run<'a>(&'a self, key: &'a RunKey) -> BoxFuture<'a, Result<Option<Run>, ReadError>> {
+        self.read(move |ledger| ledger.newest_run(key).cloned())
+    }
+
+    fn runs<'a>(&'a self, filter: &'a RunFilter, page: Page) -> BoxFuture<'a, Result<Vec<Run>, ReadError>> {
+        self.read(move |ledger| ledger.runs(filter, &page))
+    }
+
+    fn ended_by_provider<'a>(&'a self, key: &'a RunKey) -> BoxFuture<'a, Result<Option<Timestamp>, ReadError>> {
+        self.read(move |ledger| ledger.ended_by_provider(key))
+    }
+
+    fn beat<'a>(&'a self, run: Id<Run>, beat: &'a BeatId) -> BoxFuture<'a, Result<Option<Beat>, ReadError>> {
+        self.read(move |ledger| ledger.beat(run, beat).cloned())
+    }
+
+    fn beats(&self, run: Id<Run>) -> BoxFuture<'_, Result<Vec<Beat>, ReadError>> {
+        self.read(move |ledger| ledger.beats(run))
+    }
+
     fn notices(&self, now: Timestamp, limit: usize) -> BoxFuture<'_, Result<Vec<Notice>, ReadError>> {
         self.read(move |ledger| ledger.notices(now, limit))
     }
 
     fn session<'a>(&'a self, token_hash: &'a str) -> BoxFuture<'a, Result<Option<Session>, ReadError>> {
         self.read(move |ledger| ledger.session(token_hash))
+    }
+
+    fn sign_ins_of<'a>(&'a self, email: &'a Email, limit: usize) -> BoxFuture<'a, Result<Vec<Session>, ReadError>> {
+        self.read(move |ledger| ledger.sign_ins_of(email, limit))
+    }
+
+    fn sign_ins(&self, now: Timestamp, limit: usize) -> BoxFuture<'_, Result<Vec<Session>, ReadError>> {
+        self.read(move |ledger| ledger.sign_ins(now, limit))
     }
 
     fn keys<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Vec<SealedKey>, ReadError>> {

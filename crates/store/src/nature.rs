@@ -2,7 +2,9 @@
 //! is open. Both backends ask here, so that they cannot differ.
 
 use curfew_domain::audit::AuditAction;
-use curfew_domain::{Grant, GrantState, Lease, LeaseState, RequestState, Timestamp, Version};
+use curfew_domain::{
+    Grant, GrantState, Lease, LeaseState, LivesWith, Request, RequestState, RunState, Timestamp, Transition, Version,
+};
 use curfew_engine::seams::Change;
 
 /// Which commits of a batch are applied first.
@@ -21,7 +23,11 @@ impl Urgency {
             Change::Request(step) => matches!(step.next.state, RequestState::Denied { .. }),
             Change::Grant(step) => matches!(step.next.state, GrantState::Ending { .. }),
             Change::Lease(step) => matches!(step.next.state, LeaseState::Revoking { .. }),
+            Change::Run(step) => matches!(step.next.state, RunState::Over { .. }),
+            Change::BeatOver { .. } | Change::RunEndedByProvider { .. } => true,
             Change::Event(_)
+            | Change::Beat(_)
+            | Change::BeatHeard { .. }
             | Change::Notice(_)
             | Change::NoticeSent(_)
             | Change::NoticeLater { .. }
@@ -69,15 +75,23 @@ fn bearing(change: &Change) -> Bearing {
             LeaseState::Wanted | LeaseState::Issuing { .. } | LeaseState::Live { .. } => Bearing::Gives,
             LeaseState::Revoking { .. } | LeaseState::LockedOut { .. } | LeaseState::Revoked { .. } => Bearing::Ends,
         },
-        Change::SessionEnded { .. } => Bearing::Ends,
+        Change::Run(step) => match step.next.state {
+            RunState::Live => Bearing::Gives,
+            RunState::Over { .. } => Bearing::Ends,
+        },
+        Change::SessionEnded { .. } | Change::BeatOver { .. } | Change::RunEndedByProvider { .. } => Bearing::Ends,
         // Its own start is the first thing a server writes, and one that cannot start ends nothing.
         Change::Event(event) if event.action == AuditAction::ServerStarted => Bearing::Ends,
         Change::Event(_) | Change::Notice(_) | Change::Fact { value: Some(_), .. } => Bearing::Accompanies,
-        Change::NoticeSent(_)
+        // What is given runs to its end on a full disk, and so does what has to be heard of.
+        Change::BeatHeard { .. }
+        | Change::NoticeSent(_)
         | Change::NoticeLater { .. }
         | Change::Fact { value: None, .. }
         | Change::Prune { .. } => Bearing::Tidies,
-        Change::RequestKey { .. } | Change::Session(_) | Change::TokenUsed(_) | Change::Key(_) => Bearing::Gives,
+        Change::RequestKey { .. } | Change::Session(_) | Change::TokenUsed(_) | Change::Key(_) | Change::Beat(_) => {
+            Bearing::Gives
+        }
     }
 }
 
@@ -100,6 +114,27 @@ impl Need {
         let gives = bearings().any(|b| b == Bearing::Gives);
         if (ends || only_tidies) && !gives { Self::ReserveWillDo } else { Self::Room }
     }
+}
+
+/// What has to be alive for a step of a request to be written: it asks for access, or becomes some.
+pub(crate) fn request_needs(step: &Transition<Request>) -> Option<&LivesWith> {
+    let gives = match step.next.state {
+        RequestState::Pending => step.from == Version::NONE,
+        RequestState::Approved { .. } => true,
+        RequestState::Denied { .. } | RequestState::Withdrawn { .. } | RequestState::Lapsed { .. } => false,
+    };
+    step.next.lives_with.as_ref().filter(|_| gives)
+}
+
+/// What has to be alive for a step of a grant to be written: it is made, claimed, or given more time.
+pub(crate) fn grant_needs(step: &Transition<Grant>) -> Option<&LivesWith> {
+    let gives = match step.next.state {
+        GrantState::Approved { .. } => step.from == Version::NONE,
+        GrantState::Activating { .. } => true,
+        GrantState::Active { extends_to, .. } => extends_to.is_some(),
+        GrantState::Ending { .. } | GrantState::Ended { .. } => false,
+    };
+    step.next.lives_with.as_ref().filter(|_| gives)
 }
 
 /// When a grant's time to be claimed, or its access, is over; none once its end was ordered.

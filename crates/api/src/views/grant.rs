@@ -214,7 +214,7 @@ impl GrantView {
         Self {
             id: grant.id,
             request_id: grant.request_id,
-            run: None,
+            run: grant.lives_with.as_ref().map(|lives| RunView::from(&lives.key)),
             state: grant.state_word().to_owned(),
             role: grant.role.clone(),
             subject: SubjectView::from(&grant.subject),

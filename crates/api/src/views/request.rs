@@ -1,6 +1,6 @@
 //! The ask, on the wire.
 
-use super::{DecisionView, EndOrderedView, GrantView, SubjectView};
+use super::{DecisionView, EndOrderedView, GrantView, RunView, SubjectView};
 use crate::input::InputBody;
 use curfew_domain::approval::{Narrowed, Verdict};
 use curfew_domain::request::Origin;
@@ -52,6 +52,8 @@ pub struct RequestView {
     pub origin: Origin,
     /// The grant that it is to keep longer; null when it asks for one of its own.
     pub extends: Option<ExtendsView>,
+    /// The pipeline's run that it lives with; null for people.
+    pub run: Option<RunView>,
     /// The grant it became, or keeps longer.
     #[schema(value_type = Option<String>)]
     pub grant_id: Option<Id<Grant>>,
@@ -182,6 +184,7 @@ impl From<&Request> for RequestView {
             approvals: r.approvals.iter().map(ApprovalView::from).collect(),
             origin: r.origin,
             extends: r.extends.as_ref().map(|e| ExtendsView { grant_id: e.grant, expires_at: e.until }),
+            run: r.lives_with.as_ref().map(|lives| RunView::from(&lives.key)),
             grant_id: r.grant_id(),
             grant: None,
             created_at: r.created_at,
@@ -265,6 +268,7 @@ mod tests {
             meaning: String::new(),
             origin: Origin::Asked,
             extends: None,
+            lives_with: None,
             created_at: now,
             lapses_at: now,
             inputs: curfew_domain::Inputs::new(),
@@ -282,7 +286,7 @@ mod tests {
         let mut fields: Vec<&str> = json.as_object().expect("an object").keys().map(String::as_str).collect();
         fields.sort_unstable();
         let expected = "approvals created_at decision digest duration_seconds extends grant grant_id id inputs lapses_at origin \
-                        policy_version reason role scope stages state subject ticket";
+                        policy_version reason role run scope stages state subject ticket";
         assert_eq!(fields, expected.split_whitespace().collect::<Vec<_>>());
         assert_eq!(json["grant_id"], serde_json::Value::Null);
         assert_eq!(json["subject"]["email"], serde_json::Value::Null);

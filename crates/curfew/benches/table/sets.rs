@@ -105,6 +105,7 @@ fn request(set: &PolicySet, number: usize) -> Request {
         role: ask.role,
         meaning: String::new(),
         extends: None,
+        lives_with: None,
         origin: Origin::Asked,
         created_at: now,
         lapses_at: now.plus(Seconds::new(3_600)),

@@ -110,6 +110,7 @@ impl World {
             policy: policy(&[file]),
             audience: Audience::default(),
             unnamed: Unnamed::Nobody,
+            pipelines: curfew_engine::Pipelines::default(),
         }));
         let driven = engine.clone();
         let driver = tokio::spawn(async move { driven.drive().await });
@@ -128,6 +129,7 @@ impl World {
             ticket: String::new(),
             inputs: curfew_domain::Inputs::new(),
             source_ip: None,
+            client: None,
         };
         GrantRef::Request(self.engine.request(&developer(), ask, None).await.unwrap().id)
     }
@@ -136,7 +138,7 @@ impl World {
     pub(crate) async fn activate(&self, grant: GrantRef, resource: &str, half: PublicHalf) {
         let resource = ResourceName::new(resource).unwrap();
         self.engine
-            .activate(&developer(), grant, Claim { halves: vec![(resource, half)], source_ip: None })
+            .activate(&developer(), grant, Claim { halves: vec![(resource, half)], source_ip: None, client: None })
             .await
             .unwrap();
     }

@@ -137,6 +137,12 @@ pub enum AuditAction {
     LeaseRevoked,
     #[serde(rename = "lease.overdue")]
     LeaseOverdue,
+    #[serde(rename = "run.began")]
+    RunBegan,
+    #[serde(rename = "run.triggered")]
+    RunTriggered,
+    #[serde(rename = "run.over")]
+    RunOver,
     #[serde(rename = "target.drift")]
     TargetDrift,
     #[serde(rename = "policy.applied")]

@@ -2,7 +2,9 @@
 
 use super::BoxFuture;
 use curfew_domain::audit::{AuditEvent, SealedEvent};
-use curfew_domain::{Grant, Id, Identity, Lease, Request, Subject, Timestamp, Transition, WorkloadToken};
+use curfew_domain::{
+    BeatId, Email, Grant, Id, Identity, Lease, Request, Run, RunKey, Subject, Timestamp, Transition, WorkloadToken,
+};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -15,6 +17,39 @@ pub enum Change {
     Grant(Box<Transition<Grant>>),
     /// A step of a lease.
     Lease(Box<Transition<Lease>>),
+    /// A step of a run. At most one run of a key is live, and none begins of a key that its provider has ended. It is not
+    /// over while it has a beat, unless its provider says so; then they go with it.
+    ///
+    /// While a run is over, or the beat is gone that they live with, the ledger takes no step that makes a request, makes
+    /// a grant of one, claims it or gives it more time: [`CommitError::Conflict`].
+    Run(Box<Transition<Run>>),
+    /// A client of a live run begins to beat. Refused when the run is not live, or has that beat.
+    Beat(Box<Beat>),
+    /// A client was heard of. Refused when the beat is gone, or is another key's. Nothing makes the time earlier.
+    BeatHeard {
+        /// Of which run.
+        run: Id<Run>,
+        /// Which client.
+        beat: BeatId,
+        /// The thumbprint of the key that its call has proved.
+        owner: String,
+        /// When it will have been silent for too long.
+        until: Timestamp,
+    },
+    /// A client is done, or has been silent for too long.
+    BeatOver {
+        /// Of which run.
+        run: Id<Run>,
+        /// Which client.
+        beat: BeatId,
+    },
+    /// The provider says that this run of its own has ended: no run of that key begins again. Again, it changes nothing.
+    RunEndedByProvider {
+        /// Which.
+        key: RunKey,
+        /// When that was heard.
+        at: Timestamp,
+    },
     /// Evidence without a state of its own: refusals, sign-ins, policy versions.
     Event(Box<AuditEvent>),
     /// Something to send: stays until it was sent.
@@ -48,9 +83,9 @@ pub enum Change {
         /// SHA-256 of the token, in hex.
         token_hash: String,
     },
-    /// In a commit of its own: what is of no use any more is removed, at most a thousand of a kind, sign-ins that were over before
-    /// `sessions_before`, the workloads' tokens that nobody could exchange since then, and the keys of requests made before
-    /// `keys_before`. Events stay for ever.
+    /// In a commit of its own: what is of no use any more is removed, at most a thousand of a kind: sign-ins that were over before
+    /// `sessions_before`, the workloads' tokens that nobody could exchange since then, the keys of requests made before
+    /// `keys_before`, and what providers said before then of runs that ended. Runs and events stay for ever.
     Prune {
         /// Sign-ins and workloads' tokens that were over by then go.
         sessions_before: Timestamp,
@@ -127,6 +162,21 @@ pub struct BoundToken {
     pub key_thumbprint: String,
 }
 
+/// A client of a run that has to be heard of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Beat {
+    /// Of which run.
+    pub run: Id<Run>,
+    /// Which client.
+    pub beat: BeatId,
+    /// The thumbprint of the key that its calls prove: nobody else keeps it alive or ends it.
+    pub owner: String,
+    /// What its own job's token said; another job of the run may have another.
+    pub token: WorkloadToken,
+    /// When it will have been silent for too long.
+    pub until: Timestamp,
+}
+
 /// A signing key, sealed with a key that is not in the ledger.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SealedKey {
@@ -184,6 +234,8 @@ pub struct RequestFilter {
     pub subject: Option<curfew_domain::SubjectId>,
     /// Only in this state (`pending`, ...).
     pub state: Option<&'static str>,
+    /// Only what lives with this run.
+    pub run: Option<Id<Run>>,
 }
 
 /// Which grants.
@@ -195,8 +247,29 @@ pub struct GrantFilter {
     pub resource: Option<curfew_domain::ResourceName>,
     /// Only those of this role.
     pub role: Option<curfew_domain::RoleName>,
+    /// Only what lives with this run.
+    pub run: Option<Id<Run>>,
     /// Whether ended ones are listed too.
     pub ended: Ended,
+}
+
+/// Which runs.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RunFilter {
+    /// Only those of this number, whoever its provider is.
+    pub number: Option<String>,
+    /// Whether those that are over are listed too.
+    pub over: Over,
+}
+
+/// Whether runs that are over are listed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Over {
+    /// Only live ones.
+    #[default]
+    Left,
+    /// Everything.
+    Listed,
 }
 
 /// Whether ended grants are listed.
@@ -216,6 +289,8 @@ pub struct Due {
     pub requests: Vec<Request>,
     /// Grants whose time to be claimed, or whose access, is over.
     pub grants: Vec<Grant>,
+    /// Clients of runs that were silent for too long.
+    pub beats: Vec<Beat>,
     /// When the next thing falls due after that, if any.
     pub next_at: Option<Timestamp>,
 }
@@ -261,10 +336,27 @@ pub trait Store: Send + Sync {
     /// What is due now, at most `limit` of each kind, the longest overdue first.
     fn due(&self, now: Timestamp, limit: usize) -> BoxFuture<'_, Result<Due, ReadError>>;
 
+    /// One run.
+    fn run(&self, id: Id<Run>) -> BoxFuture<'_, Result<Option<Run>, ReadError>>;
+    /// The newest run of a key.
+    fn newest_run<'a>(&'a self, key: &'a RunKey) -> BoxFuture<'a, Result<Option<Run>, ReadError>>;
+    /// Runs, newest first.
+    fn runs<'a>(&'a self, filter: &'a RunFilter, page: Page) -> BoxFuture<'a, Result<Vec<Run>, ReadError>>;
+    /// When its provider said that the run of this key has ended.
+    fn ended_by_provider<'a>(&'a self, key: &'a RunKey) -> BoxFuture<'a, Result<Option<Timestamp>, ReadError>>;
+    /// One client of a run, if it beats.
+    fn beat<'a>(&'a self, run: Id<Run>, beat: &'a BeatId) -> BoxFuture<'a, Result<Option<Beat>, ReadError>>;
+    /// The clients of a run that beat, by id.
+    fn beats(&self, run: Id<Run>) -> BoxFuture<'_, Result<Vec<Beat>, ReadError>>;
+
     /// Notices to send now, at most `limit`, oldest first.
     fn notices(&self, now: Timestamp, limit: usize) -> BoxFuture<'_, Result<Vec<Notice>, ReadError>>;
     /// The sign-in of a token's hash, expired or not.
     fn session<'a>(&'a self, token_hash: &'a str) -> BoxFuture<'a, Result<Option<Session>, ReadError>>;
+    /// The sign-ins of the person of an address that were not removed yet, over or not, newest first, at most `limit`.
+    fn sign_ins_of<'a>(&'a self, email: &'a Email, limit: usize) -> BoxFuture<'a, Result<Vec<Session>, ReadError>>;
+    /// The sign-ins of persons that stand at a time, by their end, at most `limit`.
+    fn sign_ins(&self, now: Timestamp, limit: usize) -> BoxFuture<'_, Result<Vec<Session>, ReadError>>;
     /// The sealed keys of a name, by number.
     fn keys<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Vec<SealedKey>, ReadError>>;
     /// A named fact.

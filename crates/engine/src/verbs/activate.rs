@@ -3,13 +3,14 @@
 use crate::Engine;
 use crate::activation::{ATTEMPTS, Failure, current_leases};
 use crate::engine::{Changes, GrantRef};
+use crate::facts::token_of;
 use crate::lanes::{Give, Lane};
 use crate::seams::connector::{CallError, PublicHalf};
-use crate::seams::store::{CommitError, ReadError};
+use crate::seams::store::{BoundToken, CommitError, ReadError};
 use crate::verbs::again::Approved;
 use curfew_domain::lease::Definition;
 use curfew_domain::{
-    Decision, Grant, GrantState, Identity, Lease, LeaseState, ResourceName, Timestamp, Version, limits,
+    Decision, Grant, GrantState, Identity, Lease, LeaseState, ResourceName, SubjectKind, Timestamp, Version, limits,
 };
 use curfew_policy::{Facts, PolicySet};
 use sha2::{Digest, Sha256};
@@ -24,6 +25,8 @@ pub struct Claim {
     pub halves: Vec<(ResourceName, PublicHalf)>,
     /// Where the claim comes from, if that is known.
     pub source_ip: Option<IpAddr>,
+    /// The run's client that claims; none when a person does.
+    pub client: Option<BoundToken>,
 }
 
 /// A grant that was claimed, with its leases.
@@ -47,6 +50,9 @@ pub enum ActivateError {
     /// Only the subject claims.
     #[error("only the one who asked may activate it")]
     Forbidden,
+    /// Only the very client claims that it lives with.
+    #[error("only the run's client that it was given to may activate it")]
+    OtherClient,
     /// It is ending, ended or lapsed.
     #[error("the grant is already {0}")]
     AlreadyFinal(&'static str),
@@ -92,18 +98,20 @@ impl Engine {
     /// # Errors
     /// When it cannot be given; nothing stays in any target then.
     pub async fn activate(&self, who: &Identity, which: GrantRef, claim: Claim) -> Result<Activation, ActivateError> {
-        let Claim { halves, source_ip } = claim;
+        let Claim { halves, source_ip, client } = claim;
         let halves: BTreeMap<ResourceName, PublicHalf> = halves.into_iter().collect();
         for _ in 0..ATTEMPTS {
             if self.gives_nothing_new() {
                 return Err(ActivateError::Stopping);
             }
-            let grant = self.claimable(who, which).await?;
+            let grant = self.claimable(who, which, client.as_ref()).await?;
             match grant.state {
-                GrantState::Approved { .. } => match self.begin(who, grant, (&halves, source_ip)).await? {
-                    Some(activation) => return Ok(activation),
-                    None => continue,
-                },
+                GrantState::Approved { .. } => {
+                    match self.begin((who, client.as_ref()), grant, (&halves, source_ip)).await? {
+                        Some(activation) => return Ok(activation),
+                        None => continue,
+                    }
+                }
                 GrantState::Activating { .. } | GrantState::Active { .. } => return self.rejoin(grant, &halves).await,
                 GrantState::Ending { .. } | GrantState::Ended { .. } => {
                     return Err(ActivateError::AlreadyFinal(grant.state_word()));
@@ -113,7 +121,12 @@ impl Engine {
         Err(ActivateError::Commit(CommitError::Conflict("the grant".to_owned())))
     }
 
-    async fn claimable(&self, who: &Identity, which: GrantRef) -> Result<Grant, ActivateError> {
+    async fn claimable(
+        &self,
+        who: &Identity,
+        which: GrantRef,
+        client: Option<&BoundToken>,
+    ) -> Result<Grant, ActivateError> {
         let grant = match self.find_grant(who, which).await? {
             Some(grant) => grant,
             None => {
@@ -125,13 +138,17 @@ impl Engine {
         if !grant.subject.is_same_as(&who.subject) {
             return Err(ActivateError::Forbidden);
         }
+        let is_machine = who.subject.kind == SubjectKind::Workload;
+        if is_machine && !self.is_its_client(client, grant.lives_with.as_ref()).await? {
+            return Err(ActivateError::OtherClient);
+        }
         Ok(grant)
     }
 
     /// The whole of a first claim. None when somebody else claimed it at the same moment.
     async fn begin(
         &self,
-        who: &Identity,
+        (who, client): (&Identity, Option<&BoundToken>),
         grant: Grant,
         (halves, source_ip): (&BTreeMap<ResourceName, PublicHalf>, Option<IpAddr>),
     ) -> Result<Option<Activation>, ActivateError> {
@@ -149,10 +166,17 @@ impl Engine {
         {
             return Err(ActivateError::AlreadyFinal("lapsed"));
         }
+        if !self.is_alive(grant.lives_with.as_ref()).await? {
+            return Err(ActivateError::AlreadyFinal("over: its pipeline has ended"));
+        }
         let counting = self.counting(&grant.role).await;
-        let facts = match policy.role(&grant.role) {
+        let mut facts = match policy.role(&grant.role) {
             Some(role) => self.facts(role, &who.subject, source_ip, Some(&grant)).await?,
             None => Facts::default(),
+        };
+        facts.token = match client {
+            Some(bound) => token_of(&bound.token),
+            None => self.token_behind(grant.lives_with.as_ref(), &grant.role).await?,
         };
         let approved = Approved { grant: &grant, request: &request };
         let until = approved.until(&policy, who, facts, now)?;

@@ -3,8 +3,8 @@
 use super::activate::ActivateError;
 use curfew_domain::course::{ApproverReason, Counted};
 use curfew_domain::request::Origin;
-use curfew_domain::{Approval, Course, Decision, Grant, Identity, Outcome, Request, Timestamp};
-use curfew_policy::{Approver, Ask, Facts, Occasion, PolicySet};
+use curfew_domain::{Approval, Course, Decision, Grant, Identity, Outcome, ReasonCode, Request, Timestamp};
+use curfew_policy::{Approver, Ask, Facts, Occasion, PolicySet, Token};
 
 /// A grant, and the request that it came from.
 #[derive(Debug, Clone, Copy)]
@@ -109,5 +109,29 @@ fn is_as_wanted(approval: &Approval, course: &Course) -> bool {
         ApproverReason::Required => !approval.reason.trim().is_empty(),
         ApproverReason::Optional => true,
     };
-    says_why && course.approvers_mfa.is_none()
+    let started_it = course.behind.is_some() && approval.approver.email == course.behind;
+    says_why && course.approvers_mfa.is_none() && !started_it
+}
+
+/// Whether the subject of a grant may ask for what it gives, in the way it was asked for. `token` is that of the run it
+/// lives with, as of `now`.
+pub(crate) fn may_have(
+    policy: &PolicySet,
+    grant: &Grant,
+    (who, token): (&Identity, Option<&Token>),
+    now: Timestamp,
+) -> bool {
+    if grant.origin == Origin::BreakGlass {
+        return policy.may_break_glass(&grant.role, who);
+    }
+    if grant.lives_with.is_none() {
+        return policy.is_eligible(&grant.role, who);
+    }
+    let judgement = policy.decide(&Ask {
+        facts: Facts { token: token.cloned(), ..Facts::default() },
+        occasion: occasion_of(grant.origin),
+        ..Ask::of(who.clone(), grant.role.clone(), now)
+    });
+    let mut reasons = judgement.decision.unsatisfied.iter().chain(&judgement.decision.failed);
+    !reasons.any(|reason| matches!(reason.code, ReasonCode::Deny | ReasonCode::Eligibility))
 }

@@ -3,9 +3,10 @@
 //! **Invariant:** it skips stages and windows only. Deny lists, scope, constraints and guardrails are policy's, as for
 //! any ask; and while one use of it is unreviewed its subject gets no other.
 
+use super::ask::AskFor;
 use super::decide::check_reason;
 use super::end::EndError;
-use super::request::{AskFor, RequestError};
+use super::request::RequestError;
 use crate::Engine;
 use crate::ending::{EndOrder, OrderError};
 use crate::engine::{Changes, GrantRef};

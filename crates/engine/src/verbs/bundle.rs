@@ -1,6 +1,7 @@
 //! Several roles under one ask. Each is decided by its own rule, and each becomes a request of its own or none.
 
-use super::request::{AskFor, RequestError};
+use super::ask::{AskFor, RunClient};
+use super::request::RequestError;
 use crate::Engine;
 use curfew_domain::request::Origin;
 use curfew_domain::{Decision, Identity, InputValue, Inputs, Request, RoleName, Seconds};
@@ -22,6 +23,8 @@ pub struct BundleAsk {
     pub inputs: Inputs,
     /// Where the ask comes from, if that is known.
     pub source_ip: Option<IpAddr>,
+    /// The run's client that asks; none when a person does.
+    pub client: Option<RunClient>,
 }
 
 /// What became of one role of a bundle.
@@ -70,6 +73,7 @@ impl Engine {
                 ticket: ask.ticket.clone(),
                 inputs: inputs_of(&policy, role, &ask.inputs),
                 source_ip: ask.source_ip,
+                client: ask.client.clone(),
             };
             let key = key.map(|key| format!("{key} {role}"));
             match self.ask_on(who, part, (Occasion::Request, Origin::Bundle), key.as_deref()).await {

@@ -79,6 +79,13 @@ impl Engine {
                 }
                 continue;
             }
+            if !self.is_alive(request.lives_with.as_ref()).await? {
+                // Its run ended a moment ago, or an outage kept it from lapsing.
+                if !self.lapse_with_run(request, "the pipeline that it lived with is over").await {
+                    return Err(DecideError::Commit(CommitError::Unavailable("its run is over".to_owned())));
+                }
+                continue;
+            }
             if let Some(narrowed) = &judging.narrowed {
                 self.check_narrowing(&request, narrowed).await?;
             }
@@ -182,7 +189,7 @@ impl Engine {
     }
 
     fn may_decide_stage(&self, who: &Identity, request: &Request, stage: &str) -> Result<(), DecideError> {
-        if who.subject.is_same_as(&request.subject) {
+        if who.subject.is_same_as(&request.subject) || request.is_behind(&who.subject) {
             return Err(VerdictError::OwnRequest.into());
         }
         if request.course.approvers_mfa.is_some() {

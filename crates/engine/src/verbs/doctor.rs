@@ -42,7 +42,7 @@ impl Engine {
             }
             Err(error) => failed("ledger", error.to_string()),
         };
-        let idle = crate::obeys::idle(&self.policy(), &self.audience).into_iter();
+        let idle = crate::obeys::idle(&self.policy(), &self.audience, &self.pipelines).into_iter();
         let idle = idle.map(|message| Finding { check: "policy".to_owned(), standing: Standing::Warning, message });
         [clock, ledger].into_iter().chain(idle).collect()
     }

@@ -187,7 +187,8 @@ impl Engine {
 
     /// One extension of a grant at a time, and one person's asks must not bury everybody else's.
     async fn check_nothing_waits(&self, who: &Identity, grant: Id<Grant>) -> Result<(), ExtendError> {
-        let filter = RequestFilter { subject: Some(who.subject.id.clone()), state: Some("pending") };
+        let subject = Some(who.subject.id.clone());
+        let filter = RequestFilter { subject, state: Some("pending"), ..RequestFilter::default() };
         let page = Page { before: None, limit: limits::PENDING_REQUESTS };
         let pending = self.store.requests(&filter, page).await?;
         let waits = pending.iter().find(|request| request.extends.as_ref().is_some_and(|e| e.grant == grant));
@@ -230,6 +231,7 @@ impl Engine {
                 earlier: grant.extensions,
                 source_ip: by.source_ip,
             }),
+            lives_with: grant.lives_with.clone(),
             created_at: now,
             // What is over cannot last longer.
             lapses_at: now.plus(terms.lapses_after).min(*until),

@@ -6,8 +6,8 @@ use crate::engine::{GrantRef, Unnamed};
 use crate::seams::store::{Ended, GrantFilter, Page, ReadError, RequestFilter};
 use curfew_domain::audit::AuditAction;
 use curfew_domain::{
-    Grant, GrantState, Id, Identity, Lease, LeaseState, Opening, Request, ResourceName, RoleName, Subject, SubjectKind,
-    Timestamp,
+    Grant, GrantState, Id, Identity, Lease, LeaseState, Opening, Request, ResourceName, RoleName, Subject, SubjectId,
+    SubjectKind, Timestamp,
 };
 use curfew_policy::Approver;
 use std::time::Duration;
@@ -120,8 +120,8 @@ impl Engine {
             Which::Pending | Which::ToApprove => Some("pending"),
             Which::Visible | Which::Mine => None,
         };
-        let subject = (which == Which::Mine).then(|| who.subject.id.clone());
-        let filter = RequestFilter { subject, state };
+        let mine = (which == Which::Mine).then(|| who.subject.ids());
+        let filter = RequestFilter { state, ..RequestFilter::default() };
         let keep = |request: &Request| match which {
             Which::Visible | Which::Pending => self.may_see(who, request),
             Which::Mine => true,
@@ -130,7 +130,11 @@ impl Engine {
         let mut found = Vec::new();
         let mut next = page.before;
         for _ in 0..SCAN / ROWS {
-            let rows = self.store.requests(&filter, Page { before: next, limit: ROWS }).await?;
+            let whole_page = Page { before: next, limit: ROWS };
+            let rows = match &mine {
+                Some(ids) => self.requests_of(ids, whole_page).await?,
+                None => self.store.requests(&filter, whole_page).await?,
+            };
             let whole = rows.len() == ROWS;
             for request in rows {
                 if found.len() == page.limit {
@@ -159,9 +163,30 @@ impl Engine {
         ended: Ended,
         page: Page,
     ) -> Result<Vec<Grant>, ReadError> {
-        let everything = all == Sight::Everything && self.sight(who) == Sight::Everything;
-        let subject = (!everything).then(|| who.subject.id.clone());
-        self.store.grants(&GrantFilter { subject, resource: None, role: None, ended }, page).await
+        if all == Sight::Everything && self.sight(who) == Sight::Everything {
+            return self.store.grants(&GrantFilter { ended, ..GrantFilter::default() }, page).await;
+        }
+        let mut found = Vec::new();
+        for id in who.subject.ids() {
+            let filter = GrantFilter { subject: Some(id), ended, ..GrantFilter::default() };
+            found.extend(self.store.grants(&filter, page.clone()).await?);
+        }
+        found.sort_by(|a, b| b.id.cmp(&a.id));
+        found.truncate(page.limit);
+        Ok(found)
+    }
+
+    /// What was asked under any of these ids, newest first: a trigger may have asked for somebody before they ever
+    /// signed in.
+    async fn requests_of(&self, ids: &[SubjectId], page: Page) -> Result<Vec<Request>, ReadError> {
+        let mut found = Vec::new();
+        for id in ids {
+            let filter = RequestFilter { subject: Some(id.clone()), ..RequestFilter::default() };
+            found.extend(self.store.requests(&filter, page.clone()).await?);
+        }
+        found.sort_by(|a, b| b.id.cmp(&a.id));
+        found.truncate(page.limit);
+        Ok(found)
     }
 
     /// Everything that gives, or may still give, access to a resource.
@@ -224,6 +249,9 @@ impl Engine {
 
     /// Whether the caller could decide this request, or could have.
     pub fn may_decide(&self, who: &Identity, request: &Request) -> bool {
+        if request.is_behind(&who.subject) {
+            return false;
+        }
         let policy = self.policy();
         let approver = Approver { who, oncall: None };
         let mut stages =

@@ -2,6 +2,7 @@
 
 pub(crate) mod activate;
 pub(crate) mod again;
+pub(crate) mod ask;
 pub(crate) mod break_glass;
 pub(crate) mod bundle;
 pub(crate) mod decide;
@@ -11,3 +12,6 @@ pub(crate) mod extend;
 pub(crate) mod look;
 pub(crate) mod policy;
 pub(crate) mod request;
+pub(crate) mod run;
+pub(crate) mod runs;
+mod triggers;

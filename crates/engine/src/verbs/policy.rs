@@ -5,10 +5,10 @@ use crate::ending::{EndOrder, OrderError};
 use crate::engine::Changes;
 use crate::seams::Change;
 use crate::seams::store::{CommitError, ReadError};
-use crate::verbs::again::{Approved, occasion_of};
+use crate::verbs::again::{Approved, may_have, occasion_of};
 use curfew_domain::audit::{AuditAction, AuditEvent, Detail};
 use curfew_domain::request::Origin;
-use curfew_domain::{EndCause, Grant, GrantState, Identity, Reason, ReasonCode, RoleName, Seconds, Subject};
+use curfew_domain::{EndCause, Grant, GrantState, Identity, LivesWith, Reason, ReasonCode, RoleName, Seconds, Subject};
 use curfew_policy::{Ask, Facts, Occasion, OnPolicyChange, PolicySet, Role};
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError};
@@ -113,7 +113,7 @@ impl Engine {
 
     /// Says once, in the log, what the set has that this server cannot do.
     pub(crate) fn say_what_is_idle(&self, set: &PolicySet) {
-        for line in crate::obeys::idle(set, &self.audience) {
+        for line in crate::obeys::idle(set, &self.audience, &self.pipelines) {
             tracing::warn!("{line}");
         }
     }
@@ -151,7 +151,8 @@ impl Engine {
         let askers = self.store.askers(&requests).await?;
         for grant in grants.into_iter().filter(|grant| !matches!(grant.state, GrantState::Ending { .. })) {
             let Some(who) = askers.get(&grant.request_id) else { continue };
-            let fate = if !may_have(set, &grant, who) {
+            let token = self.token_behind(grant.lives_with.as_ref(), &grant.role).await?;
+            let fate = if !may_have(set, &grant, (who, token.as_ref()), self.clock.now()) {
                 Fate::Ends
             } else if self.still_gives(set, &grant).await? {
                 continue;
@@ -188,17 +189,21 @@ impl Engine {
         let requests: Vec<_> = grants.iter().map(|grant| grant.request_id).collect();
         let askers = self.store.askers(&requests).await?;
         // Many grants are of few people, and one person may ask for a role, or not, whichever grant it is.
-        let mut judged: BTreeMap<(&RoleName, &Identity, bool), bool> = BTreeMap::new();
-        let mut is_denied = |grant: &'a Grant| {
-            let Some(who) = askers.get(&grant.request_id) else { return false };
-            let emergency = grant.origin == Origin::BreakGlass;
-            let may = judged.entry((&grant.role, who, emergency)).or_insert_with(|| may_have(&policy, grant, who));
-            !*may
-        };
-        let open = grants.iter().filter(|grant| !matches!(grant.state, GrantState::Ending { .. }));
+        let mut judged: BTreeMap<(&RoleName, &Identity, Origin, Option<&LivesWith>), bool> = BTreeMap::new();
         let mut denied = Vec::new();
-        for grant in open {
-            if is_denied(grant) || self.is_tightened(&policy, grant).await? {
+        for grant in grants.iter().filter(|grant| !matches!(grant.state, GrantState::Ending { .. })) {
+            let Some(who) = askers.get(&grant.request_id) else { continue };
+            let case = (&grant.role, who, grant.origin, grant.lives_with.as_ref());
+            let may = match judged.get(&case) {
+                Some(may) => *may,
+                None => {
+                    let token = self.token_behind(grant.lives_with.as_ref(), &grant.role).await?;
+                    let may = may_have(&policy, grant, (who, token.as_ref()), self.clock.now());
+                    judged.insert(case, may);
+                    may
+                }
+            };
+            if !may || self.is_tightened(&policy, grant).await? {
                 denied.push(grant);
             }
         }
@@ -219,7 +224,8 @@ impl Engine {
     async fn still_gives(&self, policy: &PolicySet, grant: &Grant) -> Result<bool, ReadError> {
         let Some(request) = self.store.request(grant.request_id).await? else { return Ok(true) };
         let approved = Approved { grant, request: &request };
-        let asked = approved.asked(request.asker(), Facts::default(), grant.approved_at);
+        let token = self.token_behind(grant.lives_with.as_ref(), &grant.role).await?;
+        let asked = approved.asked(request.asker(), Facts { token, ..Facts::default() }, grant.approved_at);
         let judged = |occasion: Occasion, duration: Seconds| {
             policy.decide(&Ask { duration: Some(duration), occasion, ..asked.clone() })
         };
@@ -250,14 +256,6 @@ impl Engine {
         let mut unsatisfied = judgements.iter().flat_map(|judgement| &judgement.decision.unsatisfied);
         Ok(policy.meaning(&request.scope) == request.meaning && !unsatisfied.any(lasts))
     }
-}
-
-/// Whether the subject of a grant may ask for what it gives, in the way it was asked for.
-fn may_have(policy: &PolicySet, grant: &Grant, who: &Identity) -> bool {
-    if grant.origin == Origin::BreakGlass {
-        return policy.may_break_glass(&grant.role, who);
-    }
-    policy.is_eligible(&grant.role, who)
 }
 
 fn policy_changes(event: AuditEvent) -> Vec<Change> {

@@ -1,5 +1,6 @@
 //! Asking, and taking an ask back.
 
+use super::ask::{AskFor, Case};
 use super::decide::DecideError;
 use crate::Engine;
 use crate::activation::ATTEMPTS;
@@ -9,33 +10,10 @@ use crate::seams::store::{CommitError, Page, ReadError, RequestFilter};
 use curfew_domain::audit::{AuditAction, AuditEvent, Detail};
 use curfew_domain::request::Origin;
 use curfew_domain::{
-    ActionName, Decision, Grant, Id, Identity, Inputs, Outcome, Request, RequestState, ResourceName, RoleName, Seconds,
-    Timestamp, Transition, Version, limits,
+    Decision, Grant, Id, Identity, Outcome, Request, RequestState, RoleName, Timestamp, Transition, limits,
 };
-use curfew_policy::{Ask, Judgement, Occasion};
+use curfew_policy::Occasion;
 use sha2::{Digest, Sha256};
-use std::net::IpAddr;
-
-/// What somebody asks for.
-#[derive(Debug, Clone)]
-pub struct AskFor {
-    /// The role.
-    pub role: RoleName,
-    /// Only these resources of it; empty means all.
-    pub resources: Vec<ResourceName>,
-    /// Only these actions of it; empty means all.
-    pub actions: Vec<ActionName>,
-    /// For how long; the role's default if nothing is said.
-    pub duration: Option<Seconds>,
-    /// Why.
-    pub reason: String,
-    /// A reference into a ticket system.
-    pub ticket: String,
-    /// What else the role wants to be told.
-    pub inputs: Inputs,
-    /// Where the ask comes from, if that is known.
-    pub source_ip: Option<IpAddr>,
-}
 
 /// Why nothing was asked.
 #[derive(Debug, thiserror::Error)]
@@ -58,6 +36,12 @@ pub enum RequestError {
     /// The caller has as many undecided requests as one person may have.
     #[error("{0} of your requests are undecided, which is the most one person may have")]
     TooManyPending(usize),
+    /// A person named a heartbeat, or a machine none.
+    #[error("{0}")]
+    Beat(&'static str),
+    /// The run that asks is over, or its client was silent for too long.
+    #[error("the run is over, or its client was silent for too long: what it had is gone")]
+    RunOver,
     /// The clocks disagree: nothing new is given.
     #[error("nothing new is given while {0}")]
     ClockInDoubt(String),
@@ -76,37 +60,6 @@ pub enum RequestError {
 }
 
 impl Engine {
-    /// What policy says to an ask, asking nothing.
-    ///
-    /// # Errors
-    /// When there is no such role, or a text is too long.
-    pub async fn judge(&self, who: &Identity, ask: &AskFor) -> Result<Judgement, RequestError> {
-        self.judge_on(who, ask, Occasion::Request).await
-    }
-
-    async fn judge_on(&self, who: &Identity, ask: &AskFor, occasion: Occasion) -> Result<Judgement, RequestError> {
-        if ask.reason.chars().count() > limits::REASON_CHARS {
-            return Err(RequestError::Text("a reason may have 2,000 characters at most"));
-        }
-        if ask.ticket.chars().count() > limits::TICKET_CHARS {
-            return Err(RequestError::Text("a ticket may have 128 characters at most"));
-        }
-        let policy = self.policy();
-        let Some(role) = policy.role(&ask.role) else { return Err(RequestError::NoSuchRole(ask.role.clone())) };
-        let facts = self.facts(role, &who.subject, ask.source_ip, None).await?;
-        Ok(policy.decide(&Ask {
-            resources: ask.resources.clone(),
-            actions: ask.actions.clone(),
-            duration: ask.duration,
-            reason: ask.reason.clone(),
-            ticket: ask.ticket.clone(),
-            inputs: ask.inputs.clone(),
-            facts,
-            occasion,
-            ..Ask::of(who.clone(), ask.role.clone(), self.clock.now())
-        }))
-    }
-
     /// Asks. `key` is the caller's idempotency key: the same key again gives the same request.
     ///
     /// # Errors
@@ -133,50 +86,31 @@ impl Engine {
         }
         let emergency = origin == Origin::BreakGlass;
         let _counting = if emergency { Some(self.counting.lock().await) } else { self.counting(&ask.role).await };
-        let judgement = self.judge_on(who, &ask, occasion).await?;
+        let case = Case {
+            who,
+            lives_with: self.lives_with(who, ask.client.as_ref()).await?,
+            token: ask.client.as_ref().and_then(|client| crate::facts::token_of(&client.bound.token)),
+            ask,
+            occasion,
+            origin,
+        };
+        let judgement = self.judge_case(&case).await?;
         let Some(terms) = judgement.terms else {
-            self.record_refusal(who, (&ask, origin), &judgement.decision).await?;
+            self.record_refusal(&case, &judgement.decision).await?;
             return Err(RequestError::Denied(Box::new(judgement.decision)));
         };
         if emergency {
-            self.check_reviewed(who, &ask, &judgement.decision).await?;
+            self.check_reviewed(who, &case.ask, &judgement.decision).await?;
         }
-        let automatic = judgement.decision.outcome == Outcome::Automatic;
-        if !automatic {
+        if judgement.decision.outcome != Outcome::Automatic {
             self.check_pending(who).await?;
         }
         let now = self.clock.now();
-        let request = Request {
-            id: self.mint(),
-            version: Version::NONE,
-            subject: who.subject.clone(),
-            groups: who.groups.clone(),
-            role: ask.role,
-            scope: terms.scope,
-            duration: terms.duration,
-            reason: ask.reason,
-            ticket: ask.ticket,
-            decision: judgement.decision,
-            meaning: terms.meaning,
-            origin,
-            extends: None,
-            created_at: now,
-            lapses_at: now.plus(terms.lapses_after),
-            claim_within: terms.claim_within,
-            inputs: ask.inputs,
-            course: terms.course,
-            approvals: Vec::new(),
-            state: RequestState::Pending,
-        };
+        let alive = case.lives_with.clone();
         let mut changes = Changes::default();
-        let mut request = changes.request(Request::created(request));
-        if automatic {
-            request = self
-                .become_grant(&mut changes, request, now)
-                .map_err(|e| RequestError::Commit(CommitError::Conflict(e.to_string())))?;
-        } else {
-            changes.notices(self.notices_of_request("requested", &request, now));
-        }
+        let request = self
+            .draw_up(&mut changes, case, (judgement.decision, terms), now)
+            .map_err(|e| RequestError::Commit(CommitError::Conflict(e.to_string())))?;
         if emergency {
             self.use_break_glass(&mut changes, &request, now);
         }
@@ -191,13 +125,16 @@ impl Engine {
                 let first = self.store.request(first).await?;
                 first.ok_or_else(|| RequestError::Commit(CommitError::Conflict("the request".to_owned())))
             }
+            // Nothing else can stand in the way of what is new: its run ended at the same moment.
+            Err(CommitError::Conflict(_)) if alive.is_some() => Err(RequestError::RunOver),
             Err(other) => Err(RequestError::Commit(other)),
         }
     }
 
     /// One person's asks must not bury everybody else's.
-    async fn check_pending(&self, who: &Identity) -> Result<(), RequestError> {
-        let filter = RequestFilter { subject: Some(who.subject.id.clone()), state: Some("pending") };
+    pub(crate) async fn check_pending(&self, who: &Identity) -> Result<(), RequestError> {
+        let subject = Some(who.subject.id.clone());
+        let filter = RequestFilter { subject, state: Some("pending"), ..RequestFilter::default() };
         let page = Page { before: None, limit: limits::PENDING_REQUESTS };
         match self.store.requests(&filter, page).await?.len() {
             many if many >= limits::PENDING_REQUESTS => Err(RequestError::TooManyPending(many)),
@@ -301,20 +238,27 @@ impl Engine {
         Err(refused)
     }
 
-    async fn record_refusal(
-        &self,
-        who: &Identity,
-        (ask, origin): (&AskFor, Origin),
-        decision: &Decision,
-    ) -> Result<(), RequestError> {
-        let event = self.refusal(who, &ask.role, decision);
-        let mut event = event.with("reason", ask.reason.clone()).with("ticket", ask.ticket.clone());
-        if origin == Origin::BreakGlass {
-            event = event.with("occasion", "break_glass");
-        }
+    async fn record_refusal(&self, case: &Case<'_>, decision: &Decision) -> Result<(), RequestError> {
+        let event = self.refusal_of(case, decision);
         match self.commit(Changes(vec![Change::Event(Box::new(event))])).await {
             Ok(_) => Ok(()),
             Err(error) => Err(RequestError::Commit(error)),
+        }
+    }
+
+    /// The same evidence, with what was asked and on what occasion.
+    pub(crate) fn refusal_of(&self, case: &Case<'_>, decision: &Decision) -> AuditEvent {
+        let Case { who, ask, .. } = case;
+        let event = self.refusal(who, &ask.role, decision);
+        let event = event.with("reason", ask.reason.clone()).with("ticket", ask.ticket.clone());
+        let event = match case.origin {
+            Origin::BreakGlass => event.with("occasion", "break_glass"),
+            Origin::Trigger => event.with("occasion", "trigger"),
+            Origin::Asked | Origin::Bundle => event,
+        };
+        match &case.lives_with {
+            Some(lives) => event.with("run", lives.run.to_string()),
+            None => event,
         }
     }
 }

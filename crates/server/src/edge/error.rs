@@ -8,7 +8,7 @@ use curfew_domain::Decision;
 use curfew_domain::request::VerdictError;
 use curfew_engine::seams::connector::CallError;
 use curfew_engine::seams::store::{CommitError, ReadError};
-use curfew_engine::{ActivateError, DecideError, EndError, ExtendError, RequestError, ReviewError};
+use curfew_engine::{ActivateError, DecideError, EndError, ExtendError, RequestError, ReviewError, RunError};
 use http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
 use std::collections::BTreeMap;
@@ -126,6 +126,9 @@ impl From<RequestError> for ApiError {
             RequestError::NoSuchBundle(_) => {
                 Self::new(ErrorCode::NotFound, error.to_string()).hint("`curfew roles` lists what you may ask for.")
             }
+            RequestError::Beat(_) => Self::new(ErrorCode::Malformed, error.to_string())
+                .hint("`POST /api/v1/runs` begins a run with a heartbeat; `curfew run` does that by itself."),
+            RequestError::RunOver => Self::new(ErrorCode::RunOver, error.to_string()),
             RequestError::ClockInDoubt(_) => Self::new(ErrorCode::ClockInDoubt, error.to_string()),
             RequestError::PolicyStale(_) => Self::new(ErrorCode::PolicyStale, error.to_string()),
             RequestError::Stopping => Self::new(ErrorCode::Unavailable, error.to_string()).retry_after(5),
@@ -190,6 +193,8 @@ impl From<ActivateError> for ApiError {
             ActivateError::NotApproved(state) => not_approved(state, error.to_string()),
             ActivateError::Forbidden => Self::new(ErrorCode::Forbidden, error.to_string())
                 .hint("The secret is made where its subject is; ask for access of your own with `curfew request`."),
+            ActivateError::OtherClient => Self::new(ErrorCode::Forbidden, error.to_string())
+                .hint("Another job, or another run, of the same pipeline asks for access of its own."),
             ActivateError::AlreadyFinal(_) => Self::new(ErrorCode::AlreadyFinal, error.to_string()),
             ActivateError::OtherHalf => Self::new(ErrorCode::WrongState, error.to_string()),
             ActivateError::Denied(decision) => Self::denied("policy denies it now", &decision),
@@ -253,6 +258,25 @@ impl From<ReviewError> for ApiError {
             ReviewError::Note(_) => Self::new(ErrorCode::OutOfBounds, message).hint(SAY_WHY),
             ReviewError::Read(error) => error.into(),
             ReviewError::Commit(error) => error.into(),
+        }
+    }
+}
+
+impl From<RunError> for ApiError {
+    fn from(error: RunError) -> Self {
+        let message = error.to_string();
+        match error {
+            RunError::NotAMachine => Self::new(ErrorCode::Forbidden, message),
+            RunError::NotFound => Self::not_found("run"),
+            RunError::Over(_) => Self::new(ErrorCode::RunOver, message),
+            RunError::NotTheirs => Self::new(ErrorCode::Forbidden, message)
+                .hint("Each client makes a heartbeat of its own: 32 random hex digits."),
+            RunError::TooMany(_) => {
+                Self::new(ErrorCode::RateLimited, message).hint("Wait until some of them are done.").retry_after(30)
+            }
+            RunError::Asking(error) => error.into(),
+            RunError::Read(error) => error.into(),
+            RunError::Commit(error) => error.into(),
         }
     }
 }

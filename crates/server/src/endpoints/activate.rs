@@ -23,7 +23,7 @@ pub(crate) async fn activate(
     GrantPath(which): GrantPath,
     Body(body): Body<ActivateBody>,
 ) -> Answer<ActivationView> {
-    let claim = Claim { halves: halves(body)?, source_ip: Some(address) };
+    let claim = Claim { halves: halves(body)?, source_ip: Some(address), client: caller.workload.clone() };
     let activation = app.engine.activate(&caller.who, which, claim).await?;
     Ok(Json(ActivationView::new(&activation.grant, &activation.leases)))
 }

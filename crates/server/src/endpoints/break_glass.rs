@@ -21,7 +21,7 @@ pub(crate) async fn break_glass(
     Body(body): Body<AskBody>,
 ) -> Result<(StatusCode, Json<RequestView>), ApiError> {
     app.asks.take(&caller.who.subject.id)?;
-    let ask = ask_for(&app, body, address)?;
+    let ask = ask_for(&app, &caller, body, address)?;
     let key = key.as_ref().map(|Extension(CallKey(key))| key.as_str());
     let request = app.engine.break_glass(&caller.who, ask, key).await?;
     Ok((StatusCode::CREATED, Json(RequestView::from(&request))))

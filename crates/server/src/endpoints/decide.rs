@@ -18,7 +18,7 @@ pub(crate) async fn decide(
     Body(body): Body<AskBody>,
 ) -> Answer<DecisionView> {
     app.asks.take(&caller.who.subject.id)?;
-    let judgement = app.engine.judge(&caller.who, &ask_for(&app, body, address)?).await?;
+    let judgement = app.engine.judge(&caller.who, &ask_for(&app, &caller, body, address)?).await?;
     Ok(Json(DecisionView::from(&judgement.decision)))
 }
 

@@ -13,6 +13,8 @@ mod audit_export;
 mod audit_key;
 mod audit_proof;
 pub(crate) mod audit_search;
+mod beat;
+mod begin_run;
 mod break_glass;
 mod bundles;
 mod connectors;
@@ -20,6 +22,7 @@ mod cursor;
 pub(crate) mod decide;
 pub(crate) mod deny;
 mod doctor;
+mod end_run;
 mod events;
 mod extend;
 pub(crate) mod give_back;
@@ -38,8 +41,11 @@ mod review;
 pub(crate) mod revoke;
 mod revoke_all;
 pub(crate) mod roles;
+mod run_path;
+mod runs;
 mod show_grant;
 mod show_request;
+mod show_run;
 pub(crate) mod sign_in;
 mod sign_in_methods;
 mod sign_in_workload;
@@ -131,6 +137,10 @@ fn signed() -> OpenApiRouter<App> {
         .routes(routes!(activate::activate))
         .routes(routes!(give_back::give_back))
         .routes(routes!(extend::extend))
+        .routes(routes!(begin_run::begin_run))
+        .routes(routes!(show_run::show_run))
+        .routes(routes!(beat::beat))
+        .routes(routes!(end_run::end_run))
         .routes(routes!(events::events))
 }
 
@@ -140,6 +150,7 @@ fn for_people() -> OpenApiRouter<App> {
         .routes(routes!(approve::approve))
         .routes(routes!(deny::deny))
         .routes(routes!(revoke::revoke))
+        .routes(routes!(runs::runs))
         .routes(routes!(break_glass::break_glass))
         .routes(routes!(bundles::bundles))
         .routes(routes!(request_bundle::request_bundle))

@@ -6,8 +6,8 @@ use crate::edge::{ApiError, Body, CallKey, CallerAddress, RefusalResponses};
 use axum::extract::State;
 use axum::{Extension, Json};
 use curfew_api::{AskBody, ErrorCode, InputBody, RequestView};
-use curfew_domain::{Request, RoleName};
-use curfew_engine::AskFor;
+use curfew_domain::{BeatId, Request, RoleName};
+use curfew_engine::{AskFor, RunClient};
 use http::StatusCode;
 use std::net::IpAddr;
 
@@ -24,7 +24,7 @@ pub(crate) async fn request(
     Body(body): Body<AskBody>,
 ) -> Result<(StatusCode, Json<RequestView>), ApiError> {
     app.asks.take(&caller.who.subject.id)?;
-    let ask = ask_for(&app, body, address)?;
+    let ask = ask_for(&app, &caller, body, address)?;
     let key = key.as_ref().map(|Extension(CallKey(key))| key.as_str());
     let request = app.engine.request(&caller.who, ask.clone(), key).await?;
     if key.is_some() && !is_of(&request, &ask) {
@@ -50,7 +50,7 @@ fn is_of(request: &Request, ask: &AskFor) -> bool {
 ///
 /// # Errors
 /// When the role is no name: then there is no such role.
-pub(crate) fn ask_for(app: &App, body: AskBody, address: IpAddr) -> Result<AskFor, ApiError> {
+pub(crate) fn ask_for(app: &App, caller: &Caller, body: AskBody, address: IpAddr) -> Result<AskFor, ApiError> {
     let role = RoleName::new(body.role).map_err(|_| {
         ApiError::new(ErrorCode::NotFound, "there is no such role").hint("`curfew roles` lists what you may ask for.")
     })?;
@@ -69,7 +69,21 @@ pub(crate) fn ask_for(app: &App, body: AskBody, address: IpAddr) -> Result<AskFo
         ticket: body.ticket,
         inputs,
         source_ip: Some(address),
+        client: client_of(caller, body.beat)?,
     })
+}
+
+/// The run's client that calls, with the heartbeat it names; none when a person does.
+///
+/// # Errors
+/// When a person names a heartbeat.
+pub(crate) fn client_of(caller: &Caller, beat: Option<BeatId>) -> Result<Option<RunClient>, ApiError> {
+    match (&caller.workload, beat) {
+        (Some(bound), beat) => Ok(Some(RunClient { bound: bound.clone(), beat })),
+        (None, None) => Ok(None),
+        (None, Some(_)) => Err(ApiError::new(ErrorCode::Malformed, "a heartbeat is for the runs of pipelines")
+            .hint("Leave `beat` out: what a person asks for lives with nothing.")),
+    }
 }
 
 #[cfg(test)]

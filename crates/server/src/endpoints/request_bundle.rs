@@ -1,5 +1,6 @@
 //! `POST /api/v1/bundles/{name}/requests`
 
+use super::request::client_of;
 use crate::app::App;
 use crate::auth::Caller;
 use crate::edge::{ApiError, Body, CallKey, CallerAddress, PathText, RefusalResponses};
@@ -33,6 +34,7 @@ pub(crate) async fn request_bundle(
         ticket: body.ticket,
         inputs: body.inputs.into_iter().map(|(name, value)| (name, value.into())).collect(),
         source_ip: Some(address),
+        client: client_of(&caller, None)?,
     };
     let key = key.as_ref().map(|Extension(CallKey(key))| key.as_str());
     let parts = app.engine.request_bundle(&caller.who, ask, key).await?;

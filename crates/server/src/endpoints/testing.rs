@@ -16,7 +16,7 @@ use curfew_engine::keyring::{Keyring, SealKey};
 use curfew_engine::seams::connector::{CallError, LedgerMark};
 use curfew_engine::seams::host_desk::{Authority, HostDuties, HostReport};
 use curfew_engine::seams::{BoxFuture, Clock, Entropy, HostDesk, Store};
-use curfew_engine::{Audience, Engine, EngineParts, Unnamed};
+use curfew_engine::{Audience, Engine, EngineParts, Pipelines, Unnamed};
 use curfew_policy::{PolicySet, Purpose, SourceFile, check};
 use curfew_store::MemoryStore;
 use http::{HeaderMap, Method, Request, StatusCode};
@@ -190,6 +190,10 @@ impl World {
             policy: policy(text),
             audience: Audience { mail_from: None, webhooks: vec!["siem".to_owned()] },
             unnamed: Unnamed::Nobody,
+            pipelines: Pipelines {
+                issuers: issuers.iter().map(|issuer| (issuer.name.clone(), issuer.kind)).collect(),
+                ..Pipelines::default()
+            },
         }));
         let keyring = Keyring::new(store.clone(), clock.clone(), entropy.clone(), SealKey::new([7; 32]));
         let (stop, stopping) = watch::channel(Stopping::No);

@@ -1,11 +1,12 @@
 //! Whether a commit may be written, found out before any of it is.
 
 use super::ledger::Ledger;
+use crate::nature;
 use curfew_domain::id::Identified;
 use curfew_domain::transition::Noun;
-use curfew_domain::{Id, Request, Transition, Version};
-use curfew_engine::seams::store::{Change, CommitError, SealedKey, Session, TokenUse};
-use std::collections::BTreeMap;
+use curfew_domain::{BeatId, Id, LivesWith, Request, Run, RunEnd, RunKey, RunState, Transition, Version};
+use curfew_engine::seams::store::{Beat, Change, CommitError, SealedKey, Session, TokenUse};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The ledger as it would be after the changes that were checked so far.
 pub(super) struct Checks<'a> {
@@ -15,6 +16,10 @@ pub(super) struct Checks<'a> {
     sessions: BTreeMap<&'a str, Presence>,
     tokens: BTreeMap<&'a str, &'a str>,
     keys: BTreeMap<(&'a str, u32), Presence>,
+    runs: BTreeMap<u128, Presence>,
+    live_keys: BTreeMap<&'a RunKey, Presence>,
+    ended_keys: BTreeSet<&'a RunKey>,
+    beats: BTreeMap<(u128, &'a BeatId), Option<&'a str>>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -32,13 +37,37 @@ impl<'a> Checks<'a> {
             sessions: BTreeMap::new(),
             tokens: BTreeMap::new(),
             keys: BTreeMap::new(),
+            runs: BTreeMap::new(),
+            live_keys: BTreeMap::new(),
+            ended_keys: BTreeSet::new(),
+            beats: BTreeMap::new(),
         }
     }
 
     pub(super) fn check(&mut self, change: &'a Change) -> Result<(), CommitError> {
         match change {
-            Change::Request(step) => self.step(step.next.id, step, self.ledger.request_version(step.next.id)),
-            Change::Grant(step) => self.step(step.next.id, step, self.ledger.grant_version(step.next.id)),
+            Change::Request(step) => {
+                self.step(step.next.id, step, self.ledger.request_version(step.next.id))?;
+                self.lives(nature::request_needs(step))
+            }
+            Change::Grant(step) => {
+                self.step(step.next.id, step, self.ledger.grant_version(step.next.id))?;
+                self.lives(nature::grant_needs(step))
+            }
+            Change::Run(step) => self.run(step),
+            Change::Beat(beat) => self.beat(beat),
+            Change::BeatHeard { run, beat, owner, .. } => match self.owner(*run, beat) {
+                Some(held) if held == owner => Ok(()),
+                Some(_) | None => Err(CommitError::Conflict("the heartbeat".to_owned())),
+            },
+            Change::BeatOver { run, beat } => {
+                self.beats.insert((run.as_u128(), beat), None);
+                Ok(())
+            }
+            Change::RunEndedByProvider { key, .. } => {
+                self.ended_keys.insert(key);
+                Ok(())
+            }
             Change::Lease(step) => self.step(step.next.id, step, self.ledger.lease_version(step.next.id)),
             Change::RequestKey { key, request } => self.request_key(key, *request),
             Change::Session(session) => self.session(session),
@@ -70,6 +99,61 @@ impl<'a> Checks<'a> {
         }
         self.versions.insert(at, step.next.version());
         Ok(())
+    }
+
+    fn run(&mut self, step: &'a Transition<Run>) -> Result<(), CommitError> {
+        let (next, key) = (&step.next, &step.next.token.run);
+        self.step(next.id, step, self.ledger.run_version(next.id))?;
+        let presence = match next.state {
+            RunState::Live => Presence::There,
+            RunState::Over { .. } => Presence::Gone,
+        };
+        if step.from == Version::NONE {
+            let stored = if self.ledger.live_run(key).is_some() { Presence::There } else { Presence::Gone };
+            let live = self.live_keys.get(key).copied().unwrap_or(stored);
+            let ended = self.ended_keys.contains(key) || self.ledger.ended_by_provider(key).is_some();
+            if live == Presence::There || ended {
+                return Err(CommitError::Conflict(key.to_string()));
+            }
+        }
+        if let RunState::Over { why: RunEnd::Finished | RunEnd::Silent, .. } = next.state {
+            let left = self.ledger.beats(next.id).into_iter().map(|beat| beat.beat);
+            let here = self.beats.iter().filter(|((run, _), held)| *run == next.id.as_u128() && held.is_some());
+            let mut all = left.filter(|beat| !self.beats.contains_key(&(next.id.as_u128(), beat)));
+            if all.next().is_some() || here.count() > 0 {
+                return Err(CommitError::Conflict(key.to_string()));
+            }
+        }
+        self.runs.insert(next.id.as_u128(), presence);
+        self.live_keys.insert(key, presence);
+        Ok(())
+    }
+
+    fn is_live(&self, run: Id<Run>) -> bool {
+        let stored =
+            if self.ledger.run(run).is_some_and(|run| run.is_live()) { Presence::There } else { Presence::Gone };
+        self.runs.get(&run.as_u128()).copied().unwrap_or(stored) == Presence::There
+    }
+
+    /// Whose a beat is; none when it is gone, or its run is over.
+    fn owner(&self, run: Id<Run>, beat: &BeatId) -> Option<&'a str> {
+        let stored = || self.ledger.beat(run, beat).map(|beat| beat.owner.as_str());
+        let held = self.beats.get(&(run.as_u128(), beat)).copied().unwrap_or_else(stored);
+        held.filter(|_| self.is_live(run))
+    }
+
+    fn beat(&mut self, beat: &'a Beat) -> Result<(), CommitError> {
+        if !self.is_live(beat.run) || self.owner(beat.run, &beat.beat).is_some() {
+            return Err(CommitError::Conflict("the heartbeat".to_owned()));
+        }
+        self.beats.insert((beat.run.as_u128(), &beat.beat), Some(&beat.owner));
+        Ok(())
+    }
+
+    fn lives(&self, with: Option<&'a LivesWith>) -> Result<(), CommitError> {
+        let Some(LivesWith { run, key, beat }) = with else { return Ok(()) };
+        let lives = self.is_live(*run) && beat.as_ref().is_none_or(|beat| self.owner(*run, beat).is_some());
+        if lives { Ok(()) } else { Err(CommitError::Conflict(key.to_string())) }
     }
 
     fn request_key(&mut self, key: &'a str, request: Id<Request>) -> Result<(), CommitError> {

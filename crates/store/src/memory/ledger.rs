@@ -4,10 +4,10 @@ use super::checks::Checks;
 use crate::nature::{self, PRUNED_AT_ONCE};
 use curfew_domain::audit::merkle::{self, NodeId, Place, TreeHash};
 use curfew_domain::audit::{AuditEvent, Frontier, Growth, SealedEvent};
-use curfew_domain::{Grant, Id, Lease, Request, Timestamp, Version};
+use curfew_domain::{BeatId, Email, Grant, Id, Lease, Request, Run, RunKey, RunState, SubjectKind, Timestamp, Version};
 use curfew_engine::seams::store::{
-    Change, CommitError, Committed, Due, Ended, GrantFilter, Notice, Page, RequestFilter, SealedKey, Session, TokenUse,
-    TreeHead,
+    Beat, Change, CommitError, Committed, Due, Ended, GrantFilter, Notice, Over, Page, RequestFilter, RunFilter,
+    SealedKey, Session, TokenUse, TreeHead,
 };
 use std::collections::BTreeMap;
 
@@ -17,6 +17,9 @@ pub(super) struct Ledger {
     requests: BTreeMap<u128, Request>,
     grants: BTreeMap<u128, Grant>,
     leases: BTreeMap<u128, Lease>,
+    runs: BTreeMap<u128, Run>,
+    beats: BTreeMap<(u128, BeatId), Beat>,
+    ended_keys: BTreeMap<RunKey, Timestamp>,
     events: Vec<SealedEvent>,
     tree: Frontier,
     nodes: BTreeMap<NodeId, TreeHash>,
@@ -54,6 +57,27 @@ impl Ledger {
             Change::Lease(step) => {
                 self.leases.insert(step.next.id.as_u128(), step.next);
                 return Some(self.append(step.event));
+            }
+            Change::Run(step) => {
+                if let RunState::Over { .. } = step.next.state {
+                    self.beats.retain(|_, beat| beat.run != step.next.id);
+                }
+                self.runs.insert(step.next.id.as_u128(), step.next);
+                return Some(self.append(step.event));
+            }
+            Change::Beat(beat) => {
+                self.beats.insert((beat.run.as_u128(), beat.beat.clone()), *beat);
+            }
+            Change::BeatHeard { run, beat, until, .. } => {
+                if let Some(beat) = self.beats.get_mut(&(run.as_u128(), beat)) {
+                    beat.until = beat.until.max(until);
+                }
+            }
+            Change::BeatOver { run, beat } => {
+                self.beats.remove(&(run.as_u128(), beat));
+            }
+            Change::RunEndedByProvider { key, at } => {
+                self.ended_keys.entry(key).or_insert(at);
             }
             Change::Event(event) => return Some(self.append(*event)),
             Change::Notice(notice) => {
@@ -113,6 +137,12 @@ impl Ledger {
         for (_, key) in old.into_iter().take(PRUNED_AT_ONCE) {
             self.request_keys.remove(&key);
         }
+        let old = self.ended_keys.iter().filter(|(_, at)| **at < keys_before);
+        let mut old: Vec<_> = old.map(|(key, at)| (*at, key.clone())).collect();
+        old.sort();
+        for (_, key) in old.into_iter().take(PRUNED_AT_ONCE) {
+            self.ended_keys.remove(&key);
+        }
     }
 
     fn append(&mut self, event: AuditEvent) -> SealedEvent {
@@ -135,6 +165,60 @@ impl Ledger {
 
     pub(super) fn lease_version(&self, id: Id<Lease>) -> Version {
         self.leases.get(&id.as_u128()).map_or(Version::NONE, |l| l.version)
+    }
+
+    pub(super) fn run_version(&self, id: Id<Run>) -> Version {
+        self.runs.get(&id.as_u128()).map_or(Version::NONE, |r| r.version)
+    }
+
+    pub(super) fn run(&self, id: Id<Run>) -> Option<&Run> {
+        self.runs.get(&id.as_u128())
+    }
+
+    pub(super) fn live_run(&self, key: &RunKey) -> Option<&Run> {
+        self.newest_run(key).filter(|run| run.is_live())
+    }
+
+    pub(super) fn newest_run(&self, key: &RunKey) -> Option<&Run> {
+        self.runs.values().rev().find(|run| run.token.run == *key)
+    }
+
+    pub(super) fn runs(&self, filter: &RunFilter, page: &Page) -> Vec<Run> {
+        let fits = |run: &&Run| {
+            filter.number.as_ref().is_none_or(|number| run.token.run.number == *number)
+                && match filter.over {
+                    Over::Left => run.is_live(),
+                    Over::Listed => true,
+                }
+        };
+        newest_first(&self.runs, page).filter(fits).take(page.limit).cloned().collect()
+    }
+
+    pub(super) fn ended_by_provider(&self, key: &RunKey) -> Option<Timestamp> {
+        self.ended_keys.get(key).copied()
+    }
+
+    pub(super) fn beat(&self, run: Id<Run>, beat: &BeatId) -> Option<&Beat> {
+        self.beats.get(&(run.as_u128(), beat.clone()))
+    }
+
+    pub(super) fn beats(&self, run: Id<Run>) -> Vec<Beat> {
+        self.beats.values().filter(|beat| beat.run == run).cloned().collect()
+    }
+
+    pub(super) fn sign_ins_of(&self, email: &Email, limit: usize) -> Vec<Session> {
+        let of = |s: &&Session| s.subject.kind == SubjectKind::Person && s.subject.email.as_ref() == Some(email);
+        let mut found: Vec<&Session> = self.sessions.values().filter(of).collect();
+        found.sort_by(|a, b| (b.expires_at, &b.token_hash).cmp(&(a.expires_at, &a.token_hash)));
+        found.into_iter().take(limit).cloned().collect()
+    }
+
+    pub(super) fn sign_ins(&self, now: Timestamp, limit: usize) -> Vec<Session> {
+        let stands =
+            |s: &&Session| s.subject.kind == SubjectKind::Person && s.subject.email.is_some() && s.expires_at > now;
+        let mut found: Vec<&Session> = self.sessions.values().filter(stands).collect();
+        found.sort_by(|a, b| (a.expires_at, &a.token_hash).cmp(&(b.expires_at, &b.token_hash)));
+        found.into_iter().take(limit).cloned().collect()
     }
 
     pub(super) fn request_of_key(&self, key: &str) -> Option<Id<Request>> {
@@ -165,6 +249,7 @@ impl Ledger {
         let fits = |r: &&Request| {
             filter.subject.as_ref().is_none_or(|subject| r.subject.id == *subject)
                 && filter.state.is_none_or(|state| r.state_word() == state)
+                && filter.run.is_none_or(|run| r.lives_with.as_ref().is_some_and(|lives| lives.run == run))
         };
         newest_first(&self.requests, page).filter(fits).take(page.limit).cloned().collect()
     }
@@ -174,6 +259,7 @@ impl Ledger {
             filter.subject.as_ref().is_none_or(|subject| g.subject.id == *subject)
                 && filter.resource.as_ref().is_none_or(|resource| g.scope.pairs().any(|p| p.resource == *resource))
                 && filter.role.as_ref().is_none_or(|role| g.role == *role)
+                && filter.run.is_none_or(|run| g.lives_with.as_ref().is_some_and(|lives| lives.run == run))
                 && match filter.ended {
                     Ended::Left => nature::grant_is_open(g),
                     Ended::Listed => true,
@@ -193,8 +279,14 @@ impl Ledger {
     pub(super) fn due(&self, now: Timestamp, limit: usize) -> Due {
         let requests = Timed::of(self.requests.values(), Request::due_at);
         let grants = Timed::of(self.grants.values(), nature::grant_due_at);
-        let next_at = requests.next_after(now).into_iter().chain(grants.next_after(now)).min();
-        Due { requests: requests.until(now, limit), grants: grants.until(now, limit), next_at }
+        let beats = Timed::of(self.beats.values(), |beat| Some(beat.until));
+        let next = [requests.next_after(now), grants.next_after(now), beats.next_after(now)];
+        Due {
+            requests: requests.until(now, limit),
+            grants: grants.until(now, limit),
+            beats: beats.until(now, limit),
+            next_at: next.into_iter().flatten().min(),
+        }
     }
 
     pub(super) fn notices(&self, now: Timestamp, limit: usize) -> Vec<Notice> {

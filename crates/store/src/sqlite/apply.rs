@@ -3,13 +3,14 @@
 //! Each noun is written by one statement that names the version it expects, so there is no moment between
 //! looking and writing.
 
+use super::apply_runs as runs;
 use super::prepare::{Placed, Write};
 use crate::nature::{self, PRUNED_AT_ONCE};
 use curfew_domain::audit::merkle::Node;
 use curfew_domain::audit::{Draft, Frontier};
 use curfew_domain::id::Identified;
 use curfew_domain::transition::Noun;
-use curfew_domain::{Grant, Id, Lease, Request, Timestamp, Transition, Version};
+use curfew_domain::{Grant, Id, Lease, LivesWith, Request, SubjectKind, Timestamp, Transition, Version};
 use curfew_engine::seams::store::{Change, CommitError, Notice, SealedKey, Session, TokenUse};
 use rusqlite::{Connection, OptionalExtension, Params, params};
 
@@ -28,7 +29,7 @@ impl From<rusqlite::Error> for Refusal {
     }
 }
 
-type Applied<T = ()> = Result<T, Refusal>;
+pub(super) type Applied<T = ()> = Result<T, Refusal>;
 
 /// Applies the changes in order and gives their events places.
 pub(super) fn apply(conn: &Connection, tree: &mut Frontier, writes: &[Write]) -> Applied<Vec<Placed>> {
@@ -47,6 +48,11 @@ fn write(conn: &Connection, change: &Change, body: &str) -> Applied {
         Change::Request(step) => request(conn, step, body),
         Change::Grant(step) => grant(conn, step, body),
         Change::Lease(step) => lease(conn, step, body),
+        Change::Run(step) => runs::run(conn, step, body),
+        Change::Beat(beat) => runs::beat(conn, beat, body),
+        Change::BeatHeard { run, beat, owner, until } => runs::heard(conn, (*run, beat), owner, *until),
+        Change::BeatOver { run, beat } => runs::beat_over(conn, *run, beat),
+        Change::RunEndedByProvider { key, at } => runs::ended_by_provider(conn, key, *at),
         // All there is of it is its event.
         Change::Event(_) => Ok(()),
         Change::Notice(notice) => self::notice(conn, notice, body),
@@ -76,10 +82,14 @@ fn request(conn: &Connection, step: &Transition<Request>, body: &str) -> Applied
     let next = &step.next;
     let versions = Versions::of(next.id, step)?;
     let (state, due_at) = (next.state_word(), millis(next.due_at()));
+    if let Some(with) = nature::request_needs(step) {
+        runs::lives(conn, with)?;
+    }
     let rows = if step.from == Version::NONE {
-        let sql = "INSERT INTO requests (id, version, state, subject, due_at, body)
-                   VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING";
-        run(conn, sql, params![key_of(next.id), versions.to, state, next.subject.id.to_string(), due_at, body])?
+        let sql = "INSERT INTO requests (id, version, state, subject, due_at, body, run)
+                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO NOTHING";
+        let (subject, with) = (next.subject.id.to_string(), run_of(next.lives_with.as_ref()));
+        run(conn, sql, params![key_of(next.id), versions.to, state, subject, due_at, body, with])?
     } else {
         let sql = "UPDATE requests SET version = ?2, state = ?3, due_at = ?4, body = ?5 WHERE id = ?1 AND version = ?6";
         run(conn, sql, params![key_of(next.id), versions.to, state, due_at, body, versions.from])?
@@ -91,16 +101,20 @@ fn grant(conn: &Connection, step: &Transition<Grant>, body: &str) -> Applied {
     let next = &step.next;
     let versions = Versions::of(next.id, step)?;
     let (state, open, due_at) = (next.state_word(), nature::grant_is_open(next), millis(nature::grant_due_at(next)));
+    if let Some(with) = nature::grant_needs(step) {
+        runs::lives(conn, with)?;
+    }
     if step.from != Version::NONE {
         let sql = "UPDATE grants SET version = ?2, state = ?3, open = ?4, due_at = ?5, body = ?6
                    WHERE id = ?1 AND version = ?7";
         let rows = run(conn, sql, params![key_of(next.id), versions.to, state, open, due_at, body, versions.from])?;
         return written(rows, || next.id.to_string());
     }
-    let sql = "INSERT INTO grants (id, version, state, subject, role, open, due_at, body)
-               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT DO NOTHING";
-    let (subject, role) = (next.subject.id.to_string(), next.role.as_str());
-    let rows = run(conn, sql, params![key_of(next.id), versions.to, state, subject, role, open, due_at, body])?;
+    let sql = "INSERT INTO grants (id, version, state, subject, role, open, due_at, body, run)
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT DO NOTHING";
+    let (id, subject, role) = (key_of(next.id), next.subject.id.to_string(), next.role.as_str());
+    let with = run_of(next.lives_with.as_ref());
+    let rows = run(conn, sql, params![id, versions.to, state, subject, role, open, due_at, body, with])?;
     written(rows, || next.id.to_string())?;
     // The scope of a grant never changes, so this is written once.
     for resource in next.scope.by_resource().keys() {
@@ -176,12 +190,16 @@ fn prune(conn: &Connection, sessions_before: Timestamp, keys_before: Timestamp) 
     let oldest_kept: Id<Request> = Id::from_u128((keys_before.as_millis().max(0) as u128) << 80);
     let sql = "DELETE FROM request_keys WHERE key IN
                (SELECT key FROM request_keys WHERE request_id < ?1 ORDER BY request_id LIMIT ?2)";
-    run(conn, sql, params![key_of(oldest_kept), PRUNED_AT_ONCE as i64]).map(drop)
+    run(conn, sql, params![key_of(oldest_kept), PRUNED_AT_ONCE as i64])?;
+    runs::prune(conn, keys_before)
 }
 
 fn session(conn: &Connection, session: &Session, body: &str) -> Applied {
-    let sql = "INSERT INTO sessions (token_hash, expires_at, body) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING";
-    let rows = run(conn, sql, params![session.token_hash, session.expires_at.as_millis(), body])?;
+    let sql = "INSERT INTO sessions (token_hash, expires_at, body, person) VALUES (?1, ?2, ?3, ?4)
+               ON CONFLICT DO NOTHING";
+    let email = session.subject.email.as_ref().filter(|_| session.subject.kind == SubjectKind::Person);
+    let person = email.map(|email| email.as_str());
+    let rows = run(conn, sql, params![session.token_hash, session.expires_at.as_millis(), body, person])?;
     written(rows, || "the sign-in".to_owned())
 }
 
@@ -204,13 +222,13 @@ fn key(conn: &Connection, key: &SealedKey, body: &str) -> Applied {
 }
 
 /// A step's versions as the ledger keeps them.
-struct Versions {
-    from: i64,
-    to: i64,
+pub(super) struct Versions {
+    pub(super) from: i64,
+    pub(super) to: i64,
 }
 
 impl Versions {
-    fn of<T: Noun + Identified>(id: Id<T>, step: &Transition<T>) -> Applied<Self> {
+    pub(super) fn of<T: Noun + Identified>(id: Id<T>, step: &Transition<T>) -> Applied<Self> {
         if step.next.version() != step.from.next() {
             return Err(Refusal::Commit(CommitError::Conflict(id.to_string())));
         }
@@ -218,11 +236,11 @@ impl Versions {
     }
 }
 
-fn run(conn: &Connection, sql: &str, values: impl Params) -> Applied<usize> {
+pub(super) fn run(conn: &Connection, sql: &str, values: impl Params) -> Applied<usize> {
     Ok(conn.prepare_cached(sql)?.execute(values)?)
 }
 
-fn written(rows: usize, what: impl FnOnce() -> String) -> Applied {
+pub(super) fn written(rows: usize, what: impl FnOnce() -> String) -> Applied {
     if rows == 1 { Ok(()) } else { Err(Refusal::Commit(CommitError::Conflict(what()))) }
 }
 
@@ -233,4 +251,8 @@ pub(super) fn key_of<T>(id: Id<T>) -> [u8; 16] {
 
 fn millis(at: Option<Timestamp>) -> Option<i64> {
     at.map(Timestamp::as_millis)
+}
+
+fn run_of(with: Option<&LivesWith>) -> Option<[u8; 16]> {
+    with.map(|with| key_of(with.run))
 }

@@ -7,12 +7,14 @@
 //! **Invariant:** nothing is answered before it is durable, and no other process writes the file.
 
 mod apply;
+mod apply_runs;
 mod error;
 mod file;
 mod prepare;
 mod progress;
 mod proofs;
 mod query;
+mod query_runs;
 mod queue;
 mod readers;
 mod reserve;

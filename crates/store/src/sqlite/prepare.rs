@@ -40,11 +40,16 @@ impl Write {
             Change::Request(step) => (text(&step.next), Some(step.event.clone().draft())),
             Change::Grant(step) => (text(&step.next), Some(step.event.clone().draft())),
             Change::Lease(step) => (text(&step.next), Some(step.event.clone().draft())),
+            Change::Run(step) => (text(&step.next), Some(step.event.clone().draft())),
             Change::Event(event) => (String::new(), Some(event.as_ref().clone().draft())),
             Change::Notice(notice) => (text(notice), None),
             Change::Session(session) => (text(session.as_ref()), None),
             Change::Key(key) => (text(key), None),
-            Change::NoticeSent(_)
+            Change::Beat(beat) => (text(&beat.token), None),
+            Change::BeatHeard { .. }
+            | Change::BeatOver { .. }
+            | Change::RunEndedByProvider { .. }
+            | Change::NoticeSent(_)
             | Change::NoticeLater { .. }
             | Change::RequestKey { .. }
             | Change::TokenUsed(_)

@@ -1,6 +1,7 @@
 //! What is asked of the tables. Each answer is found by an index, however much has passed.
 
 use super::apply::key_of;
+use super::query_runs;
 use curfew_domain::audit::SealedEvent;
 use curfew_domain::{Grant, Id, Identity, Lease, Request, Timestamp};
 use curfew_engine::seams::store::{Due, Ended, GrantFilter, Notice, Open, Page, RequestFilter, SealedKey, Session};
@@ -38,15 +39,26 @@ pub(super) fn requests(conn: &Connection, filter: &RequestFilter, page: &Page) -
     if let Some(state) = filter.state {
         listing.only("state = ?", state.to_owned());
     }
+    if let Some(run) = filter.run {
+        listing.only_of("run = ?", key_of(run));
+    }
     listing.read(conn, page)
 }
 
 pub(super) fn grants(conn: &Connection, filter: &GrantFilter, page: &Page) -> rusqlite::Result<Vec<Grant>> {
     let mut listing = match (filter.ended, &filter.resource) {
+        // Few live with one run.
+        (ended, None) if filter.run.is_some() => {
+            let mut listing = Listing::of("SELECT body FROM grants INDEXED BY grants_of_run", "id");
+            if ended == Ended::Left {
+                listing.only_where("open = 1");
+            }
+            listing
+        }
         // Few are open, and their index holds what is filtered by.
         (Ended::Left, resource) => {
             let mut listing = Listing::of("SELECT body FROM grants INDEXED BY grants_open", "id");
-            listing.conditions.push("open = 1");
+            listing.only_where("open = 1");
             if let Some(resource) = resource {
                 let there = "EXISTS (SELECT 1 FROM grant_resources r WHERE r.resource = ? AND r.grant_id = grants.id)";
                 listing.only(there, resource.to_string());
@@ -66,6 +78,9 @@ pub(super) fn grants(conn: &Connection, filter: &GrantFilter, page: &Page) -> ru
     }
     if let Some(role) = &filter.role {
         listing.only("role = ?", role.to_string());
+    }
+    if let Some(run) = filter.run {
+        listing.only_of("run = ?", key_of(run));
     }
     listing.read(conn, page)
 }
@@ -92,11 +107,13 @@ pub(super) fn due(conn: &Connection, now: Timestamp, limit: usize) -> rusqlite::
     let grants = "SELECT body FROM grants INDEXED BY grants_due WHERE due_at <= ?1 ORDER BY due_at, id LIMIT ?2";
     let next = "SELECT min(at) FROM (
         SELECT min(due_at) AS at FROM requests INDEXED BY requests_due WHERE due_at > ?1
-        UNION ALL SELECT min(due_at) FROM grants INDEXED BY grants_due WHERE due_at > ?1)";
+        UNION ALL SELECT min(due_at) FROM grants INDEXED BY grants_due WHERE due_at > ?1
+        UNION ALL SELECT min(until) FROM beats INDEXED BY beats_due WHERE until > ?1)";
     let next_at: Option<i64> = conn.prepare_cached(next)?.query_row([now.as_millis()], |row| row.get(0))?;
     Ok(Due {
         requests: many(&conn, requests, at)?,
         grants: many(&conn, grants, at)?,
+        beats: query_runs::silent(&conn, now, limit)?,
         next_at: next_at.map(Timestamp::from_millis),
     })
 }
@@ -157,7 +174,7 @@ pub(super) fn events_about(conn: &Connection, id: &str) -> rusqlite::Result<Vec<
 }
 
 /// A listing by id, newest first, put together from fixed pieces of text; what is filtered by is bound.
-struct Listing {
+pub(super) struct Listing {
     tables: &'static str,
     id: &'static str,
     conditions: Vec<&'static str>,
@@ -165,16 +182,25 @@ struct Listing {
 }
 
 impl Listing {
-    fn of(tables: &'static str, id: &'static str) -> Self {
+    pub(super) fn of(tables: &'static str, id: &'static str) -> Self {
         Self { tables, id, conditions: Vec::new(), values: Vec::new() }
     }
 
-    fn only(&mut self, condition: &'static str, value: String) {
+    pub(super) fn only(&mut self, condition: &'static str, value: String) {
         self.conditions.push(condition);
         self.values.push(Value::Text(value));
     }
 
-    fn read<T: DeserializeOwned>(mut self, conn: &Connection, page: &Page) -> rusqlite::Result<Vec<T>> {
+    fn only_of(&mut self, condition: &'static str, id: [u8; 16]) {
+        self.conditions.push(condition);
+        self.values.push(Value::Blob(id.to_vec()));
+    }
+
+    pub(super) fn only_where(&mut self, condition: &'static str) {
+        self.conditions.push(condition);
+    }
+
+    pub(super) fn read<T: DeserializeOwned>(mut self, conn: &Connection, page: &Page) -> rusqlite::Result<Vec<T>> {
         let mut sql = self.tables.to_owned();
         let mut joint = " WHERE ";
         for condition in &self.conditions {
@@ -192,11 +218,15 @@ impl Listing {
     }
 }
 
-fn one<T: DeserializeOwned>(conn: &Connection, sql: &str, values: impl Params) -> rusqlite::Result<Option<T>> {
+pub(super) fn one<T: DeserializeOwned>(
+    conn: &Connection,
+    sql: &str,
+    values: impl Params,
+) -> rusqlite::Result<Option<T>> {
     conn.prepare_cached(sql)?.query_row(values, body).optional()
 }
 
-fn many<T: DeserializeOwned>(conn: &Connection, sql: &str, values: impl Params) -> rusqlite::Result<Vec<T>> {
+pub(super) fn many<T: DeserializeOwned>(conn: &Connection, sql: &str, values: impl Params) -> rusqlite::Result<Vec<T>> {
     let mut select = conn.prepare_cached(sql)?;
     let rows = select.query_map(values, body)?;
     rows.collect()
@@ -208,6 +238,6 @@ fn body<T: DeserializeOwned>(row: &Row<'_>) -> rusqlite::Result<T> {
     serde_json::from_str(text).map_err(|e| rusqlite::Error::FromSqlConversionFailure(0, Type::Text, Box::new(e)))
 }
 
-fn clamp(limit: usize) -> i64 {
+pub(super) fn clamp(limit: usize) -> i64 {
     i64::try_from(limit).unwrap_or(i64::MAX)
 }

@@ -8,7 +8,7 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 const APPLICATION_ID: i64 = 0x4346_4C44;
 
 /// Step n makes schema n + 1 of schema n. Steps are only ever added: what a ledger went through stays.
-const STEPS: &[&str] = &[FIRST, SECOND, USED_TOKENS];
+const STEPS: &[&str] = &[FIRST, SECOND, USED_TOKENS, RUNS];
 
 /// Each noun's row holds its text and, beside it, only what a query looks for. Ids are 16 bytes, big-endian,
 /// and begin with a time, so their order is the order of time; times are milliseconds since 1970.
@@ -78,6 +78,34 @@ CREATE TABLE used_tokens (
     token_id TEXT NOT NULL PRIMARY KEY, key_thumbprint TEXT NOT NULL, until INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX used_tokens_over ON used_tokens (until);
+";
+
+/// Runs of pipelines, what lives with them, and whose sign-ins stand. At most one run of a key is live.
+const RUNS: &str = "
+CREATE TABLE runs (
+    id BLOB NOT NULL PRIMARY KEY, version INTEGER NOT NULL, live INTEGER NOT NULL, key TEXT NOT NULL,
+    number TEXT NOT NULL, body TEXT NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX runs_live_of_key ON runs (key) WHERE live = 1;
+CREATE INDEX runs_of_key ON runs (key, id);
+CREATE INDEX runs_of_number ON runs (number, id);
+CREATE INDEX runs_live ON runs (id, number) WHERE live = 1;
+CREATE TABLE ended_runs (key TEXT NOT NULL PRIMARY KEY, at INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+CREATE INDEX ended_runs_by_age ON ended_runs (at, key);
+CREATE TABLE beats (
+    run BLOB NOT NULL, beat TEXT NOT NULL, owner TEXT NOT NULL, until INTEGER NOT NULL, token TEXT NOT NULL,
+    PRIMARY KEY (run, beat)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX beats_due ON beats (until, run, beat);
+ALTER TABLE requests ADD COLUMN run BLOB;
+CREATE INDEX requests_of_run ON requests (run, id) WHERE run IS NOT NULL;
+ALTER TABLE grants ADD COLUMN run BLOB;
+CREATE INDEX grants_of_run ON grants (run, id) WHERE run IS NOT NULL;
+ALTER TABLE sessions ADD COLUMN person TEXT;
+UPDATE sessions SET person = json_extract(body, '$.subject.email')
+    WHERE json_extract(body, '$.subject.kind') = 'person';
+CREATE INDEX sessions_of_person ON sessions (person, expires_at, token_hash) WHERE person IS NOT NULL;
+CREATE INDEX sessions_of_persons ON sessions (expires_at, token_hash) WHERE person IS NOT NULL;
 ";
 
 /// Brings the ledger to the newest schema, in one transaction.

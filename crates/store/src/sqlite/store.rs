@@ -2,15 +2,15 @@
 
 use super::prepare::{committed, prepare};
 use super::writer::Job;
-use super::{SqliteStore, proofs, query};
+use super::{SqliteStore, proofs, query, query_runs};
 use crate::nature::{Need, Urgency};
 use curfew_domain::audit::merkle::Place;
 use curfew_domain::audit::{Growth, SealedEvent};
-use curfew_domain::{Grant, Id, Identity, Lease, Request, Timestamp};
+use curfew_domain::{BeatId, Email, Grant, Id, Identity, Lease, Request, Run, RunKey, Timestamp};
 use curfew_engine::seams::BoxFuture;
 use curfew_engine::seams::store::{
-    Change, CommitError, Committed, Due, GrantFilter, Notice, Open, Page, ReadError, RequestFilter, SealedKey, Session,
-    Store, TreeHead,
+    Beat, Change, CommitError, Committed, Due, GrantFilter, Notice, Open, Page, ReadError, RequestFilter, RunFilter,
+    SealedKey, Session, Store, TreeHead,
 };
 use futures::channel::oneshot;
 use std::collections::BTreeMap;
@@ -82,6 +82,34 @@ impl Store for SqliteStore {
         self.readers.ask(move |conn| query::due(conn, now, limit))
     }
 
+    fn run(&self, id: Id<Run>) -> BoxFuture<'_, Result<Option<Run>, ReadError>> {
+        self.readers.ask(move |conn| query_runs::run(conn, id))
+    }
+
+    fn newest_run<'a>(&'a self, key: &'a RunKey) -> BoxFuture<'a, Result<Option<Run>, ReadError>> {
+        let key = key.clone();
+        self.readers.ask(move |conn| query_runs::newest_run(conn, &key))
+    }
+
+    fn runs<'a>(&'a self, filter: &'a RunFilter, page: Page) -> BoxFuture<'a, Result<Vec<Run>, ReadError>> {
+        let filter = filter.clone();
+        self.readers.ask(move |conn| query_runs::runs(conn, &filter, &page))
+    }
+
+    fn ended_by_provider<'a>(&'a self, key: &'a RunKey) -> BoxFuture<'a, Result<Option<Timestamp>, ReadError>> {
+        let key = key.clone();
+        self.readers.ask(move |conn| query_runs::ended_by_provider(conn, &key))
+    }
+
+    fn beat<'a>(&'a self, run: Id<Run>, beat: &'a BeatId) -> BoxFuture<'a, Result<Option<Beat>, ReadError>> {
+        let beat = beat.clone();
+        self.readers.ask(move |conn| query_runs::beat(conn, run, &beat))
+    }
+
+    fn beats(&self, run: Id<Run>) -> BoxFuture<'_, Result<Vec<Beat>, ReadError>> {
+        self.readers.ask(move |conn| query_runs::beats(conn, run))
+    }
+
     fn notices(&self, now: Timestamp, limit: usize) -> BoxFuture<'_, Result<Vec<Notice>, ReadError>> {
         self.readers.ask(move |conn| query::notices(conn, now, limit))
     }
@@ -89,6 +117,15 @@ impl Store for SqliteStore {
     fn session<'a>(&'a self, token_hash: &'a str) -> BoxFuture<'a, Result<Option<Session>, ReadError>> {
         let token_hash = token_hash.to_owned();
         self.readers.ask(move |conn| query::session(conn, &token_hash))
+    }
+
+    fn sign_ins_of<'a>(&'a self, email: &'a Email, limit: usize) -> BoxFuture<'a, Result<Vec<Session>, ReadError>> {
+        let email = email.clone();
+        self.readers.ask(move |conn| query_runs::sign_ins_of(conn, &email, limit))
+    }
+
+    fn sign_ins(&self, now: Timestamp, limit: usize) -> BoxFuture<'_, Result<Vec<Session>, ReadError>> {
+        self.readers.ask(move |conn| query_runs::sign_ins(conn, now, limit))
     }
 
     fn keys<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Vec<SealedKey>, ReadError>> {

@@ -5,9 +5,10 @@ use curfew_domain::lease::{Definition, Evidence};
 use curfew_domain::request::Origin;
 use curfew_domain::{
     ActionName, Decision, EndCause, Grant, Id, Lease, LeaseState, Outcome, Pair, Request, RequestState, ResourceName,
-    RoleName, Scope, Seconds, Stage, Subject, SubjectId, SubjectKind, Timestamp, Transition, Version,
+    RoleName, Run, RunKey, RunState, Scope, Seconds, Stage, Subject, SubjectId, SubjectKind, Timestamp, Transition,
+    Version, WorkloadToken,
 };
-use curfew_engine::seams::store::{Change, Notice, SealedKey, Session, TokenUse};
+use curfew_engine::seams::store::{Beat, Change, Notice, SealedKey, Session, TokenUse};
 use std::collections::BTreeMap;
 
 /// So many seconds after the beginning of the tests' time.
@@ -86,6 +87,7 @@ pub(crate) fn asked(n: u64, ask: Ask<'_>) -> Transition<Request> {
         meaning: "m".repeat(64),
         origin: Origin::Asked,
         extends: None,
+        lives_with: None,
         created_at: at(n),
         lapses_at: at(n + 100),
         inputs: curfew_domain::Inputs::new(),
@@ -217,4 +219,31 @@ pub(crate) fn key(name: &str, number: u32) -> SealedKey {
 
 pub(crate) fn fact(name: &str, value: Option<&str>) -> Change {
     Change::Fact { name: name.to_owned(), value: value.map(str::to_owned) }
+}
+
+/// A run that begins at second n.
+pub(crate) fn begun(n: u64, number: &str) -> Transition<Run> {
+    let key = RunKey { issuer: "ci".to_owned(), provider: "github".to_owned(), number: number.to_owned() };
+    let claims = BTreeMap::from([("sha".to_owned(), vec!["abc".to_owned()])]);
+    let workload = Subject { kind: SubjectKind::Workload, email: None, ..subject("repo") };
+    Run::begun(Run {
+        id: id(n),
+        version: Version::NONE,
+        subject: workload,
+        token: WorkloadToken { run: key, claims },
+        began_at: at(n),
+        fired: Vec::new(),
+        state: RunState::Live,
+    })
+}
+
+/// The nth client of a run, silent at a second.
+pub(crate) fn beat(run: &Run, n: u64, until: u64) -> Beat {
+    Beat {
+        run: run.id,
+        beat: format!("{n:032x}").try_into().expect("a beat's id"),
+        owner: format!("key {n}"),
+        token: run.token.clone(),
+        until: at(until),
+    }
 }

@@ -3,8 +3,8 @@
 use crate::wait;
 use curfew_domain::audit::merkle::{Place, verify_growth, verify_inclusion};
 use curfew_domain::audit::{Frontier, Growth, SealedEvent, TreeHash};
-use curfew_domain::{Grant, Lease, Request};
-use curfew_engine::seams::store::{Ended, GrantFilter, Page, RequestFilter, Store};
+use curfew_domain::{Grant, Lease, Request, Run};
+use curfew_engine::seams::store::{Ended, GrantFilter, Over, Page, RequestFilter, RunFilter, Store};
 use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
 
@@ -58,6 +58,7 @@ pub(crate) struct Replayed {
     pub(crate) requests: BTreeMap<u128, Request>,
     pub(crate) grants: BTreeMap<u128, Grant>,
     pub(crate) leases: BTreeMap<u128, Lease>,
+    pub(crate) runs: BTreeMap<u128, Run>,
 }
 
 /// Folds the states after each event.
@@ -80,6 +81,10 @@ pub(crate) fn replay(events: &[SealedEvent]) -> Replayed {
                 let noun: Lease = read(after);
                 replayed.leases.insert(noun.id.as_u128(), noun);
             }
+            "run" => {
+                let noun: Run = read(after);
+                replayed.runs.insert(noun.id.as_u128(), noun);
+            }
             other => panic!("{other} has no state"),
         }
     }
@@ -98,6 +103,9 @@ pub(crate) fn the_state_is_what_the_events_say(store: &dyn Store) {
     let grants = wait(store.grants(&listed, ALL)).expect("grants");
     let ids: Vec<_> = replayed.leases.values().map(|l| l.id).collect();
     let leases = wait(store.leases(&ids)).expect("leases");
+    let listed = RunFilter { over: Over::Listed, ..RunFilter::default() };
+    let runs = wait(store.runs(&listed, ALL)).expect("runs");
+    assert_eq!(runs, replayed.runs.into_values().rev().collect::<Vec<_>>());
     assert_eq!(requests, replayed.requests.into_values().rev().collect::<Vec<_>>());
     assert_eq!(grants, replayed.grants.into_values().rev().collect::<Vec<_>>());
     assert_eq!(leases, replayed.leases.into_values().collect::<Vec<_>>());

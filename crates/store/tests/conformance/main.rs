@@ -1,4 +1,4 @@
-//! What every ledger must do ([`suite`], [`model`]), what only one in a file can be asked ([`files`],
+//! What every ledger must do ([`suite`], [`runs`], [`model`]), what only one in a file can be asked ([`files`],
 //! [`crowd`], [`crash`], [`full`]), and what only one in memory can ([`faults`]).
 
 mod build;
@@ -9,6 +9,7 @@ mod faults;
 mod files;
 mod full;
 mod model;
+mod runs;
 mod suite;
 
 use curfew_engine::seams::store::{Change, CommitError, Committed, Store};
@@ -42,17 +43,18 @@ fn commit(store: &dyn Store, changes: Vec<Change>) -> Result<Committed, CommitEr
 }
 
 macro_rules! on_both_backends {
-    ($($name:ident),* $(,)?) => {
+    ($($suite:ident: $($name:ident),* $(,)?);* $(;)?) => {
         mod in_memory {
-            $(#[test] fn $name() { crate::suite::$name(&curfew_store::MemoryStore::new()); })*
+            $($(#[test] fn $name() { crate::$suite::$name(&curfew_store::MemoryStore::new()); })*)*
         }
         mod in_sqlite {
-            $(#[test] fn $name() { crate::suite::$name(&crate::Bed::new().store); })*
+            $($(#[test] fn $name() { crate::$suite::$name(&crate::Bed::new().store); })*)*
         }
     };
 }
 
 on_both_backends!(
+    suite:
     a_new_ledger_is_empty,
     a_step_is_taken_from_the_version_it_was_made_from,
     several_steps_of_one_noun_in_one_commit,
@@ -71,5 +73,10 @@ on_both_backends!(
     one_prune_is_bounded,
     keys_are_written_once,
     facts_are_replaced_whole,
-    replaying_the_events_gives_the_state,
+    replaying_the_events_gives_the_state;
+    runs:
+    one_run_of_a_key_lives_at_a_time,
+    beats_keep_a_run_alive,
+    nothing_new_lives_with_what_is_gone,
+    whose_sign_ins_stand,
 );

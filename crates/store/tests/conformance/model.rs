@@ -2,8 +2,10 @@
 
 use crate::build::*;
 use crate::{Bed, check, commit, wait};
-use curfew_domain::{Grant, Lease, Request, Timestamp};
-use curfew_engine::seams::store::{Change, CommitError, Ended, GrantFilter, Page, RequestFilter, Store};
+use curfew_domain::{Grant, Lease, Request, Run, RunEnd, Timestamp};
+use curfew_engine::seams::store::{
+    Beat, Change, CommitError, Ended, GrantFilter, Over, Page, RequestFilter, RunFilter, Store,
+};
 use curfew_store::MemoryStore;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
@@ -13,7 +15,7 @@ type Op = (u8, u8, u8);
 
 fn ops() -> impl Strategy<Value = Vec<Op>> {
     let stale = prop_oneof![6 => Just(0u8), 1 => 1u8..4];
-    prop::collection::vec((0u8..20, any::<u8>(), stale), 1..80)
+    prop::collection::vec((0u8..24, any::<u8>(), stale), 1..80)
 }
 
 /// Every state that was ever committed, by noun.
@@ -23,6 +25,7 @@ struct World {
     requests: Vec<Vec<Request>>,
     grants: Vec<Vec<Grant>>,
     leases: Vec<Vec<Lease>>,
+    runs: Vec<Vec<Run>>,
 }
 
 fn pick<T: Clone>(all: &[Vec<T>], which: u8, stale: u8) -> Option<T> {
@@ -43,7 +46,40 @@ impl World {
         let request = || pick(&self.requests, w, stale);
         let grant = || pick(&self.grants, w, stale);
         let lease = || pick(&self.leases, w, stale);
+        let run = || pick(&self.runs, w, stale);
         Some(match kind {
+            20 => {
+                let new = begun(n, ["77", "78"][usize::from(w) % 2]);
+                let client = Change::Beat(Box::new(beat(&new.next, u64::from(w % 3), n + u64::from(w % 40))));
+                vec![Change::Run(Box::new(new)), client]
+            }
+            21 => {
+                let held = beat(&run()?, u64::from(w % 3), n + u64::from(w));
+                match w % 4 {
+                    0 => vec![Change::Beat(Box::new(held))],
+                    1 => vec![Change::BeatOver { run: held.run, beat: held.beat }],
+                    _ => {
+                        let Beat { run, beat, owner, until, .. } = held;
+                        vec![happened(n), Change::BeatHeard { run, beat, owner, until }]
+                    }
+                }
+            }
+            22 => {
+                let why = [RunEnd::Finished, RunEnd::Silent, RunEnd::ProviderEnded][usize::from(w) % 3];
+                let gone = beat(&run()?, u64::from(w % 3), 0);
+                let key = run()?.token.run;
+                let mut changes = vec![Change::BeatOver { run: gone.run, beat: gone.beat }];
+                changes.extend((w % 11 == 0).then_some(Change::RunEndedByProvider { key, at: now }));
+                changes.push(Change::Run(Box::new(run()?.over(why, now).ok()?)));
+                changes
+            }
+            23 => {
+                let run = run()?;
+                let one = beat(&run, u64::from(w % 3), 0).beat;
+                let lives_with = Some(run.with((w % 2 == 0).then_some(one)));
+                let ask = Request::created(Request { lives_with, ..asked(n, ASK).next });
+                vec![request_step(ask)]
+            }
             0 | 1 => {
                 let ask = Ask {
                     who,
@@ -117,6 +153,7 @@ impl World {
                 Change::Request(step) => put(&mut self.requests, step.next.clone(), |r| r.id.as_u128()),
                 Change::Grant(step) => put(&mut self.grants, step.next.clone(), |g| g.id.as_u128()),
                 Change::Lease(step) => put(&mut self.leases, step.next.clone(), |l| l.id.as_u128()),
+                Change::Run(step) => put(&mut self.runs, step.next.clone(), |r| r.id.as_u128()),
                 _ => {}
             }
         }
@@ -142,18 +179,43 @@ fn compare(a: &dyn Store, b: &dyn Store, world: &World) {
         for who in [None, Some("ann"), Some("bob")] {
             let subject_is = who.map(|who| subject(who).id);
             for state in [None, Some("pending"), Some("denied"), Some("approved"), Some("withdrawn"), Some("lapsed")] {
-                same!(requests(&RequestFilter { subject: subject_is.clone(), state }, page.clone()));
+                same!(requests(&RequestFilter { subject: subject_is.clone(), state, run: None }, page.clone()));
             }
             for ended in [Ended::Left, Ended::Listed] {
                 for on in [None, Some(resource("a/c"))] {
                     for of in [None, Some(role("r2"))] {
-                        let filter = GrantFilter { subject: subject_is.clone(), resource: on.clone(), role: of, ended };
+                        let filter = GrantFilter {
+                            subject: subject_is.clone(),
+                            resource: on.clone(),
+                            role: of,
+                            run: None,
+                            ended,
+                        };
                         same!(grants(&filter, page.clone()));
                     }
                 }
             }
         }
     }
+    for versions in &world.runs {
+        let run = versions.last().expect("a state");
+        same!(run(run.id));
+        same!(newest_run(&run.token.run));
+        same!(ended_by_provider(&run.token.run));
+        same!(beats(run.id));
+        same!(beat(run.id, &beat(run, 1, 0).beat));
+        let of_run = RequestFilter { run: Some(run.id), ..RequestFilter::default() };
+        same!(requests(&of_run, pages[0].clone()));
+        let of_run = GrantFilter { run: Some(run.id), ended: Ended::Listed, ..GrantFilter::default() };
+        same!(grants(&of_run, pages[0].clone()));
+    }
+    for over in [Over::Left, Over::Listed] {
+        for number in [None, Some("77".to_owned())] {
+            same!(runs(&RunFilter { number: number.clone(), over }, pages[1].clone()));
+        }
+    }
+    same!(sign_ins(world.now(), 5));
+    same!(sign_ins_of(&subject("ann").email.expect("an address"), 5));
     for second in [0, world.second / 2, world.second, world.second + 60, world.second + 5_000] {
         for limit in [1, 3, 1_000] {
             same!(due(at(second), limit));

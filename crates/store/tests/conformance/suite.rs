@@ -189,12 +189,15 @@ pub(crate) fn requests_are_filtered_and_paged(store: &dyn Store) {
     assert_eq!(list(RequestFilter::default(), Some(6), 2), [5, 4]);
     assert_eq!(list(RequestFilter::default(), Some(1), 2), [] as [u64; 0]);
     assert_eq!(list(RequestFilter::default(), None, 0), [] as [u64; 0]);
-    assert_eq!(list(RequestFilter { subject: subject_is("bob"), state: None }, None, 99), [9, 6, 3]);
-    assert_eq!(list(RequestFilter { subject: None, state: Some("pending") }, None, 99), [9, 7, 5, 3, 1]);
-    assert_eq!(list(RequestFilter { subject: None, state: Some("denied") }, Some(8), 2), [6, 4]);
-    assert_eq!(list(RequestFilter { subject: subject_is("bob"), state: Some("pending") }, Some(9), 9), [3]);
+    assert_eq!(list(RequestFilter { subject: subject_is("bob"), ..Default::default() }, None, 99), [9, 6, 3]);
+    assert_eq!(list(RequestFilter { state: Some("pending"), ..Default::default() }, None, 99), [9, 7, 5, 3, 1]);
+    assert_eq!(list(RequestFilter { state: Some("denied"), ..Default::default() }, Some(8), 2), [6, 4]);
+    assert_eq!(
+        list(RequestFilter { subject: subject_is("bob"), state: Some("pending"), ..Default::default() }, Some(9), 9),
+        [3]
+    );
     let injected = curfew_domain::SubjectId::new("https://idp.example", "x' OR 1=1 --").ok();
-    assert_eq!(list(RequestFilter { subject: injected, state: None }, None, 99), [] as [u64; 0]);
+    assert_eq!(list(RequestFilter { subject: injected, ..Default::default() }, None, 99), [] as [u64; 0]);
 }
 
 pub(crate) fn grants_are_filtered_and_paged(store: &dyn Store) {
@@ -258,7 +261,7 @@ pub(crate) fn what_is_due(store: &dyn Store) {
     let unclaimed = take!(store, Grant, granted(4, &asked(4, ASK).next, at(4)));
     let (active, lease) = live(store, 5, ASK);
     let due = |second: u64, limit| wait(store.due(at(second), limit)).expect("due");
-    assert_eq!(due(50, 9), Due { requests: vec![], grants: vec![], next_at: Some(at(103)) });
+    assert_eq!(due(50, 9), Due { next_at: Some(at(103)), ..Due::default() });
     let at_the_hour = due(103, 9);
     assert_eq!(at_the_hour.requests, std::slice::from_ref(&lapsing));
     assert_eq!(at_the_hour.next_at, Some(at(105)));

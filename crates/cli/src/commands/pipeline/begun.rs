@@ -206,3 +206,66 @@ fn mask(context: &mut Context, platform: Platform, activated: &Activated) -> Res
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    const RUN: &str = "run_01kb9n7r00e00000000000000a";
+    const REQUEST: &str = "req_01kb9n7r00e00000000000000a";
+
+    fn run(kind: &str, origin: &str, state: &str, grant: Option<&str>) -> RunStateView {
+        let grant = grant.map(|state| {
+            json!({"state": state, "expires_at": null, "ended_at": null, "end_cause": null, "end_ordered": null})
+        });
+        let subject = json!({"kind": kind, "id": "https://ci.example.com|x", "email": null, "name": null});
+        let at = "2026-03-02T10:00:00Z";
+        let decision = json!({"outcome": "automatic", "role": "hotfix", "policy_version": "00", "satisfied": [],
+            "unsatisfied": [], "failed": [], "stages": [], "approvers": [], "max_until": null, "residual_exposure": []});
+        let request = json!({"id": REQUEST, "state": state, "role": "hotfix", "subject": subject, "scope": [],
+            "duration_seconds": 60, "reason": "", "ticket": "", "inputs": {}, "digest": "", "policy_version": "00",
+            "decision": decision, "stages": [], "approvals": [], "origin": origin, "extends": null, "run": null,
+            "grant_id": null, "grant": grant, "created_at": at, "lapses_at": at});
+        let run = json!({"id": RUN, "run": {"provider": "github", "id": "7"}, "state": "live", "subject": subject,
+            "began_at": at, "over_at": null, "over_because": null, "heartbeat_window_seconds": 60, "silent_at": at,
+            "claims": {}, "requests": [request], "grants": []});
+        serde_json::from_value(run).expect("a run")
+    }
+
+    #[test]
+    fn what_a_trigger_opened_for_the_run_is_claimed_and_nothing_else() {
+        let body = AskBody { role: "hotfix".to_owned(), reason: "whatever".to_owned(), ..AskBody::default() };
+        for (kind, origin, state, grant, claimed) in [
+            ("workload", "trigger", "pending", None, true),
+            ("workload", "trigger", "approved", Some("approved"), true),
+            ("workload", "trigger", "approved", Some("active"), false),
+            ("workload", "trigger", "denied", None, false),
+            ("workload", "asked", "approved", Some("approved"), false),
+            ("person", "trigger", "approved", Some("approved"), false),
+        ] {
+            let run = run(kind, origin, state, grant);
+            assert_eq!(opened(&run, &body).is_some(), claimed, "{kind} {origin} {state} {grant:?}");
+        }
+        let run = run("workload", "trigger", "pending", None);
+        for other in [
+            AskBody { role: "deploy".to_owned(), ..AskBody::default() },
+            AskBody { duration_seconds: Some(Seconds::new(5)), ..body.clone() },
+            AskBody { actions: vec!["read".parse().expect("an action")], ..body.clone() },
+        ] {
+            assert!(opened(&run, &other).is_none(), "{other:?}");
+        }
+    }
+
+    #[test]
+    fn the_log_says_who_was_asked_and_how_long_is_left() {
+        let mut request = run("workload", "asked", "pending", None).requests.remove(0);
+        request.decision.approvers = vec!["ann@example.com".to_owned(), "bob@example.com".to_owned()];
+        let now = curfew_domain::Timestamp::from_millis(request.lapses_at.as_millis() - 90_000);
+        let expected = format!(
+            "{REQUEST} waits for ann@example.com, bob@example.com (`curfew approve {REQUEST}`); it lapses in 1m30s"
+        );
+        assert_eq!(waits_for(&request, now, None), expected);
+        assert!(waits_for(&request, now, Some(Seconds::new(40))).ends_with("; this job waits 40s more"));
+    }
+}

@@ -100,6 +100,7 @@ pub(super) fn request(reason: &str) -> Request {
         meaning: "11".repeat(32),
         origin: Origin::Asked,
         extends: None,
+        lives_with: None,
         created_at: BEGIN,
         lapses_at: BEGIN.plus(Seconds::new(86_400)),
         inputs: curfew_domain::Inputs::new(),

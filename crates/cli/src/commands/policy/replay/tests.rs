@@ -40,6 +40,7 @@ fn request() -> Request {
         meaning: String::new(),
         origin: Origin::Asked,
         extends: None,
+        lives_with: None,
         created_at: now,
         lapses_at: now.plus(Seconds::new(3_600)),
         claim_within: Seconds::new(3_600),
