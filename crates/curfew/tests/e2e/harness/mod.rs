@@ -3,6 +3,7 @@
 
 mod git;
 mod http;
+#[allow(dead_code, reason = "the server's own tests use the rest of it")]
 mod issuer;
 mod person;
 mod postgres;
