@@ -31,6 +31,7 @@ pub(crate) struct Parts {
     pub(crate) names: Names,
     pub(crate) answers: IdempotentAnswers,
     pub(crate) sign_ins: Throttle,
+    pub(crate) machine_sign_ins: Throttle,
     pub(crate) refused: Throttle,
     pub(crate) host_calls: Throttle,
     pub(crate) asks: Throttle<SubjectId>,

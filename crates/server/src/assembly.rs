@@ -162,6 +162,11 @@ pub(crate) fn app(making: Making) -> App {
         names: Names::new(config.public_url.clone()),
         answers: IdempotentAnswers::new(clock.clone()),
         sign_ins: Throttle::new(endpoints::SIGN_IN_RATE, "too many sign-ins from this address", clock.clone()),
+        machine_sign_ins: Throttle::new(
+            endpoints::MACHINE_SIGN_IN_RATE,
+            "too many sign-ins of machines from this address",
+            clock.clone(),
+        ),
         refused: Throttle::new(endpoints::REFUSAL_RATE, "too many refusals at this address", clock.clone()),
         host_calls: Throttle::new(endpoints::HOST_RATE, "too many reports from this address", clock.clone()),
         asks: Throttle::new(endpoints::ASK_RATE, "too many asks by one person", clock.clone()),

@@ -2,7 +2,7 @@
 
 use curfew_api::{
     ActivateBody, ApproveBody, AskBody, AuditFrom, Client, ClientError, DenyBody, ExtendBody, GrantsQuery,
-    IdempotencyKey, PublicHalfBody, RequestsQuery, SignInBody, WhichRequests,
+    IdempotencyKey, ProofKey, PublicHalfBody, RequestsQuery, SignInBody, WhichRequests, WorkloadSignInBody,
 };
 use curfew_connectors::postgres::KIND;
 use curfew_connectors::postgres::fake::{Call, FakePostgres, Fault};
@@ -24,6 +24,10 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
+
+#[allow(dead_code, reason = "the end-to-end tests use the rest of it")]
+#[path = "../../curfew/tests/e2e/harness/issuer.rs"]
+mod issuer;
 
 const POLICY: &str = "
 resources:
@@ -81,8 +85,11 @@ async fn start(more: &[(&'static str, String)]) -> Running {
     std::fs::write(policies.join("policy.yaml"), POLICY).expect("written");
     let mut overrides = vec![("listen", "127.0.0.1:0".to_owned()), ("policy.path", policies.display().to_string())];
     overrides.push(("audit.witness", folder.path().join("witness").display().to_string()));
-    overrides.extend(more.iter().cloned());
-    let sources = Sources { setting: Setting::Dev, file: None, lookup: &|_| None, names: Vec::new(), overrides };
+    // What is no text on the command line comes by the environment.
+    let (variables, keys): (Vec<_>, Vec<_>) = more.iter().cloned().partition(|(key, _)| key.starts_with("CURFEW_"));
+    overrides.extend(keys);
+    let lookup = |name: &str| variables.iter().find(|(key, _)| *key == name).map(|(_, value)| value.clone());
+    let sources = Sources { setting: Setting::Dev, file: None, lookup: &lookup, names: Vec::new(), overrides };
     let config = Config::load(&sources).expect("a configuration");
     let (clock, entropy, store) = (Arc::new(Machine), Arc::new(Machine), Arc::new(MemoryStore::new()));
     let store: Arc<dyn Store> = store;
@@ -91,6 +98,7 @@ async fn start(more: &[(&'static str, String)]) -> Running {
     secrets.give(name("services/db"), SecretString::from("postgres://m@127.0.0.1/x"));
     let (told, ready) = oneshot::channel();
     let (stop, stopped) = oneshot::channel();
+    let issuers = config.issuers.clone();
     let parts = ServerParts {
         config,
         store: store.clone(),
@@ -105,7 +113,7 @@ async fn start(more: &[(&'static str, String)]) -> Running {
             kinds: vec![&KIND],
             completion: None,
             secrets,
-            issuers: Vec::new(),
+            issuers,
         },
         descriptors: 1_048_576,
         ready: Some(Box::new(move |address| told.send(address).expect("somebody waits"))),
@@ -194,6 +202,39 @@ async fn the_whole_story_through_the_client() {
     dev.sign_out().await.expect("signed out");
     assert_eq!(code(dev.whoami().await), "unauthenticated");
     evidence(&server, &lead).await;
+    server.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_pipeline_signs_in_through_the_client() {
+    let vouching = issuer::Issuer::start();
+    let configured = format!("[{{name = \"ci\", kind = \"gitlab\", url = \"{}\", audience = \"us\"}}]", vouching.url());
+    let server = start(&[("CURFEW_ISSUERS", configured)]).await;
+    let key = ProofKey::fresh();
+    let token = vouching.token(&issuer::gitlab(&vouching.url(), "us", issuer::now()));
+    let body = WorkloadSignInBody { token };
+    let signed_in = server.client(None).sign_in_workload(&body, &key).await.expect("signed in");
+    assert_eq!((signed_in.run.provider.as_str(), signed_in.run.id.as_str()), ("gitlab", "574"));
+    let again = server.client(None).sign_in_workload(&body, &ProofKey::from_seed(&key.to_seed())).await;
+    assert_eq!(again.as_ref(), Ok(&signed_in), "the same key is the same sign-in");
+    assert_eq!(code(server.client(None).sign_in_workload(&body, &ProofKey::fresh()).await), "sign_in_refused");
+    let base = format!("http://{}", server.address);
+    let bound = Client::new_bound(&base, signed_in.token.clone(), key).expect("a client");
+    for _ in 0..3 {
+        let me = bound.whoami().await.expect("known");
+        assert_eq!(me.subject.label(), signed_in.subject.label());
+        assert!(!me.administrator && !me.auditor, "a development server lets every person, and no machine");
+    }
+    // A query, and an id that has to be escaped in the path.
+    assert_eq!(bound.requests(&RequestsQuery::default()).await.expect("listed").items.len(), 0);
+    assert_eq!(code(bound.show_grant("grt_00000000000000000000000000/%2e%2e/x y").await), "not_found");
+    assert_eq!(code(bound.request(&ask(), &IdempotencyKey::fresh()).await), "denied");
+    assert_eq!(code(bound.doctor().await), "forbidden");
+    let stolen = Client::new_bound(&base, signed_in.token.clone(), ProofKey::fresh()).expect("a client");
+    assert_eq!(code(stolen.whoami().await), "proof_refused");
+    assert_eq!(code(server.client(Some(signed_in.token)).whoami().await), "unauthenticated", "never as Bearer");
+    bound.sign_out().await.expect("signed out");
+    assert_eq!(code(bound.whoami().await), "unauthenticated");
     server.end().await;
 }
 

@@ -174,6 +174,7 @@ fn a_variable_that_means_nothing_is_an_error() {
         "CURFEW_POLICY_MAX_AGE",
         "CURFEW_SERVER",
         "CURFEW_TOKEN",
+        "CURFEW_ID_TOKEN",
         "CURFEW_STATE",
         "CURFEW_SERVICES_DB_URL",
         "CURFEW_SMTP_PASSWORD",

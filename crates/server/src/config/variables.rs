@@ -6,7 +6,8 @@ use super::{ConfigProblem, problem};
 use std::collections::BTreeSet;
 
 /// What the command line reads or sets. It may stand in a server's environment without being meant for it.
-const OF_THE_COMMAND_LINE: [&str; 4] = ["CURFEW_SERVER", "CURFEW_TOKEN", "CURFEW_STATE", "CURFEW_GRANT"];
+const OF_THE_COMMAND_LINE: [&str; 5] =
+    ["CURFEW_SERVER", "CURFEW_TOKEN", "CURFEW_ID_TOKEN", "CURFEW_STATE", "CURFEW_GRANT"];
 /// Credentials as `curfew env` gives them, and what our own tests read.
 const PREFIXES: [&str; 3] = ["CURFEW_SSH_", "CURFEW_TEST_", "CURFEW_CRASH_"];
 

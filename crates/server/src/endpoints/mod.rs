@@ -77,6 +77,8 @@ use utoipa_axum::routes;
 
 /// Sign-ins from one address.
 pub(crate) const SIGN_IN_RATE: Rate = Rate { burst: 200, per_second: 10 };
+/// Sign-ins of machines from one address: many runners stand behind one, and nothing is guessed there.
+pub(crate) const MACHINE_SIGN_IN_RATE: Rate = Rate { burst: 1_000, per_second: 100 };
 /// Calls without a standing sign-in from one address; those with one are not held up by them.
 pub(crate) const REFUSAL_RATE: Rate = Rate { burst: 300, per_second: 20 };
 

@@ -22,7 +22,7 @@ pub(crate) async fn sign_in_workload(
     call: Proving,
     Body(body): Body<WorkloadSignInBody>,
 ) -> Answer<WorkloadSignedInView> {
-    app.sign_ins.take(&source)?;
+    app.machine_sign_ins.take(&source)?;
     if app.issuers.is_empty() {
         return Err(ApiError::new(ErrorCode::SignInRefused, "this server has no issuers of machines")
             .hint("They stand as `[[issuers]]` in its configuration."));

@@ -84,7 +84,7 @@ impl PublicKey {
     /// Its RFC 7638 thumbprint, in base 64.
     pub(super) fn thumbprint(&self) -> String {
         let b64 = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
-        // The members that are required, in the order of their names: which is the order a JSON object here prints in.
+        // The members that are required, written in the order of their names, which is also how they are printed.
         let members = match self {
             Self::Rsa { n, e } => json!({"e": b64(e), "kty": "RSA", "n": b64(n)}),
             Self::P256([x, y]) => json!({"crv": "P-256", "kty": "EC", "x": b64(x), "y": b64(y)}),

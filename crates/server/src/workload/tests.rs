@@ -179,5 +179,6 @@ fn public(key: &Key) -> Value {
 }
 
 mod calls;
+mod policy;
 mod sign_in;
 mod tokens;
