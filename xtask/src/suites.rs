@@ -133,6 +133,9 @@ impl Run<'_> {
         command.env("CURFEW_TEST_POSTGRES_16", &self.installed.newer_postgres);
         command.env("CURFEW_TEST_BROWSER", &self.installed.browser);
         command.env("CURFEW_TEST_AIOSMTPD", &self.installed.mail_python);
+        command.env("CURFEW_TEST_ACT", &self.installed.act);
+        command.env("CURFEW_TEST_GITLAB_CI_LOCAL", &self.installed.gitlab);
+        command.env("CURFEW_TEST_NODE", &self.installed.newer_node);
         self.command(suite, &mut command, SUITE_LIMIT)
     }
 

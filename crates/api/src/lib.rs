@@ -35,7 +35,8 @@ pub use views::{
     NarrowedView, PolicyAppliedState, PolicyAppliedView, PolicyFileView, PolicySourceView, PolicyTouchedView,
     PolicyView, Powers, PrivilegeView, ProofView, ReasonView, RequestGrantView, RequestStageView, RequestView,
     ResourceActionsView, ReviewView, RoleInputView, RoleScopeView, RoleView, RunStateView, RunView, SettingView,
-    SignedInView, StageView, StandingView, SubjectView, WantedHalfView, WhoAmIView, WorkloadSignedInView,
+    SignInMethodsView, SignedInView, StageView, StandingView, SubjectView, WantedHalfView, WhoAmIView,
+    WorkloadIssuerView, WorkloadSignedInView,
 };
 
 /// The path under which everything here is served.

@@ -2,7 +2,7 @@
 
 use crate::commands::{
     activate, approve, audit, break_glass, completions, connect, connectors, deny, dev, env, exec, extend, give_back,
-    grants, login, policy, request, requests, review, revoke, serve, show, ssh, who_has, withdraw,
+    grants, login, pipeline, policy, request, requests, review, revoke, run, serve, show, ssh, who_has, withdraw,
 };
 use crate::host::HostCommand;
 use crate::output::Voice;
@@ -13,7 +13,7 @@ use std::ffi::OsString;
 /// Just-in-time access: ask, be approved, use it, and it is gone.
 ///
 /// Exit codes: 0 done, 1 the answer is no, 2 wrong use, 3 not signed in or not allowed, 4 not found, 5 still
-/// pending, 6 unavailable. `exec` and `connect` end with the command's own code, or 125 when Curfew itself
+/// pending, 6 unavailable. `exec`, `run` and `connect` end with the command's own code, or 125 when Curfew itself
 /// said no or failed.
 #[derive(Debug, Parser)]
 #[command(
@@ -85,6 +85,11 @@ pub(crate) enum Command {
     Connect(connect::ConnectArgs),
     /// Ask, wait, activate, run a command with the credential in its environment, and return at its exit
     Exec(exec::ExecArgs),
+    /// The same for the job of a pipeline: by its own token, without prompts, and gone when the job is
+    Run(run::RunArgs),
+    /// Access of a job that spans several steps, and what became of a run
+    #[command(subcommand, arg_required_else_help = true)]
+    Pipeline(pipeline::PipelineCommand),
     /// Ask for more time
     Extend(extend::ExtendArgs),
     /// Take emergency access, which somebody reviews afterwards
@@ -118,7 +123,7 @@ pub(crate) enum Command {
 }
 
 /// Commands of the promised surface that this version does not have.
-const LATER: [&str; 4] = ["run", "pipeline", "reaper", "apply"];
+const LATER: [&str; 2] = ["reaper", "apply"];
 
 /// What to say of a command that is promised and not there yet.
 pub(crate) fn later_hint(error: &clap::Error, args: &[OsString]) -> Option<String> {
@@ -129,7 +134,7 @@ pub(crate) fn later_hint(error: &clap::Error, args: &[OsString]) -> Option<Strin
     let of_policy =
         args.iter().skip(1).find(|arg| !arg.to_string_lossy().starts_with('-')).is_some_and(|a| a == "policy");
     let place = LATER.iter().position(|later| later == word)?;
-    let is_of_policy = place >= 3;
+    let is_of_policy = place >= 1;
     if of_policy != is_of_policy {
         return None;
     }

@@ -120,6 +120,13 @@ fn forward(child: &Child, signal: Signal) {
     }
 }
 
+/// Asks a command to end; one that has is not there to be asked.
+pub(crate) fn stop(id: Option<u32>) {
+    if let Some(pid) = id.and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw) {
+        let _ = rustix::process::kill_process(pid, Signal::TERM);
+    }
+}
+
 fn is_in_foreground() -> bool {
     rustix::termios::tcgetpgrp(std::io::stdin()).is_ok_and(|group| group == rustix::process::getpgrp())
 }

@@ -17,15 +17,15 @@ pub enum Exit {
     StillPending,
     /// The server, a target or the network is unavailable.
     Unavailable,
-    /// `exec` and `connect`: Curfew itself said no or failed, and the command was not run.
+    /// `exec`, `run` and `connect`: Curfew itself said no or failed, and the command was not run.
     NotRun,
-    /// `exec` and `connect`: the command is there and cannot be run.
+    /// `exec`, `run` and `connect`: the command is there and cannot be run.
     CannotRun,
-    /// `exec` and `connect`: there is no such command.
+    /// `exec`, `run` and `connect`: there is no such command.
     NoSuchCommand,
-    /// `exec` and `connect`: the command's own code.
+    /// `exec`, `run` and `connect`: the command's own code.
     Command(u8),
-    /// `exec` and `connect`: the command was ended by this signal.
+    /// `exec`, `run` and `connect`: the command was ended by this signal.
     Signal(u8),
 }
 

@@ -14,6 +14,7 @@ mod failure;
 mod host;
 #[cfg(test)]
 mod hostile;
+mod job;
 mod machine;
 mod output;
 mod policy_files;

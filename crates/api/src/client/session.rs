@@ -3,7 +3,8 @@
 use super::{Client, ClientError};
 use crate::bodies::{PolicyApplyBody, SignInBody};
 use crate::views::{
-    ConnectorView, DoctorView, Listing, PolicyAppliedView, PolicyView, RoleView, SignedInView, WhoAmIView,
+    ConnectorView, DoctorView, Listing, PolicyAppliedView, PolicyView, RoleView, SignInMethodsView, SignedInView,
+    WhoAmIView,
 };
 use reqwest::Method;
 
@@ -22,6 +23,14 @@ impl Client {
     /// See [`ClientError`].
     pub async fn sign_in(&self, body: &SignInBody) -> Result<SignedInView, ClientError> {
         self.post(&["sign-in"], body).await
+    }
+
+    /// How one signs in here, and for whom the tokens of pipelines' jobs have to be. Open to anybody.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn sign_in_methods(&self) -> Result<SignInMethodsView, ClientError> {
+        self.get(&["sign-in-methods"], &()).await
     }
 
     /// Gives the sign-in up; the token is worth nothing any more.

@@ -13,6 +13,7 @@ mod policy;
 mod request;
 mod role;
 mod run;
+mod sign_in_methods;
 mod ssh;
 mod subject;
 
@@ -33,5 +34,6 @@ pub use request::{
 };
 pub use role::{JustificationView, RoleInputView, RoleScopeView, RoleView};
 pub use run::{RunStateView, RunView, WorkloadSignedInView};
+pub use sign_in_methods::{SignInMethodsView, WorkloadIssuerView};
 pub use ssh::{AuthoritiesView, AuthorityView, HostDutiesView, HostTokenView, LedgerMarkView};
 pub use subject::{Powers, SignedInView, SubjectView, WhoAmIView};

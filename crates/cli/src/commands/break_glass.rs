@@ -16,7 +16,7 @@ pub(crate) struct BreakGlassArgs {
 }
 
 pub(crate) async fn run(context: &mut Context, args: BreakGlassArgs) -> Result<Exit, Failure> {
-    if args.ask.timeout.is_some() {
+    if args.ask.what.timeout.is_some() {
         return Err(Failure::wrong_use("--timeout is for those who wait: emergency access waits for nobody"));
     }
     let mut body = args.ask.body()?;

@@ -64,7 +64,7 @@ pub(crate) async fn run(
 ) -> Result<Exit, Failure> {
     let mut parts = self::ask(context, session, (bundle, ask)).await?;
     if waits == Waits::ForVerdicts {
-        wait_for_all(context, session, &mut parts, ask.timeout).await?;
+        wait_for_all(context, session, &mut parts, ask.what.timeout).await?;
     }
     match context.output.voice() {
         Voice::Json => context.output.document(&parts)?,

@@ -21,12 +21,15 @@ pub(crate) mod id;
 pub(crate) mod inputs;
 pub(crate) mod login;
 pub(crate) mod man;
+pub(crate) mod pipeline;
 pub(crate) mod policy;
 pub(crate) mod request;
 pub(crate) mod requests;
 pub(crate) mod review;
 pub(crate) mod revoke;
 pub(crate) mod roles;
+pub(crate) mod run;
+pub(crate) mod running;
 pub(crate) mod serve;
 pub(crate) mod show;
 pub(crate) mod ssh;
@@ -67,6 +70,7 @@ pub(crate) fn dispatch(program: &Program, context: &mut Context, command: Comman
         Command::Completions(args) => completions::run(context, &args),
         Command::Man => man::run(context),
         Command::Env(args) => env::run(context, &args),
+        Command::Pipeline(command) => pipeline::run(context, command),
         Command::Audit(audit::AuditCommand::Verify(args)) => audit::verify::run(context, args),
         Command::Login(args) => wait_for(login::run(context, args)),
         Command::Whoami => wait_for(whoami::run(context)),
@@ -82,6 +86,7 @@ pub(crate) fn dispatch(program: &Program, context: &mut Context, command: Comman
         Command::WhoHas(args) => wait_for(who_has::run(context, args)),
         Command::Connect(args) => wait_for(connect::run(context, args)),
         Command::Exec(args) => wait_for(exec::run(context, args)),
+        Command::Run(args) => wait_for(run::run(context, args)),
         Command::Extend(args) => wait_for(extend::run(context, &args)),
         Command::BreakGlass(args) => wait_for(break_glass::run(context, args)),
         Command::Review(args) => wait_for(review::run(context, &args)),

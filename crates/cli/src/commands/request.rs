@@ -24,6 +24,13 @@ const MOST_SILENCES: u32 = 10;
 pub(crate) struct AskArgs {
     /// The role
     pub(crate) role: RoleName,
+    #[command(flatten)]
+    pub(crate) what: WhatArgs,
+}
+
+/// What is asked for of a role.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct WhatArgs {
     /// Only this resource of the role (repeatable)
     #[arg(long = "resource", short = 'r', value_name = "RESOURCE")]
     resources: Vec<ResourceName>,
@@ -78,6 +85,13 @@ pub(crate) struct RequestArgs {
 impl AskArgs {
     /// As it is sent.
     pub(crate) fn body(&self) -> Result<AskBody, Failure> {
+        self.what.body(&self.role)
+    }
+}
+
+impl WhatArgs {
+    /// As it is sent.
+    pub(crate) fn body(&self, role: &RoleName) -> Result<AskBody, Failure> {
         let mut inputs = BTreeMap::new();
         for Input { name, value } in &self.inputs {
             if inputs.insert(name.clone(), InputBody::Text(value.clone())).is_some() {
@@ -85,7 +99,7 @@ impl AskArgs {
             }
         }
         Ok(AskBody {
-            role: self.role.to_string(),
+            role: role.to_string(),
             resources: self.resources.clone(),
             actions: self.actions.clone(),
             duration_seconds: self.duration,
@@ -98,7 +112,7 @@ impl AskArgs {
 }
 
 pub(crate) async fn run(context: &mut Context, args: RequestArgs) -> Result<Exit, Failure> {
-    if args.ask.timeout.is_some() && !args.wait {
+    if args.ask.what.timeout.is_some() && !args.wait {
         return Err(Failure::wrong_use("--timeout says how long to wait: add --wait"));
     }
     let body = args.ask.body()?;
@@ -128,7 +142,7 @@ pub(crate) async fn run(context: &mut Context, args: RequestArgs) -> Result<Exit
         return Ok(if request.state == "denied" { Exit::No } else { Exit::Done });
     }
     say_who_approves(context, &request);
-    let waited = wait(&session, request, args.ask.timeout).await?;
+    let waited = wait(&session, request, args.ask.what.timeout).await?;
     print(context, &waited)?;
     next_step(context, &waited);
     Ok(match waited.state.as_str() {

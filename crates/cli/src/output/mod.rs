@@ -231,6 +231,12 @@ impl Output {
         self.tell(text);
     }
 
+    /// Lines for another program on stderr, as they are. Never text that a person typed.
+    pub(crate) fn raw_aside(&mut self, bytes: &[u8]) {
+        // Nobody can be told that stderr is closed.
+        let _ = self.streams.err.write_all(bytes);
+    }
+
     /// Something that must not be missed, on stderr.
     pub fn warn(&mut self, text: &str) {
         self.tell(&format!("warning: {text}"));

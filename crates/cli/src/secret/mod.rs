@@ -33,6 +33,9 @@ impl SecretKind {
     const ALL: [(&'static str, SecretKind); 2] =
         [("scram_sha_256", SecretKind::ScramSha256), ("ssh_public_key", SecretKind::SshPublicKey)];
 
+    /// The names of the files that hold secret halves, whatever their kind.
+    pub(crate) const FILES: [&'static str; 2] = ["password", "key"];
+
     /// The kind of this word.
     pub(crate) fn parse(word: &str) -> Result<Self, Failure> {
         let found = Self::ALL.iter().find(|(name, _)| *name == word).map(|(_, kind)| *kind);
@@ -76,6 +79,7 @@ mod tests {
         for (word, kind) in SecretKind::ALL {
             assert_eq!(SecretKind::parse(word), Ok(kind));
             assert_eq!(kind.word(), word);
+            assert!(SecretKind::FILES.contains(&kind.file_name()));
         }
         assert!(SecretKind::parse("plaintext").is_err());
     }

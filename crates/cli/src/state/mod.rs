@@ -1,13 +1,15 @@
-//! What this machine keeps for its user: tokens, and the secrets of grants.
+//! What this machine keeps for its user: tokens, the secrets of grants, and the keys of jobs.
 //!
 //! **Invariant:** every file is 0600 in folders of 0700, replaced by rename, and never read through a
 //! symbolic link or when somebody else could have read or written it.
 
 mod grants;
+mod jobs;
 mod private;
 mod tokens;
 
 pub(crate) use grants::{GrantFolder, GrantRecord, Half, sweep};
+pub(crate) use jobs::{JobFolder, JobSignIn, Keeper, Started, sweep_jobs};
 pub(crate) use tokens::{StoredToken, Tokens};
 
 use crate::failure::Failure;

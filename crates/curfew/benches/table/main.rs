@@ -8,6 +8,7 @@ mod decisions;
 mod expiry;
 mod ledger;
 mod openbao;
+mod pipelines;
 mod postgres;
 mod restart;
 mod roles;
@@ -25,7 +26,7 @@ static MEMORY: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 type Section = fn(&mut Table);
 
-const SECTIONS: [(&str, Section); 9] = [
+const SECTIONS: [(&str, Section); 10] = [
     ("policy decisions", decisions::measure),
     ("policy sets", sets::measure),
     ("ledger", ledger::measure),
@@ -33,6 +34,7 @@ const SECTIONS: [(&str, Section); 9] = [
     ("ssh", ssh::measure),
     ("postgres", postgres::measure),
     ("expiry", expiry::measure),
+    ("pipelines", pipelines::measure),
     ("restart", restart::measure),
     ("openbao", openbao::measure),
 ];

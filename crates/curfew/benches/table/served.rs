@@ -81,7 +81,8 @@ fn configuration(folder: &Path, port: u16) -> PathBuf {
     file
 }
 
-fn is_ready(port: u16) -> bool {
+/// Whether a server serves there.
+pub(crate) fn is_ready(port: u16) -> bool {
     let ask = || -> std::io::Result<String> {
         let mut stream = TcpStream::connect(("127.0.0.1", port))?;
         write!(stream, "GET /readyz HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n\r\n")?;

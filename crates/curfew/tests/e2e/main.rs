@@ -15,6 +15,8 @@ mod hostile;
 mod hosts;
 mod mail;
 mod outage;
+mod pipelines;
+mod pipelines_killed;
 mod races;
 mod replay;
 mod solver;

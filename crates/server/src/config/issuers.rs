@@ -39,7 +39,7 @@ pub struct Hook {
 }
 
 /// The word of a kind in the configuration; policy calls any other issuer `oidc`.
-pub(super) fn word(kind: Provider) -> &'static str {
+pub(crate) fn word(kind: Provider) -> &'static str {
     match kind {
         Provider::Oidc => "workload",
         Provider::Github | Provider::Gitlab | Provider::Kubernetes | Provider::Buildkite | Provider::Circleci => {

@@ -11,7 +11,7 @@ mod slips;
 mod variables;
 
 pub use issuers::{Hook, Issuer};
-pub(crate) use issuers::{is_loopback, plain};
+pub(crate) use issuers::{is_loopback, plain, word};
 pub use policy::{FollowedBranch, PolicyOrigin, SignersAt};
 pub use reference::{NotAReference, Reference, Unresolved};
 

@@ -47,6 +47,7 @@ mod show_grant;
 mod show_request;
 mod show_run;
 pub(crate) mod sign_in;
+mod sign_in_methods;
 mod sign_in_workload;
 pub(crate) mod sign_out;
 mod ssh_ca;
@@ -116,6 +117,7 @@ fn open() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(sign_in::sign_in))
         .routes(routes!(sign_in_workload::sign_in_workload))
+        .routes(routes!(sign_in_methods::sign_in_methods))
         .routes(routes!(audit_key::audit_key))
         .routes(routes!(ssh_ca::ssh_ca))
         .routes(routes!(ssh_krl::ssh_krl))

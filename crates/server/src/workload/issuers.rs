@@ -5,7 +5,8 @@ use super::fetch::Fetcher;
 use super::jws::Jws;
 use super::keys::{Fetch, Keys, NoKey};
 use super::run::{self, Vouching};
-use crate::config::Issuer;
+use crate::config::{Issuer, word};
+use curfew_api::WorkloadIssuerView;
 use curfew_domain::{Subject, SubjectId, SubjectKind, Timestamp, WorkloadToken, limits};
 use curfew_engine::seams::Clock;
 use curfew_policy::{Claims, Provider};
@@ -82,6 +83,16 @@ impl Issuers {
     /// Whether anybody vouches for machines here.
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    /// Who they are, and for whom their tokens have to be.
+    pub(crate) fn listed(&self) -> Vec<WorkloadIssuerView> {
+        let view = |voucher: &Voucher| WorkloadIssuerView {
+            name: voucher.name.clone(),
+            kind: word(voucher.kind).to_owned(),
+            audience: voucher.audience.clone(),
+        };
+        self.0.iter().map(view).collect()
     }
 
     /// What a token says, once it is known that its issuer signed it for this server and this time.

@@ -4,6 +4,7 @@
 use crate::child::{self, Signals};
 use crate::commands::Context;
 use crate::commands::request::say_who_approves;
+use crate::commands::running::withdraw;
 use crate::commands::views::reason_line;
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -135,13 +136,7 @@ impl Asked {
     /// Takes all of them back: nobody is left to use what they could become.
     async fn take_back(&self, context: &mut Context, session: &Session) {
         for request in self.0.iter().filter(|request| is_pending(request) || is_approved(request)) {
-            let id = request.id.to_string();
-            let Err(error) = session.client.withdraw(&id).await else { continue };
-            let why = session::failure(error).message;
-            // Approved meanwhile: then it is the grant that has to go.
-            if session.client.give_back(&id).await.is_err() {
-                context.output.warn(&format!("{id} could not be withdrawn: {why}"));
-            }
+            withdraw(context, session, &request.id.to_string()).await;
         }
     }
 }

@@ -5,7 +5,7 @@ use crate::commands::Context;
 use crate::commands::activate::{Activated, activate};
 use crate::commands::credentials::{OfRole, merged_of};
 use crate::commands::give_back::{forget, give_back};
-use crate::commands::views::end_words;
+use crate::commands::running::{Access, LOOK_EVERY, return_grant, said_over};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::secret::Iterations;
@@ -13,12 +13,6 @@ use crate::session::Session;
 use curfew_api::{GrantView, RequestView};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::time::Duration;
-
-/// How often returning is tried before a grant is left to its own end.
-const RETURN_ATTEMPTS: u32 = 3;
-/// How often the grants are looked at while the command runs.
-const LOOK_EVERY: Duration = Duration::from_secs(2);
 
 /// Activated grants. Never empty.
 pub(super) struct Held(Vec<Part>);
@@ -27,13 +21,6 @@ pub(super) struct Held(Vec<Part>);
 struct Part {
     activated: Activated,
     access: Access,
-}
-
-/// Whether access is there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Access {
-    Held,
-    Over,
 }
 
 impl Held {
@@ -144,37 +131,13 @@ impl Held {
     async fn end(self, context: &mut Context, session: &Session) {
         for part in self.0 {
             match part.access {
-                Access::Held => return_grant(context, session, &part.activated).await,
+                Access::Held => {
+                    let end = part.activated.grant.expires_at;
+                    let end = end.map_or_else(String::new, |at| format!("it ends by itself at {at}"));
+                    return_grant(context, session, &part.activated, &end).await;
+                }
                 Access::Over => forget(context, &part.activated.grant),
             }
-        }
-    }
-}
-
-fn said_over(grant: &GrantView, meanwhile: &str) -> String {
-    let why = end_words(grant.end_cause, grant.end_ordered.as_ref()).unwrap_or_else(|| grant.state.clone());
-    format!("{} is over ({why}); {meanwhile}", grant.id)
-}
-
-/// Returns one. If the server cannot be told, the grant's own end comes.
-async fn return_grant(context: &mut Context, session: &Session, activated: &Activated) {
-    let id = activated.grant.id.to_string();
-    for attempt in 1..=RETURN_ATTEMPTS {
-        match give_back(context, session, &id).await {
-            Ok(_) => return,
-            // It ended by itself, or by somebody's order, while the command ran.
-            Err(failure) if failure.exit == Exit::No => {
-                match session.client.show_grant(&id).await {
-                    Ok(grant) => context.output.warn(&said_over(&grant, "it was so before the command ended")),
-                    Err(_) => context.output.warn(&format!("{id} had ended before the command did: {failure}")),
-                }
-                return forget(context, &activated.grant);
-            }
-            Err(failure) if attempt == RETURN_ATTEMPTS => {
-                let end = activated.grant.expires_at.map_or_else(String::new, |at| format!(" at {at}"));
-                context.output.warn(&format!("{id} could not be returned: {failure}; it ends by itself{end}"));
-            }
-            Err(_) => tokio::time::sleep(Duration::from_millis(300 * u64::from(attempt))).await,
         }
     }
 }

@@ -56,7 +56,7 @@ pub(crate) async fn run(context: &mut Context, args: ExecArgs) -> Result<Exit, F
             Asked::all(context, &session, parts).await?
         }
     };
-    let approved = match asked.approved(context, &session, args.ask.timeout, &mut signals).await? {
+    let approved = match asked.approved(context, &session, args.ask.what.timeout, &mut signals).await? {
         Waited::Approved(approved) => approved,
         Waited::Interrupted(exit) => return Ok(exit),
     };

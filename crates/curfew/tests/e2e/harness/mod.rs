@@ -3,9 +3,12 @@
 
 mod git;
 mod http;
+#[allow(dead_code, reason = "the server's own tests use the rest of it")]
+mod issuer;
 mod person;
 mod postgres;
 mod programs;
+mod runners;
 mod server;
 mod session;
 mod sshd;
@@ -15,6 +18,7 @@ pub(crate) use git::{GitServer, Policies};
 pub(crate) use http::{Http, runtime, token, verifier};
 pub(crate) use person::{Person, run, text};
 pub(crate) use programs::{Child, folder, free_port, soon, text as file_text};
+pub(crate) use runners::{Job, Pipelines, program};
 pub(crate) use server::{Server, Way};
 pub(crate) use session::Session;
 pub(crate) use sshd::Sshd;

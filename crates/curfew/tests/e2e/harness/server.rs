@@ -25,7 +25,12 @@ pub(crate) struct Server {
 impl Server {
     /// Starts it and waits until it is ready. `folder` holds the state and the `policies`.
     pub(crate) fn start(folder: &Path, way: &Way<'_>) -> Self {
-        let mut server = Self::start_unready(folder, way);
+        Self::start_on(folder, way, free_port())
+    }
+
+    /// The same on a port that clients know already.
+    pub(crate) fn start_on(folder: &Path, way: &Way<'_>, port: u16) -> Self {
+        let mut server = Self::start_unready_on(folder, way, port);
         let begun = soon("the server is ready or gone", Duration::from_secs(60), || {
             server.is_ready() || !server.child.is_running()
         });
@@ -35,7 +40,10 @@ impl Server {
 
     /// Starts it and does not wait.
     pub(crate) fn start_unready(folder: &Path, way: &Way<'_>) -> Self {
-        let port = free_port();
+        Self::start_unready_on(folder, way, free_port())
+    }
+
+    fn start_unready_on(folder: &Path, way: &Way<'_>, port: u16) -> Self {
         let log = folder.join("server.log");
         let out = File::options().append(true).create(true).open(&log).unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_curfew"));
@@ -53,6 +61,10 @@ impl Server {
         }
         command.stdin(Stdio::null()).stdout(out.try_clone().unwrap()).stderr(out);
         Self { child: Child::start(&mut command), port, log }
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.port
     }
 
     pub(crate) fn url(&self) -> String {

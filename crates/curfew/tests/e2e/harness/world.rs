@@ -62,6 +62,15 @@ impl World {
         self.server = Some(Server::start(self.folder.path(), &way));
     }
 
+    /// Starts the server again on the port that it had.
+    pub(crate) fn start_server_again(&mut self, variables: &[(&str, String)]) {
+        let port = self.server().port();
+        self.server = None;
+        let services_db = self.postgres.manager_url();
+        let way = Way::Serve { services_db: &services_db, variables };
+        self.server = Some(Server::start_on(self.folder.path(), &way, port));
+    }
+
     /// Starts the server and does not wait until it is ready: it may never be.
     pub(crate) fn start_server_unready(&mut self, variables: &[(&str, String)]) {
         self.server = None;
