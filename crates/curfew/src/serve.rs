@@ -2,8 +2,9 @@
 
 use crate::parts::{self, KINDS, Plan};
 use curfew_cli::{Failure, ServeArgs};
-use curfew_server::config::{Setting, Sources, process_environment, process_names};
+use curfew_server::config::{PolicyOrigin, Setting, Sources, process_environment, process_names};
 use curfew_server::{Config, PolicySource, Resolver, ServeError, ServerParts, seal};
+use std::path::Path;
 use std::sync::Arc;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -19,6 +20,9 @@ pub(crate) fn run(args: ServeArgs) -> Result<(), Failure> {
     let config = Config::load(&sources).map_err(|error| Failure::wrong_use(error.to_string()))?;
     if args.check {
         print!("{config}");
+        for line in not_there(&config) {
+            eprintln!("warning: {line}");
+        }
         return Ok(());
     }
     curfew_server::start_logging(&config.log);
@@ -33,6 +37,28 @@ pub(crate) fn run(args: ServeArgs) -> Result<(), Failure> {
         issuers: config.issuers.clone(),
     };
     until_told_to_stop(Plan { config, seal, policy }, |_| {})
+}
+
+/// What the configuration names and this machine does not have: the server would not start with it here. A check may run on
+/// another machine than the server, so none of it is an error.
+fn not_there(config: &Config) -> Vec<String> {
+    let mut lines = Vec::new();
+    if let Some(why) = config.seal.as_ref().and_then(|key| seal::read(key, &process_environment).err()) {
+        lines.push(format!("seal.key: {why}; `(umask 077; openssl rand -hex 32 > FILE)` makes one"));
+    }
+    let file = |key: &str, path: &Path| match path.exists() {
+        true => None,
+        false => Some(format!("{key}: there is no {} on this machine", path.display())),
+    };
+    match &config.policy {
+        PolicyOrigin::Folder(path) => lines.extend(file("policy.path", path)),
+        PolicyOrigin::Git(_) => {}
+    }
+    if let Some(tls) = &config.tls {
+        lines.extend(file("tls.cert", &tls.cert));
+        lines.extend(file("tls.key", &tls.key));
+    }
+    lines
 }
 
 /// Serves until SIGTERM or SIGINT. `prepare` may change the parts before they are used.

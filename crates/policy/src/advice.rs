@@ -44,6 +44,7 @@ const YAML: &Advice = &[
         "did not find expected '-' indicator",
         "indent the keys of an entry as far as the text after its `-`; begin the next entry with `- `",
     ),
+    ("illegal placement of ':'", "a bracket or a quote before it is not closed: look at the end of the line above"),
     ("did not find expected key", "indent the keys of one mapping equally far"),
     ("expected ',' or", "put a comma between entries, and quote a text that has `: ` or a bracket in it"),
     ("anchor or alias", "quote a text that begins with `*` or `&`: \"*\""),
@@ -83,6 +84,9 @@ const CEDAR_TYPE: &Advice = &[
     ("types Long and String", "write numbers without quotes and texts with them"),
     ("types String and Long", "write numbers without quotes and texts with them"),
     ("types Bool and", "it is true or false already: write context.oncall or !context.oncall"),
+    ("expected duration but saw", "a length is written duration(\"1h\"), and compared with <, <=, > or >="),
+    ("expected datetime but saw", "a time is written datetime(\"2026-03-02T09:00:00Z\")"),
+    ("expected ipaddr but saw", "an address is written ip(\"10.0.0.0/8\"), and asked about with .isInRange(...)"),
     (
         "expected Bool but saw",
         "write something that is true or false, such as context.oncall or context.risk_score > 50",

@@ -359,3 +359,30 @@ fn the_examples_have_no_errors() {
         }
     }
 }
+
+/// Of the past, a fact that nobody recorded makes a no uncertain; a label that a resource lacks, or anything certain beside
+/// it, does not.
+#[test]
+fn a_decision_about_the_past_says_what_it_hangs_on() {
+    let role = |rule: &str| {
+        set(&format!(
+            "resources:\n  - {{name: services/db, connector: postgres}}\n  - {{name: x, connector: postgres, labels: {{env: prod}}}}\nroles:\n  \
+             - {{name: debug, requesters: [dev@example.com], duration: 1h, conditions: [{{resource: services/db, actions: [read]}}], \
+             approvers: [ann@example.com], {rule}}}\n"
+        ))
+    };
+    let doubts = |rule: &str, who: &str| {
+        let (set, ask) = (role(rule), ask(&person(who), "debug"));
+        let ask = curfew_policy::Ask { facts: curfew_policy::Facts::default(), ..ask };
+        let decision = set.decide(&ask).decision;
+        set.doubts(&ask, &decision).len()
+    };
+    let dev = "dev@example.com";
+    assert_eq!(doubts("constraints: {mfa: {request: true}}", dev), 1);
+    assert_eq!(doubts("constraints: {mfa: {request: true}, source_ip: [10.0.0.0/8]}", dev), 2);
+    assert_eq!(doubts("constraints: {when: [{message: m, cedar: context.oncall}]}", dev), 1);
+    assert_eq!(doubts("auto_approve_when: context.oncall", dev), 1);
+    assert_eq!(doubts("auto_approve_when: 'context.duration <= duration(\"1m\")'", dev), 0);
+    assert_eq!(doubts("constraints: {when: [{message: m, cedar: 'resource.labels.env == \"prod\"'}]}", dev), 0);
+    assert_eq!(doubts("constraints: {mfa: {request: true}}", "eve@example.com"), 0, "nobody may who is not named");
+}

@@ -18,7 +18,11 @@ pub(super) fn misfits(value: &Value) -> Vec<Misfit> {
         out.extend(name_misfit(&path, name, "public"));
         if *name == OWN_SCHEMA {
             let message = format!("the schema `{OWN_SCHEMA}` is Curfew's own: who writes there could undo an end");
-            out.push(Misfit::at(&path, message, "leave it out; list the schemas of your application"));
+            out.push(Misfit::at(
+                &path,
+                message,
+                "leave it out, and list those of your application: `schemas: [public]`",
+            ));
         }
     }
     let schema = schemas.first().copied().unwrap_or(settings::DEFAULT_SCHEMA);

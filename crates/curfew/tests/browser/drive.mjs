@@ -112,6 +112,13 @@ try {
   await ann.page.getByText('Live:').waitFor();
   await look(ann.page, 'grant-live');
 
+  // She asks for more time, which Bob has to approve as well.
+  await ann.page.getByLabel('How much more').fill('15m');
+  await ann.page.getByRole('button', { name: 'Ask for more time' }).click();
+  await ann.page.getByText('It is asked.').waitFor();
+  await look(ann.page, 'more-time');
+  await ann.page.goto(`${url}/grants/${id}`);
+
   // Bob revokes it, and both see the end.
   await bob.page.goto(`${url}/grants/${id}`);
   await bob.page.getByLabel('Reason').fill('The incident is over.');
@@ -124,6 +131,40 @@ try {
   }
   await ann.page.getByText('because it was revoked').waitFor();
   await look(ann.page, 'grant-ended');
+
+  // Several roles with one ask.
+  await ann.page.goto(`${url}/`);
+  await ann.page.getByRole('link', { name: 'web-kit' }).click();
+  await look(ann.page, 'bundle');
+  await ann.page.getByLabel('Why').fill('The queue worker on web-1 hangs again.');
+  await ann.page.getByRole('button', { name: 'Check it' }).click();
+  await ann.page.getByRole('button', { name: 'Ask for all of it' }).waitFor();
+  await look(ann.page, 'bundle-checked');
+  await ann.page.getByRole('button', { name: 'Ask for all of it' }).click();
+  await ann.page.getByRole('heading', { name: 'web-kit was asked for' }).waitFor();
+  await look(ann.page, 'bundle-asked');
+
+  // An emergency, and what somebody makes of it afterwards.
+  const night = await person('night@example.com');
+  await look(night.page, 'overview-emergency');
+  await night.page.getByRole('link', { name: 'web-debug' }).first().click();
+  if (!(await night.page.getByRole('button', { name: 'Take emergency access' }).count())) {
+    await night.page.goto(`${url}/roles/web-debug/break-glass`);
+  }
+  await look(night.page, 'emergency');
+  await night.page.getByLabel('Why').fill('The shop is down and nobody answers.');
+  await night.page.getByRole('button', { name: 'Take emergency access' }).click();
+  await night.page.getByText('It is yours.').waitFor();
+  const emergency = new URL(night.page.url()).pathname.split('/').pop();
+  curfew('night@example.com', 'login', '--as', 'night@example.com');
+  curfew('night@example.com', 'activate', emergency);
+  await bob.page.goto(`${url}/grants/${emergency}`);
+  await look(bob.page, 'review');
+  await bob.page.getByLabel('An emergency, and used for it').check();
+  await bob.page.getByLabel('What you found').fill('It was down.');
+  await bob.page.getByRole('button', { name: 'Review it' }).click();
+  await bob.page.getByText('Your review stands.').waitFor();
+  await look(bob.page, 'reviewed');
 
   await bob.page.getByRole('link', { name: 'Audit' }).click();
   await bob.page.getByRole('cell', { name: 'grant.ending' }).first().waitFor();
@@ -138,7 +179,7 @@ try {
   await plain.page.getByRole('button', { name: 'Ask for it' }).click();
   await plain.page.getByText('curfew activate req_').waitFor();
 
-  for (const one of [stranger, ann, bob, plain]) {
+  for (const one of [stranger, ann, bob, night, plain]) {
     const faults = one.faults.filter((fault) => !fault.includes('404'));
     assert.deepEqual(faults, [], `${one.email}: what the browser complains about`);
   }

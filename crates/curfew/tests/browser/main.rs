@@ -29,12 +29,16 @@ roles:
     conditions: [{resource: hosts/web, actions: [shell, restart]}]
     approvers: [bob@example.com]
     constraints: {justification: {min_length: 10}}
+    extension: {times: 1, max_total: 2h, approval: same}
+    break_glass: {who: [night@example.com], duration: 30m, review_within: 24h}
   - name: web-restart
     description: Restart the web server. Nobody has to approve it.
     requesters: [ann@example.com]
     duration: 15m
     conditions: [{resource: hosts/web, actions: [restart]}]
     approval: automatic
+bundles:
+  - {name: web-kit, roles: [web-debug, web-restart]}
 "#;
 
 /// A program that ends with the value that holds it.

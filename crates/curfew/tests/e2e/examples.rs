@@ -40,19 +40,20 @@ fn every_example_checks_holds_its_tests_and_is_formatted() {
 fn what_a_connector_cannot_use_is_refused_where_it_stands() {
     let folder = tempfile::tempdir().unwrap();
     let role = "roles:\n  - {name: r, requesters: [a@example.com], duration: 1h, conditions: [{resource: x/db, actions: [a]}], approvers: [b@example.com]}\n";
-    for (connector, settings, column) in [
-        ("postgres", "{actions: {a: {}}}", 62),
-        ("postgres", "{actions: {a: {effects: [read]}}}", 62),
-        ("postgres", "{actions: {a: {grants: [\"DROP\"]}}}", 72),
-        ("postgres", "{actions: {a: {grants: [\"SELECT ON\"]}}}", 72),
-        ("postgres", "{actions: {a: {grants: [\"ALL ON orders\"]}}}", 72),
-        ("postgres", "{actions: {a: {grants: [\"SELECT ON a; DROP TABLE b\"]}}}", 72),
-        ("postgres", "{actions: {a: {roles: [cf_lse_1]}}}", 71),
-        ("postgres", "{schemas: [curfew], actions: {a: {roles: [x]}}}", 58),
-        ("ssh", "{hosts: [\"web:22\"], actions: {a: {principals: [\"dep loy\"]}}}", 90),
+    for (connector, settings, at) in [
+        ("postgres", "{actions: {a: {}}}", "{}}}"),
+        ("postgres", "{actions: {a: {effects: [read]}}}", "{effects"),
+        ("postgres", "{actions: {a: {grants: [\"DROP\"]}}}", "\"DROP"),
+        ("postgres", "{actions: {a: {grants: [\"SELECT ON\"]}}}", "\"SELECT ON"),
+        ("postgres", "{actions: {a: {grants: [\"ALL ON orders\"]}}}", "\"ALL ON"),
+        ("postgres", "{actions: {a: {grants: [\"SELECT ON a; DROP TABLE b\"]}}}", "\"SELECT ON"),
+        ("postgres", "{actions: {a: {roles: [cf_lse_1]}}}", "cf_lse_1"),
+        ("postgres", "{schemas: [curfew], actions: {a: {roles: [x]}}}", "curfew]"),
+        ("ssh", "{hosts: [\"web:22\"], actions: {a: {principals: [\"dep loy\"]}}}", "\"dep loy"),
     ] {
-        let text = format!("resources:\n  - {{name: x/db, connector: {connector}, settings: {settings}}}\n{role}");
-        std::fs::write(folder.path().join("p.yaml"), text).unwrap();
+        let line = format!("  - {{name: x/db, connector: {connector}, settings: {settings}}}");
+        let column = line.find(at).unwrap() + 1;
+        std::fs::write(folder.path().join("p.yaml"), format!("resources:\n{line}\n{role}")).unwrap();
         let output = curfew(&["--json", "policy", "check"], folder.path());
         assert_eq!(output.status.code(), Some(2), "{settings}");
         let document: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();

@@ -25,7 +25,7 @@ roles:
     duration: 1h
     conditions: [{resource: services/db, actions: [read]}]
     approvers: [ann@example.com]
-    constraints: {mfa: {request: false, approve: false}, when: [{message: only from here, cedar: 'context.source_ip.isLoopback()'}]}
+    constraints: {when: [{message: only from here, cedar: 'context.source_ip.isLoopback()'}]}
     break_glass: {who: [night@example.com], duration: 30m, review_within: 24h}
   - name: secured
     requesters: [dev@example.com]
@@ -61,9 +61,7 @@ fn what_was_decided_is_decided_again_from_the_audit_log_alone() {
     // Another policy: what hangs on a fact that nobody wanted to know then cannot be told; the rest can.
     let other = world.folder().join("other");
     std::fs::create_dir(&other).unwrap();
-    let text = POLICY
-        .replace("mfa: {request: false, approve: false}", "mfa: {request: true}")
-        .replace("per_subject: 1", "per_subject: 2");
+    let text = POLICY.replace("{when:", "{mfa: {request: true}, when:").replace("per_subject: 1", "per_subject: 2");
     std::fs::write(other.join("p.yaml"), text).unwrap();
     let changed = replay(&other.display().to_string());
     assert_eq!(changed["cannot_tell"].as_array().map(Vec::len), Some(2), "{changed}");

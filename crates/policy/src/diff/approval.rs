@@ -4,7 +4,7 @@ use super::allowed::Allowed;
 use super::change::{Changes, Kind};
 use super::expression::{Condition, one_line};
 use super::order::{Order, Proof};
-use super::shared::{Memo, Shared};
+use super::shared::{Left, Memo, Shared};
 use crate::crowd::Crowd;
 use curfew_domain::{RoleName, Seconds, limits};
 
@@ -211,13 +211,24 @@ impl Among<'_> {
 
     /// Whether the same persons are left to decide both, as far as that can be listed.
     fn are_left_alike(self, strict: &Stage, loose: &Stage) -> bool {
-        let left = |stage: &Stage, denied: &Crowd| match &stage.needs {
-            Needs::AnyOf(n, crowd) => (*n, vec![Crowd::clone(crowd).without(denied)]),
-            Needs::AllOf(each) => (0, each.iter().map(|one| Crowd::clone(one).without(denied)).collect()),
-        };
-        let (own, other) = (left(strict, self.strict), left(loose, self.loose));
-        let listed = own.1.iter().all(|crowd| crowd.size().is_some());
-        own == other && self.strict.groups == self.loose.groups && (listed || self.strict == self.loose)
+        let (n, own) = entries(&strict.needs);
+        let (least, other) = entries(&loose.needs);
+        if n != least || own.len() != other.len() {
+            return false;
+        }
+        let left: Vec<Left> =
+            own.iter().zip(other).map(|(own, other)| self.memo.left((own, self.strict), (other, self.loose))).collect();
+        let listed = left.iter().all(|left| left.listed);
+        let alike = left.iter().all(|left| left.alike);
+        alike && self.strict.groups == self.loose.groups && (listed || self.strict == self.loose)
+    }
+}
+
+/// How many are needed, and the crowds that they are of.
+fn entries(needs: &Needs) -> (u32, &[Shared]) {
+    match needs {
+        Needs::AnyOf(n, crowd) => (*n, std::slice::from_ref(crowd)),
+        Needs::AllOf(each) => (0, each),
     }
 }
 

@@ -80,6 +80,16 @@ impl Crowds {
 pub(super) struct Memo {
     within: RefCell<HashMap<[Shared; 4], bool>>,
     on_one_side: RefCell<HashMap<[Shared; 2], Rc<[Email]>>>,
+    left: RefCell<HashMap<[Shared; 4], Left>>,
+}
+
+/// What is left of two crowds when their deny lists are taken out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Left {
+    /// Whether it is the same.
+    pub(super) alike: bool,
+    /// Whether everybody of the first can be listed.
+    pub(super) listed: bool,
 }
 
 impl Memo {
@@ -95,6 +105,19 @@ impl Memo {
         let within = Allowed { crowd: inner, denied: kept_out }.is_within(Allowed { crowd: outer, denied });
         self.within.borrow_mut().insert(key, within);
         within
+    }
+
+    /// What is left of two crowds, each without the deny list beside it.
+    pub(super) fn left(&self, own: (&Shared, &Shared), other: (&Shared, &Shared)) -> Left {
+        let key = [own.0, own.1, other.0, other.1].map(Clone::clone);
+        if let Some(known) = self.left.borrow().get(&key) {
+            return *known;
+        }
+        let without = |(crowd, denied): (&Shared, &Shared)| Crowd::clone(crowd).without(denied);
+        let (own, other) = (without(own), without(other));
+        let left = Left { alike: own == other, listed: own.size().is_some() };
+        self.left.borrow_mut().insert(key, left);
+        left
     }
 
     /// The persons who are named in one of the two and not in the other.

@@ -11,6 +11,7 @@ mod bombs;
 mod bounds;
 #[path = "../common/mod.rs"]
 mod common;
+mod mutants;
 #[path = "../../../../fuzz/src/targets.rs"]
 mod targets;
 
@@ -124,6 +125,14 @@ fn a_mebibyte_of_cedar_stays_within_its_bounds() {
 fn a_mebibyte_of_another_system_stays_within_its_bounds() {
     let _alone = alone();
     hold(targets::IMPORTER, bombs::of_importers(bounds::INPUT));
+}
+
+/// The importer, beside what the fuzzer keeps: nothing panics, and what comes out is text that policy reads.
+#[test]
+fn what_is_changed_at_random_is_imported_or_refused_within_its_bounds() {
+    let _alone = alone();
+    let found = too_much(targets::IMPORTER, mutants::of(&kept("importer"), 60));
+    assert!(found.is_empty(), "these cost too much:\n{}", found.join("\n"));
 }
 
 /// 10^6 keys are more than a MiB: they are refused before they are read.

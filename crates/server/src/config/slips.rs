@@ -10,7 +10,9 @@ pub(super) fn said(message: &str) -> String {
         let name = quoted(unknown).next().unwrap_or_default();
         let near = quoted(known).filter_map(|key| Some((edits(name, key)?, key))).min();
         return match near {
-            Some((_, key)) => format!("{unknown}; did you mean `{key}`?"),
+            Some((_, key)) => {
+                format!("{unknown}; did you mean `{key}`? docs/configuration.md lists the keys there are")
+            }
             None => format!("{unknown}; docs/configuration.md lists the keys there are"),
         };
     }

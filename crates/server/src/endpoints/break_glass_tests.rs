@@ -252,5 +252,5 @@ async fn one_that_nobody_reviews_in_time_is_said_once() {
     for _ in 0..2 {
         world.app.engine.reconcile().await.expect("reconciled");
     }
-    assert_eq!(told().await, ["siem"]);
+    assert_eq!(told().await, ["lead@example.com", "oncall@example.com", "siem"]);
 }

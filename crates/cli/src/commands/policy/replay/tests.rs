@@ -197,14 +197,6 @@ fn a_certain_no_is_a_change_though_a_fact_is_not_known() {
     assert_eq!(outcomes(&policy, &export_with(None)), (vec![json!("denied")], vec![]));
 }
 
-/// A label that a resource lacks is lacking for certain.
-#[test]
-fn a_label_that_is_not_there_is_no_unknown_fact() {
-    let resources = "resources:\n  - {name: services/db, connector: postgres}\n  - {name: x, connector: postgres, labels: {env: prod}}\n";
-    let rule = "    constraints: {when: [{message: m, cedar: 'resource.labels.env == \"prod\"'}]}\n";
-    assert_eq!(outcomes(&format!("{resources}{POLICY}{rule}"), &export_with(None)), (vec![json!("denied")], vec![]));
-}
-
 #[test]
 fn what_was_refused_is_decided_again_from_its_event() {
     let short = POLICY.replace("2h", "30m");
