@@ -4,7 +4,9 @@ use crate::input::InputBody;
 use crate::serde_seconds;
 use crate::views::LedgerMarkView;
 use curfew_domain::review::ReviewVerdict;
-use curfew_domain::{ActionName, BeatId, GroupName, ResourceName, RoleName, Seconds, Timestamp, limits};
+use curfew_domain::{
+    ActionName, ArtefactKind, BeatId, GroupName, Presented, ResourceName, RoleName, Seconds, Timestamp, limits,
+};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use utoipa::ToSchema;
@@ -182,6 +184,31 @@ pub struct NarrowBody {
     pub actions: Option<Vec<ActionName>>,
 }
 
+/// What exactly is approved: nothing is given to a run that presents another.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ArtefactBody {
+    /// `commit`, `image` or `plan`.
+    #[schema(value_type = String)]
+    pub kind: ArtefactKind,
+    /// A commit's id; the SHA-256 of an image or a plan, in hex.
+    pub value: String,
+}
+
+/// What a run presents when it claims.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PresentedBody {
+    /// `commit`, `image` or `plan`.
+    #[schema(value_type = String)]
+    pub kind: ArtefactKind,
+    /// As in the approval.
+    pub value: String,
+    /// `measured` when Curfew's own program hashed it there, else `claimed`: that is shown, and counts for nothing.
+    #[schema(value_type = String)]
+    pub by: Presented,
+}
+
 /// One person's yes.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -194,10 +221,14 @@ pub struct ApproveBody {
     /// What is taken away.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub narrowed: Option<NarrowBody>,
+    /// What the run has to present.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub artefact: Option<ArtefactBody>,
 }
 
 impl Bounded for ApproveBody {
     fn check(&self) -> Result<(), OutOfBounds> {
+        at_most("artefact", self.artefact.as_ref().map_or(0, |a| a.value.len()), 128, "bytes")?;
         at_most("digest", self.digest.len(), DIGEST_BYTES, "bytes")?;
         let actions = self.narrowed.as_ref().and_then(|n| n.actions.as_ref()).map_or(0, Vec::len);
         at_most("actions", actions, limits::SCOPE_PAIRS, "entries")?;
@@ -241,10 +272,15 @@ pub struct PublicHalfBody {
 pub struct ActivateBody {
     /// One for each resource of the grant.
     pub public_halves: Vec<PublicHalfBody>,
+    /// What a run presents, for approvals that name it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub artefacts: Vec<PresentedBody>,
 }
 
 impl Bounded for ActivateBody {
     fn check(&self) -> Result<(), OutOfBounds> {
+        at_most("artefacts", self.artefacts.len(), 16, "entries")?;
+        self.artefacts.iter().try_for_each(|a| at_most("an artefact", a.value.len(), 128, "bytes"))?;
         at_most("public_halves", self.public_halves.len(), limits::SCOPE_PAIRS, "entries")?;
         self.public_halves.iter().try_for_each(|half| {
             at_most("kind", half.kind.len(), limits::NAME_BYTES, "bytes")?;

@@ -16,9 +16,9 @@ mod input;
 mod serde_seconds;
 
 pub use bodies::{
-    ActivateBody, ApproveBody, AskBody, BeatBody, Bounded, BundleBody, DenyBody, ExtendBody, HostBody, HostReportBody,
-    HostSessionBody, NarrowBody, OutOfBounds, PolicyApplyBody, PublicHalfBody, ReviewBody, RevocationBody, RevokeBody,
-    RotateBody, SignInBody, WorkloadSignInBody,
+    ActivateBody, ApproveBody, ArtefactBody, AskBody, BeatBody, Bounded, BundleBody, DenyBody, ExtendBody, HostBody,
+    HostReportBody, HostSessionBody, NarrowBody, OutOfBounds, PolicyApplyBody, PresentedBody, PublicHalfBody,
+    ReviewBody, RevocationBody, RevokeBody, RotateBody, SignInBody, WorkloadSignInBody,
 };
 pub use client::{Client, ClientError, Download, EventStream, IdempotencyKey, ProofKey};
 pub use error::{ErrorBody, ErrorCode, ErrorView};
@@ -28,15 +28,15 @@ pub use queries::{
     WhichGrants, WhichRequests, WhichRuns,
 };
 pub use views::{
-    ActionView, ActivationView, ApprovalView, AuditEventView, AuditKeyView, AuthoritiesView, AuthorityView,
-    BundlePartView, BundleView, CheckpointView, ConnectionView, ConnectorView, ConsistencyView, DecisionView,
-    DeniedPartView, DoctorView, EndOrderedView, ExtendsView, FindingView, GrantView, HeldUpView, HostDutiesView,
-    HostTokenView, JustificationView, LeaseView, LedgerMarkView, LeftoverView, Listing, MoreTimeView, NarrowedView,
-    PolicyAppliedState, PolicyAppliedView, PolicyFileView, PolicySourceView, PolicyTouchedView, PolicyView, Powers,
-    PrivilegeView, ProofView, ReasonView, RequestGrantView, RequestStageView, RequestView, ResourceActionsView,
-    ReviewView, RoleInputView, RoleScopeView, RoleView, RunStateView, RunView, SettingView, SignInMethodsView,
-    SignedInView, StageView, StandingView, SubjectView, WantedHalfView, WhoAmIView, WorkloadIssuerView,
-    WorkloadSignedInView,
+    ActionView, ActivationView, ApprovalView, ArtefactView, AuditEventView, AuditKeyView, AuthoritiesView,
+    AuthorityView, BundlePartView, BundleView, CheckpointView, ConnectionView, ConnectorView, ConsistencyView,
+    DecisionView, DeniedPartView, DoctorView, EndOrderedView, ExtendsView, FindingView, GrantView, HeldUpView,
+    HostDutiesView, HostTokenView, JustificationView, LeaseView, LedgerMarkView, LeftoverView, Listing, MoreTimeView,
+    NarrowedView, PolicyAppliedState, PolicyAppliedView, PolicyFileView, PolicySourceView, PolicyTouchedView,
+    PolicyView, Powers, PrivilegeView, ProofView, ReasonView, RequestGrantView, RequestStageView, RequestView,
+    ResourceActionsView, ReviewView, RoleInputView, RoleScopeView, RoleView, RunStateView, RunView, SettingView,
+    SignInMethodsView, SignedInView, StageView, StandingView, SubjectView, WantedHalfView, WhoAmIView,
+    WorkloadIssuerView, WorkloadSignedInView,
 };
 
 /// The path under which everything here is served.

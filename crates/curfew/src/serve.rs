@@ -60,7 +60,9 @@ async fn told((mut terminate, mut interrupt): (Signal, Signal)) {
 fn failure(error: ServeError) -> Failure {
     let message = error.to_string();
     match error {
-        ServeError::Tls(_) | ServeError::Notices(_) | ServeError::Issuers(_) => Failure::wrong_use(message),
+        ServeError::Tls(_) | ServeError::Notices(_) | ServeError::Issuers(_) | ServeError::Hook(_) => {
+            Failure::wrong_use(message)
+        }
         ServeError::Policy { .. } => {
             Failure::wrong_use(message).hint("`curfew policy check DIR` shows everything that is wrong")
         }

@@ -1,5 +1,6 @@
 //! One person's verdict on one request, as it was said.
 
+use crate::artefact::Artefact;
 use crate::names::{ActionName, GroupName};
 use crate::subject::{Identity, Subject};
 use crate::time::{Seconds, Timestamp};
@@ -45,6 +46,9 @@ pub struct Approval {
     /// What was taken away.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub narrowed: Option<Narrowed>,
+    /// What the run has to present; nothing is given to one that presents another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub artefact: Option<Artefact>,
     /// The digest of the request that was seen.
     pub digest: String,
     /// The groups the approver's sign-in asserted, so that their authority can be checked again.

@@ -1,5 +1,6 @@
 //! Time-bound authority that an approved request becomes.
 
+use crate::artefact::PresentedArtefact;
 use crate::audit::{AuditAction, AuditEvent};
 use crate::id::{Id, Identified};
 use crate::lease::{Evidence, Lease};
@@ -132,6 +133,9 @@ pub struct Grant {
     /// The run of a pipeline that it lives with; none when it lives with nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lives_with: Option<LivesWith>,
+    /// What was presented when it was last claimed; see [`Request::artefacts`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub presented: Vec<PresentedArtefact>,
     /// What whoever approved it said it may last at most, since its activation; none when nobody said.
     #[serde(default, rename = "cap_seconds", skip_serializing_if = "Option::is_none")]
     pub cap: Option<Seconds>,
@@ -189,6 +193,7 @@ impl Grant {
             policy_version: request.decision.policy_version.clone(),
             origin: request.origin,
             lives_with: request.lives_with.clone(),
+            presented: Vec::new(),
             cap: request.cap(),
             extensions: 0,
             approved_at: now,

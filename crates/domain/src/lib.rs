@@ -6,6 +6,7 @@
 //! keys arrive as arguments, so every state of the system can be written down in a test.
 
 pub mod approval;
+pub mod artefact;
 pub mod audit;
 pub mod connector;
 pub mod course;
@@ -27,6 +28,7 @@ pub mod time;
 pub mod transition;
 
 pub use approval::Approval;
+pub use artefact::{Artefact, ArtefactKind, Presented, PresentedArtefact};
 pub use course::{Course, Opening, StageCourse};
 pub use decision::{Decision, Outcome, Reason, ReasonCode, Stage};
 pub use grant::{EndCause, Grant, GrantState};

@@ -1,6 +1,7 @@
 //! The ask, and the verdicts of people on it.
 
 use crate::approval::{Approval, Narrowed, Verdict};
+use crate::artefact::Artefact;
 use crate::audit::{AuditAction, AuditEvent};
 use crate::course::{ApproverReason, Counted, Course, OnTimeout, Opening};
 use crate::decision::{Decision, Stage};
@@ -175,6 +176,9 @@ pub enum VerdictError {
     /// The role wants a reason from its approvers.
     #[error("this role wants a reason with an approval")]
     ReasonRequired,
+    /// What it is approved for cannot be presented, or is not what another approver named.
+    #[error("{0}")]
+    Artefact(String),
     /// Nothing of it is due yet.
     #[error("no stage of it has waited its time")]
     NotDue,
@@ -238,6 +242,9 @@ impl Request {
         if let Some(narrowed) = &approval.narrowed {
             self.check_narrowing(narrowed)?;
         }
+        if let Some(artefact) = &approval.artefact {
+            self.check_artefact(artefact)?;
+        }
         let event = self.event(AuditAction::ApprovalGiven, &approval.approver, approval.at);
         let event = event.because(approval.reason.clone()).with("stage", approval.stage.clone());
         let mut next = self;
@@ -261,6 +268,11 @@ impl Request {
     pub fn opening(&self, stage: &str) -> Opening {
         let course = self.course.stages.iter().find(|course| course.name == stage);
         course.map_or(Opening::Own, |course| course.opening)
+    }
+
+    /// What a run has to present for what came of it to be given: everything that an approver named.
+    pub fn artefacts(&self) -> impl Iterator<Item = &Artefact> {
+        self.approvals.iter().filter(|a| a.verdict == Verdict::Approve).filter_map(|a| a.artefact.as_ref())
     }
 
     /// Each yes to a stage, oldest first.
@@ -454,6 +466,20 @@ impl Request {
             return Err(VerdictError::OtherDigest);
         }
         Ok(())
+    }
+
+    fn check_artefact(&self, artefact: &Artefact) -> Result<(), VerdictError> {
+        if self.lives_with.is_none() {
+            return Err(VerdictError::Artefact("only a run of a pipeline can present an artefact".to_owned()));
+        }
+        if self.extends.is_some() {
+            let why = "an artefact is named when access is approved, not when it is to last longer";
+            return Err(VerdictError::Artefact(why.to_owned()));
+        }
+        match self.artefacts().find(|named| named.kind == artefact.kind && *named != artefact) {
+            Some(named) => Err(VerdictError::Artefact(format!("another approver has named {named}"))),
+            None => Ok(()),
+        }
     }
 
     fn check_narrowing(&self, narrowed: &Narrowed) -> Result<(), VerdictError> {

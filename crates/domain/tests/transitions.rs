@@ -77,6 +77,7 @@ fn yes(request: &Request, who: &str, narrowed: Option<Narrowed>) -> Approval {
         reason: String::new(),
         stage: "approval".into(),
         narrowed,
+        artefact: None,
         digest: request.digest(),
         groups: BTreeSet::new(),
     }

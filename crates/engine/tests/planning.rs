@@ -100,6 +100,7 @@ fn grant(state: GrantState, leases: &[Id<Lease>]) -> Grant {
         policy_version: String::new(),
         origin: curfew_domain::request::Origin::Asked,
         lives_with: None,
+        presented: Vec::new(),
         cap: None,
         extensions: 0,
         approved_at: NOW,

@@ -3,6 +3,7 @@
 use crate::checkpointer::Checkpointer;
 use crate::config::Config;
 use crate::edge::{IdempotentAnswers, Names, Throttle};
+use crate::hooks::Hooks;
 use crate::policy_source::PolicyDesk;
 use crate::refusals::Refusals;
 use crate::tail::Tail;
@@ -38,6 +39,7 @@ pub(crate) struct Parts {
     /// By the hash of a machine's token.
     pub(crate) bound_calls: Throttle<String>,
     pub(crate) issuers: Issuers,
+    pub(crate) hooks: Hooks,
     pub(crate) proofs: SeenProofs,
     /// When the ledger was last read for `/metrics`, by the steady clock.
     pub(crate) sampled: tokio::sync::Mutex<Option<std::time::Duration>>,

@@ -5,6 +5,7 @@ use crate::checkpointer::{Checkpointer, CheckpointerParts};
 use crate::config::{Config, PolicyOrigin, Setting, plain, process_environment};
 use crate::edge::tls;
 use crate::edge::{IdempotentAnswers, Names, Throttle};
+use crate::hooks::Hooks;
 use crate::notices::{Courier, CourierParts, audience};
 use crate::policy_source::{Begun, DeskParts, Follower, PolicyDesk, PolicyError, PolicySource, Reached};
 use crate::refusals::Refusals;
@@ -60,6 +61,7 @@ pub(crate) async fn assemble(parts: ServerParts) -> Result<Assembled, ServeError
         webhooks: &parts.config.webhooks,
         lookup: &process_environment,
     })?;
+    let hooks = Hooks::new(&parts.config.hooks, &process_environment)?;
     let issuers = Issuers::new(&parts.config.issuers, &plain(&public_url), &parts.clock)?;
     let engine = Engine::new(EngineParts {
         store: parts.store.clone(),
@@ -96,6 +98,7 @@ pub(crate) async fn assemble(parts: ServerParts) -> Result<Assembled, ServeError
         keyring: parts.keyring,
         host_desk: parts.host_desk,
         issuers,
+        hooks,
     });
     Ok(Assembled { app, tcp, bound, tls, courier, stop, ready: parts.ready })
 }
@@ -142,11 +145,12 @@ pub(crate) struct Making {
     pub(crate) keyring: Arc<Keyring>,
     pub(crate) host_desk: Option<Arc<dyn HostDesk>>,
     pub(crate) issuers: Issuers,
+    pub(crate) hooks: Hooks,
 }
 
 /// The parts that handlers share.
 pub(crate) fn app(making: Making) -> App {
-    let Making { engine, policy, stopping, config, store, clock, entropy, keyring, host_desk, issuers } = making;
+    let Making { engine, policy, stopping, config, store, clock, entropy, keyring, host_desk, issuers, hooks } = making;
     let host = config.public_url.as_ref().and_then(Url::host_str).unwrap_or("curfew.local").to_owned();
     let proofs = SeenProofs::new(engine.now());
     let checkpointer = Checkpointer::new(CheckpointerParts {
@@ -173,6 +177,7 @@ pub(crate) fn app(making: Making) -> App {
         bound_calls: Throttle::new(endpoints::BOUND_RATE, "too many calls by one machine", clock.clone()),
         proofs,
         issuers,
+        hooks,
         sampled: tokio::sync::Mutex::default(),
         refusals: Arc::new(Refusals::new(store, clock.clone())),
         checkpointer: Arc::new(checkpointer),

@@ -14,6 +14,7 @@ pub mod config;
 mod console;
 mod edge;
 mod endpoints;
+mod hooks;
 pub mod notices;
 mod policy_source;
 mod refusals;

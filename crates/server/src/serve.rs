@@ -3,7 +3,7 @@
 use crate::app::{App, Readiness, Stopping, stopped};
 use crate::assembly::{Assembled, assemble};
 use crate::checkpointer::CheckpointError;
-use crate::config::{Config, PolicyOrigin, Setting};
+use crate::config::{Config, PolicyOrigin, Setting, Unresolved};
 use crate::edge::listener::{Connections, Listener};
 use crate::edge::tls::TlsError;
 use crate::endpoints;
@@ -91,6 +91,9 @@ pub enum ServeError {
     /// The keys of an issuer can never be fetched.
     #[error(transparent)]
     Issuers(#[from] IssuersError),
+    /// The secret of a provider's hook cannot be had.
+    #[error("a hook of a provider cannot work: {0}")]
+    Hook(#[from] Unresolved),
     /// The engine did not start.
     #[error(transparent)]
     Start(#[from] StartError),

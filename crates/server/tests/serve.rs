@@ -151,7 +151,7 @@ fn halves() -> ActivateBody {
     let key = |c: &str| c.repeat(42) + "A=";
     let value = format!("SCRAM-SHA-256$4096:AAAAAAAAAAAAAAAAAAAAAA==${}:{}", key("A"), key("A"));
     let half = PublicHalfBody { resource: name("services/db"), kind: "scram_sha_256".to_owned(), value };
-    ActivateBody { public_halves: vec![half] }
+    ActivateBody { public_halves: vec![half], artefacts: Vec::new() }
 }
 
 fn code<T: std::fmt::Debug>(result: Result<T, ClientError>) -> String {

@@ -87,7 +87,7 @@ pub(crate) fn judge(world: &mut World) {
         let who = person(world.chance.word(&people));
         let narrowed = narrowing(world, &request);
         let digest = if world.chance.one_in(10) { "00".repeat(32) } else { request.digest() };
-        let judging = Judging { digest, reason: "seen".to_owned(), narrowed };
+        let judging = Judging { digest, reason: "seen".to_owned(), narrowed, artefact: None };
         let (engine, id, promises) = (world.engine.clone(), request.id, world.memory.promises.clone());
         if world.chance.one_in(3) {
             let what = format!("{} denies {id}", who.subject.label());
@@ -147,7 +147,11 @@ pub(crate) fn activate(world: &mut World) {
         let verb = async move {
             let (policy, began) = (engine.policy(), engine.now());
             let given = match engine
-                .activate(&who, GrantRef::Request(id), Claim { halves, source_ip: None, client: None })
+                .activate(
+                    &who,
+                    GrantRef::Request(id),
+                    Claim { halves, source_ip: None, client: None, presented: Vec::new() },
+                )
                 .await
             {
                 Ok(given) => given,

@@ -62,7 +62,7 @@ fn active(world: &mut World, who: &str, role: &str) -> Id<Grant> {
     let request = ask(world, who, role);
     let (engine, id) = (world.engine.clone(), request.id);
     if request.grant_id().is_none() {
-        let judging = Judging { digest: request.digest(), reason: "seen".to_owned(), narrowed: None };
+        let judging = Judging { digest: request.digest(), reason: "seen".to_owned(), narrowed: None, artefact: None };
         done(world, async move { engine.approve(&person("ann"), id, judging).await }).expect("approved");
     }
     claim(world, &request).expect("activated").grant.id
@@ -73,7 +73,9 @@ fn claim(world: &mut World, request: &Request) -> Result<Activation, ActivateErr
     let halves: Vec<_> =
         request.scope.by_resource().into_keys().map(|name| (name.clone(), public_half(&name))).collect();
     let (engine, who, which) = (world.engine.clone(), request.asker(), GrantRef::Request(request.id));
-    done(world, async move { engine.activate(&who, which, Claim { halves, source_ip: None, client: None }).await })
+    done(world, async move {
+        engine.activate(&who, which, Claim { halves, source_ip: None, client: None, presented: Vec::new() }).await
+    })
 }
 
 fn grant(world: &World, id: Id<Grant>) -> Grant {
@@ -274,7 +276,11 @@ fn a_call_of_a_dead_server_makes_nothing() {
             format!(
                 "{:?}",
                 engine
-                    .activate(&person("dev"), GrantRef::Request(id), Claim { halves, source_ip: None, client: None })
+                    .activate(
+                        &person("dev"),
+                        GrantRef::Request(id),
+                        Claim { halves, source_ip: None, client: None, presented: Vec::new() }
+                    )
                     .await
             )
         };

@@ -1,7 +1,7 @@
 //! Time-bound authority, on the wire.
 
 use super::request::scope_view;
-use super::{LeaseView, ResourceActionsView, RunView, SubjectView};
+use super::{ArtefactView, LeaseView, ResourceActionsView, RunView, SubjectView};
 use curfew_domain::lease::Evidence;
 use curfew_domain::request::Origin;
 use curfew_domain::review::{Review, ReviewVerdict};
@@ -35,6 +35,8 @@ pub struct GrantView {
     pub origin: Origin,
     /// What it gives, after every approver's narrowing.
     pub scope: Vec<ResourceActionsView>,
+    /// What was presented when it was claimed, and how that is known.
+    pub artefacts: Vec<ArtefactView>,
     /// How long, from activation.
     #[schema(value_type = u32)]
     pub duration_seconds: Seconds,
@@ -220,6 +222,7 @@ impl GrantView {
             subject: SubjectView::from(&grant.subject),
             origin: grant.origin,
             scope: scope_view(&grant.scope),
+            artefacts: grant.presented.iter().map(ArtefactView::from).collect(),
             duration_seconds: grant.duration,
             claim_until: facts.claim_until,
             activated_at: facts.activated_at,

@@ -1,5 +1,6 @@
 //! What a script may rely on: each noun as it is printed. Optional facts that are missing are printed as null.
 
+mod artefact;
 mod audit;
 mod bundle;
 mod connector;
@@ -16,6 +17,7 @@ mod sign_in_methods;
 mod ssh;
 mod subject;
 
+pub use artefact::ArtefactView;
 pub use audit::{AuditEventView, AuditKeyView, CheckpointView, ConsistencyView, ProofView};
 pub use bundle::{BundlePartView, BundleView, DeniedPartView};
 pub use connector::{ActionView, ConnectorView, PrivilegeView, SettingView};

@@ -1,6 +1,6 @@
 //! The ask, on the wire.
 
-use super::{DecisionView, EndOrderedView, GrantView, RunView, SubjectView};
+use super::{ArtefactView, DecisionView, EndOrderedView, GrantView, RunView, SubjectView};
 use crate::input::InputBody;
 use curfew_domain::approval::{Narrowed, Verdict};
 use curfew_domain::request::Origin;
@@ -152,6 +152,8 @@ pub struct ApprovalView {
     pub stage: String,
     /// What was taken away, if anything.
     pub narrowed: Option<NarrowedView>,
+    /// What the run has to present, if anything.
+    pub artefact: Option<ArtefactView>,
 }
 
 /// What an approver took away.
@@ -208,6 +210,7 @@ impl From<&Approval> for ApprovalView {
             reason: a.reason.clone(),
             stage: a.stage.clone(),
             narrowed: a.narrowed.as_ref().map(NarrowedView::from),
+            artefact: a.artefact.as_ref().map(ArtefactView::from),
         }
     }
 }

@@ -67,7 +67,7 @@ pub(crate) async fn activate(
         kind: half.kind.clone(),
         value: half.value.clone(),
     });
-    let body = ActivateBody { public_halves: halves.collect() };
+    let body = ActivateBody { public_halves: halves.collect(), artefacts: Vec::new() };
     let ActivationView { grant, connections } =
         session.client.activate(&grant_id, &body).await.map_err(session::failure)?;
     let reached = connections

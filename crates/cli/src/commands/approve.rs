@@ -7,8 +7,8 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::session::{self, Session};
 use clap::Args;
-use curfew_api::{ApproveBody, NarrowBody};
-use curfew_domain::{ActionName, Seconds};
+use curfew_api::{ApproveBody, ArtefactBody, NarrowBody};
+use curfew_domain::{ActionName, ArtefactKind, Seconds};
 
 /// What `curfew approve` takes.
 #[derive(Debug, Args)]
@@ -24,6 +24,28 @@ pub(crate) struct ApproveArgs {
     /// Only this action (repeatable)
     #[arg(long = "only-action", value_name = "ACTION")]
     only_actions: Vec<ActionName>,
+    /// Only for a run of this commit
+    #[arg(long, value_name = "SHA", conflicts_with_all = ["image", "plan"])]
+    commit: Option<String>,
+    /// Only for a run that presents this image
+    #[arg(long, value_name = "DIGEST", conflicts_with = "plan")]
+    image: Option<String>,
+    /// Only for a run that presents this plan, by its SHA-256
+    #[arg(long, value_name = "HASH")]
+    plan: Option<String>,
+}
+
+impl ApproveArgs {
+    fn artefact(&self) -> Option<ArtefactBody> {
+        let named = [
+            (ArtefactKind::Commit, &self.commit),
+            (ArtefactKind::Image, &self.image),
+            (ArtefactKind::Plan, &self.plan),
+        ];
+        let mut named =
+            named.into_iter().filter_map(|(kind, value)| Some(ArtefactBody { kind, value: value.clone()? }));
+        named.next()
+    }
 }
 
 pub(crate) async fn run(context: &mut Context, args: ApproveArgs) -> Result<Exit, Failure> {
@@ -33,10 +55,11 @@ pub(crate) async fn run(context: &mut Context, args: ApproveArgs) -> Result<Exit
     // What is approved is what stands here: the digest binds the verdict to it.
     request_facts(&seen, context.machine.now()).note(&mut context.output);
     let approvals_before = seen.approvals.len();
+    let artefact = args.artefact();
     let actions = (!args.only_actions.is_empty()).then_some(args.only_actions);
     let narrowed = (args.duration.is_some() || actions.is_some())
         .then_some(NarrowBody { duration_seconds: args.duration, actions });
-    let body = ApproveBody { digest: seen.digest, reason: args.reason.unwrap_or_default(), narrowed };
+    let body = ApproveBody { digest: seen.digest, reason: args.reason.unwrap_or_default(), narrowed, artefact };
     let request = session.client.approve(&id, &body).await.map_err(session::failure)?;
     let counted = request.approvals.len() > approvals_before;
     context

@@ -117,7 +117,7 @@ async fn get(client: &Client, role: &str, resource: &str, (kind, value): (&str, 
     let request = client.request(&body, &IdempotencyKey::fresh()).await.unwrap();
     let resource = ResourceName::new(resource).unwrap();
     let half = PublicHalfBody { resource, kind: kind.to_owned(), value: value.to_owned() };
-    let body = ActivateBody { public_halves: vec![half] };
+    let body = ActivateBody { public_halves: vec![half], artefacts: Vec::new() };
     let active = client.activate(&request.id.to_string(), &body).await.unwrap();
     (active.grant.id.to_string(), client.clone())
 }

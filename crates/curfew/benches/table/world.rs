@@ -138,7 +138,11 @@ impl World {
     pub(crate) async fn activate(&self, grant: GrantRef, resource: &str, half: PublicHalf) {
         let resource = ResourceName::new(resource).unwrap();
         self.engine
-            .activate(&developer(), grant, Claim { halves: vec![(resource, half)], source_ip: None, client: None })
+            .activate(
+                &developer(),
+                grant,
+                Claim { halves: vec![(resource, half)], source_ip: None, client: None, presented: Vec::new() },
+            )
             .await
             .unwrap();
     }

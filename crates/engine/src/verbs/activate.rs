@@ -10,9 +10,10 @@ use crate::seams::store::{BoundToken, CommitError, ReadError};
 use crate::verbs::again::Approved;
 use curfew_domain::lease::Definition;
 use curfew_domain::{
-    Decision, Grant, GrantState, Identity, Lease, LeaseState, ResourceName, SubjectKind, Timestamp, Version, limits,
+    Artefact, ArtefactKind, Decision, Grant, GrantState, Identity, Lease, LeaseState, Presented, PresentedArtefact,
+    Request, ResourceName, SubjectKind, Timestamp, Version, limits,
 };
-use curfew_policy::{Facts, PolicySet};
+use curfew_policy::{Facts, PolicySet, Token};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -27,6 +28,8 @@ pub struct Claim {
     pub source_ip: Option<IpAddr>,
     /// The run's client that claims; none when a person does.
     pub client: Option<BoundToken>,
+    /// What the claim presents, as its client says it came to know it.
+    pub presented: Vec<PresentedArtefact>,
 }
 
 /// A grant that was claimed, with its leases.
@@ -65,6 +68,9 @@ pub enum ActivateError {
     /// What was approved is not what would be given now.
     #[error("{0}")]
     Grown(String),
+    /// It was approved for something else than the run presents.
+    #[error("{0}")]
+    Artefact(String),
     /// The public halves are not the ones it takes.
     #[error("{0}")]
     Halves(String),
@@ -98,7 +104,8 @@ impl Engine {
     /// # Errors
     /// When it cannot be given; nothing stays in any target then.
     pub async fn activate(&self, who: &Identity, which: GrantRef, claim: Claim) -> Result<Activation, ActivateError> {
-        let Claim { halves, source_ip, client } = claim;
+        let Claim { halves, source_ip, client, presented } = claim;
+        let caller = Claimant { who, client: client.as_ref(), presented };
         let halves: BTreeMap<ResourceName, PublicHalf> = halves.into_iter().collect();
         for _ in 0..ATTEMPTS {
             if self.gives_nothing_new() {
@@ -106,12 +113,10 @@ impl Engine {
             }
             let grant = self.claimable(who, which, client.as_ref()).await?;
             match grant.state {
-                GrantState::Approved { .. } => {
-                    match self.begin((who, client.as_ref()), grant, (&halves, source_ip)).await? {
-                        Some(activation) => return Ok(activation),
-                        None => continue,
-                    }
-                }
+                GrantState::Approved { .. } => match self.begin(&caller, grant, (&halves, source_ip)).await? {
+                    Some(activation) => return Ok(activation),
+                    None => continue,
+                },
                 GrantState::Activating { .. } | GrantState::Active { .. } => return self.rejoin(grant, &halves).await,
                 GrantState::Ending { .. } | GrantState::Ended { .. } => {
                     return Err(ActivateError::AlreadyFinal(grant.state_word()));
@@ -148,7 +153,7 @@ impl Engine {
     /// The whole of a first claim. None when somebody else claimed it at the same moment.
     async fn begin(
         &self,
-        (who, client): (&Identity, Option<&BoundToken>),
+        caller: &Claimant<'_>,
         grant: Grant,
         (halves, source_ip): (&BTreeMap<ResourceName, PublicHalf>, Option<IpAddr>),
     ) -> Result<Option<Activation>, ActivateError> {
@@ -158,6 +163,7 @@ impl Engine {
         if let Some(doubt) = self.policy_doubt() {
             return Err(ActivateError::PolicyStale(doubt));
         }
+        let Claimant { who, client, .. } = *caller;
         let policy = self.policy();
         let request = self.store.request(grant.request_id).await?.ok_or(ActivateError::NotFound)?;
         let now = self.clock.now();
@@ -178,6 +184,7 @@ impl Engine {
             Some(bound) => token_of(&bound.token),
             None => self.token_behind(grant.lives_with.as_ref(), &grant.role).await?,
         };
+        let grant = Grant { presented: presented(&request, caller, facts.token.as_ref())?, ..grant };
         let approved = Approved { grant: &grant, request: &request };
         let until = approved.until(&policy, who, facts, now)?;
         let wanted = self.wanted(&policy, &grant, halves, until)?;
@@ -300,6 +307,42 @@ impl Engine {
         let leases = self.store.leases(&current_leases(&grant)).await?;
         Ok(Activation { grant, leases })
     }
+}
+
+/// Who claims, and what with.
+struct Claimant<'a> {
+    who: &'a Identity,
+    client: Option<&'a BoundToken>,
+    presented: Vec<PresentedArtefact>,
+}
+
+/// Everything that is presented, if it is what the approvers named: what the token of the run says, and what its client
+/// does.
+fn presented(
+    request: &Request,
+    claimant: &Claimant<'_>,
+    token: Option<&Token>,
+) -> Result<Vec<PresentedArtefact>, ActivateError> {
+    // The token is the server's own knowledge: no caller brings it.
+    let mut all: Vec<_> = claimant.presented.iter().filter(|p| p.by != Presented::Token).cloned().collect();
+    let said = ["sha", "build_commit"].iter().find_map(|claim| token?.claims.get(claim));
+    let commit = said.and_then(|text| Artefact::new(ArtefactKind::Commit, text).ok());
+    all.extend(commit.map(|artefact| PresentedArtefact { artefact, by: Presented::Token }));
+    all.sort();
+    all.dedup();
+    for wanted in request.artefacts() {
+        if all.iter().any(|shown| shown.is(wanted)) {
+            continue;
+        }
+        let shown = all.iter().filter(|shown| shown.artefact.kind == wanted.kind).map(|shown| match shown.by {
+            Presented::Token | Presented::Measured => shown.artefact.to_string(),
+            Presented::Claimed => format!("{} (claimed by the run)", shown.artefact),
+        });
+        let shown = shown.collect::<Vec<_>>().join(", ");
+        let shown = if shown.is_empty() { "none".to_owned() } else { shown };
+        return Err(ActivateError::Artefact(format!("it was approved for {wanted}, and the run presents {shown}")));
+    }
+    Ok(all)
 }
 
 fn check_half(resource: &ResourceName, kind: &str, half: &PublicHalf) -> Result<(), ActivateError> {

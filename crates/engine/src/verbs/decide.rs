@@ -7,7 +7,7 @@ use crate::engine::Changes;
 use crate::seams::store::{CommitError, ReadError};
 use curfew_domain::approval::{Approval, Narrowed, Verdict};
 use curfew_domain::request::VerdictError;
-use curfew_domain::{EndCause, Grant, GrantState, Id, Identity, Request, RequestState, limits};
+use curfew_domain::{Artefact, EndCause, Grant, GrantState, Id, Identity, Request, RequestState, limits};
 use curfew_policy::Approver;
 
 /// One person's verdict, as it comes in.
@@ -19,6 +19,8 @@ pub struct Judging {
     pub reason: String,
     /// What is taken away.
     pub narrowed: Option<Narrowed>,
+    /// What the run has to present for it to be given.
+    pub artefact: Option<Artefact>,
 }
 
 /// Why a verdict was not taken.
@@ -209,6 +211,7 @@ impl Engine {
             reason: judging.reason.clone(),
             stage,
             narrowed: judging.narrowed.clone(),
+            artefact: judging.artefact.clone(),
             digest: judging.digest.clone(),
             groups: who.groups.clone(),
         }

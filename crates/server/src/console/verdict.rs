@@ -24,7 +24,8 @@ pub(super) async fn approve(
     let found = app.engine.find_request(&visitor.caller.who, id).await?;
     let request = found.ok_or_else(|| ApiError::not_found("request"))?;
     let narrowed = narrowed(&request, &form).map_err(back)?;
-    let body = ApproveBody { digest: form.text("digest").to_owned(), reason: form.typed("reason"), narrowed };
+    let body =
+        ApproveBody { digest: form.text("digest").to_owned(), reason: form.typed("reason"), narrowed, artefact: None };
     let body = bounded(body).map_err(back)?;
     let caller = visitor.caller;
     let said = endpoints::approve::approve(State(app), caller, PathId(id), Body(body)).await.map(drop);

@@ -150,6 +150,7 @@ impl From<VerdictError> for ApiError {
             VerdictError::NoSuchStage(_) => ErrorCode::NoLongerAllowed,
             VerdictError::NotItsTurn(_) | VerdictError::NotDue => ErrorCode::NotAnApprover,
             VerdictError::ReasonRequired => ErrorCode::OutOfBounds,
+            VerdictError::Artefact(_) => ErrorCode::WrongState,
         };
         Self::new(code, error.to_string())
     }
@@ -199,6 +200,8 @@ impl From<ActivateError> for ApiError {
             ActivateError::OtherHalf => Self::new(ErrorCode::WrongState, error.to_string()),
             ActivateError::Denied(decision) => Self::denied("policy denies it now", &decision),
             ActivateError::Grown(why) => Self::new(ErrorCode::NoLongerAllowed, why),
+            ActivateError::Artefact(why) => Self::new(ErrorCode::NoLongerAllowed, why)
+                .hint("Ask again for what the run is of, or run what was approved."),
             ActivateError::Halves(why) => Self::new(ErrorCode::PublicHalfRefused, why),
             ActivateError::ClockInDoubt(_) => Self::new(ErrorCode::ClockInDoubt, error.to_string()),
             ActivateError::PolicyStale(_) => Self::new(ErrorCode::PolicyStale, error.to_string()),

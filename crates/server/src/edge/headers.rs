@@ -31,8 +31,10 @@ pub(crate) async fn bounded(request: Request, next: Next) -> Result<Response, Ap
     if request.uri().to_string().len() > URI_BYTES {
         return Err(ApiError::new(ErrorCode::UriTooLong, "the address is too long"));
     }
-    let is_report = request.uri().path() == REPORT_PATH;
-    let request = if is_report { request } else { read_whole(request, limits::BODY_BYTES).await? };
+    let path = request.uri().path();
+    // These read theirs themselves.
+    let reads_itself = path == REPORT_PATH || path.starts_with(crate::hooks::PATH);
+    let request = if reads_itself { request } else { read_whole(request, limits::BODY_BYTES).await? };
     match tokio::time::timeout(ANSWER_WITHIN, next.run(request)).await {
         Ok(response) => Ok(response),
         Err(_) => Err(ApiError::new(ErrorCode::TimedOut, "there was no answer within 30 seconds")),

@@ -6,8 +6,8 @@ use crate::auth::Caller;
 use crate::edge::{Answer, ApiError, Body, CallerAddress, RefusalResponses};
 use axum::Json;
 use axum::extract::State;
-use curfew_api::{ActivateBody, ActivationView, ErrorCode};
-use curfew_domain::ResourceName;
+use curfew_api::{ActivateBody, ActivationView, ErrorCode, PresentedBody};
+use curfew_domain::{Artefact, Presented, PresentedArtefact, ResourceName};
 use curfew_engine::Claim;
 use curfew_engine::seams::connector::PublicHalf;
 use std::collections::BTreeSet;
@@ -23,9 +23,20 @@ pub(crate) async fn activate(
     GrantPath(which): GrantPath,
     Body(body): Body<ActivateBody>,
 ) -> Answer<ActivationView> {
-    let claim = Claim { halves: halves(body)?, source_ip: Some(address), client: caller.workload.clone() };
+    let presented = body.artefacts.iter().map(presented).collect::<Result<_, _>>()?;
+    let client = caller.workload.clone();
+    let claim = Claim { halves: halves(body)?, source_ip: Some(address), client, presented };
     let activation = app.engine.activate(&caller.who, which, claim).await?;
     Ok(Json(ActivationView::new(&activation.grant, &activation.leases)))
+}
+
+fn presented(body: &PresentedBody) -> Result<PresentedArtefact, ApiError> {
+    let malformed = |why: String| ApiError::new(ErrorCode::Malformed, why);
+    let artefact = Artefact::new(body.kind, &body.value).map_err(|error| malformed(error.to_string()))?;
+    match body.by {
+        Presented::Measured | Presented::Claimed => Ok(PresentedArtefact { artefact, by: body.by }),
+        Presented::Token => Err(malformed("what the token of a run says is in the token".to_owned())),
+    }
 }
 
 fn halves(body: ActivateBody) -> Result<Vec<(ResourceName, PublicHalf)>, ApiError> {

@@ -3,12 +3,12 @@
 use super::grant_path;
 use crate::app::App;
 use crate::auth::Caller;
-use crate::edge::{Answer, Body, PathId, RefusalResponses};
+use crate::edge::{Answer, ApiError, Body, PathId, RefusalResponses};
 use axum::Json;
 use axum::extract::State;
-use curfew_api::{ApproveBody, NarrowBody, RequestView};
-use curfew_domain::Request;
+use curfew_api::{ApproveBody, ErrorCode, NarrowBody, RequestView};
 use curfew_domain::approval::Narrowed;
+use curfew_domain::{Artefact, Request};
 use curfew_engine::Judging;
 
 /// Says yes to what `digest` stands for. May narrow it, never widen it.
@@ -21,7 +21,10 @@ pub(crate) async fn approve(
     PathId(id): PathId<Request>,
     Body(body): Body<ApproveBody>,
 ) -> Answer<RequestView> {
-    let judging = Judging { digest: body.digest, reason: body.reason, narrowed: body.narrowed.and_then(narrowed) };
+    let artefact = body.artefact.map(|named| Artefact::new(named.kind, &named.value)).transpose();
+    let artefact = artefact.map_err(|error| ApiError::new(ErrorCode::Malformed, error.to_string()))?;
+    let narrowed = body.narrowed.and_then(narrowed);
+    let judging = Judging { digest: body.digest, reason: body.reason, narrowed, artefact };
     let request = app.engine.approve(&caller.who, id, judging).await?;
     Ok(Json(grant_path::request_view(&app, &request).await?))
 }

@@ -107,7 +107,8 @@ async fn a_claim_from_another_address_is_denied() {
     let resource: ResourceName = "services/db".parse().expect("a name");
     let from = async |address: Option<&str>| {
         let source_ip = address.map(|address| address.parse().expect("an address"));
-        let claim = Claim { halves: vec![(resource.clone(), half.clone())], source_ip, client: None };
+        let claim =
+            Claim { halves: vec![(resource.clone(), half.clone())], source_ip, client: None, presented: Vec::new() };
         engine.activate(&askers[&request], GrantRef::Request(request), claim).await
     };
     for elsewhere in [Some("10.0.0.1"), Some("::ffff:10.0.0.1"), None] {

@@ -20,7 +20,7 @@ pub(crate) async fn deny(
     PathId(id): PathId<Request>,
     Body(body): Body<DenyBody>,
 ) -> Answer<RequestView> {
-    let judging = Judging { digest: body.digest, reason: body.reason, narrowed: None };
+    let judging = Judging { digest: body.digest, reason: body.reason, narrowed: None, artefact: None };
     let request = app.engine.deny(&caller.who, id, judging).await?;
     Ok(Json(grant_path::request_view(&app, &request).await?))
 }

@@ -64,6 +64,7 @@ use crate::auth::{Caller, authenticate, people_only};
 use crate::console;
 use crate::edge::throttle::Rate;
 use crate::edge::{ApiError, bounded, check_names, etag, harden, observe, once, quiet_panics};
+use crate::hooks;
 use axum::extract::{Request, State};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::Response;
@@ -201,6 +202,7 @@ pub(crate) fn router(app: &App) -> Router {
         .route(&format!("{PREFIX}/openapi.json"), get(move || async move { Json(document) }));
     Router::new()
         .merge(api)
+        .merge(hooks::routes().route_layer(from_fn_with_state(app.clone(), when_ready)))
         .merge(console::pages(app))
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))

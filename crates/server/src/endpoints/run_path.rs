@@ -4,45 +4,13 @@ use super::grant_path;
 use crate::app::App;
 use crate::auth::Caller;
 use crate::edge::{ApiError, PathText};
+use crate::workload::notable;
 use axum::extract::FromRequestParts;
 use curfew_api::{ErrorCode, RequestView, RunStateView, RunView, SubjectView};
-use curfew_domain::{Run, RunState};
+use curfew_domain::RunState;
 use curfew_engine::seams::store::{BoundToken, ReadError};
 use curfew_engine::{Lives, SeenRun, WhichRun};
 use http::request::Parts;
-
-/// What people know a run by, of all that its token says.
-const SHOWN: &[&str] = &[
-    "repository",
-    "repository_id",
-    "project_path",
-    "project_id",
-    "organization_slug",
-    "pipeline_slug",
-    "build_number",
-    "build_branch",
-    "build_commit",
-    "ref",
-    "ref_type",
-    "sha",
-    "workflow",
-    "workflow_ref",
-    "job_workflow_ref",
-    "environment",
-    "event_name",
-    "pipeline_source",
-    "actor",
-    "user_login",
-    "run_number",
-    "run_attempt",
-    "job_id",
-    "kubernetes.io.namespace",
-    "kubernetes.io.pod.name",
-    "kubernetes.io.serviceaccount.name",
-    "oidc.circleci.com/project-id",
-    "oidc.circleci.com/vcs-ref",
-    "oidc.circleci.com/vcs-origin",
-];
 
 /// `run_...`, or the number that its provider counts it by.
 pub(crate) struct RunPath(pub(crate) WhichRun);
@@ -83,7 +51,7 @@ pub(crate) fn bare(app: &App, Lives { run, silent_at }: &Lives) -> RunStateView 
         over_because,
         heartbeat_window_seconds: app.engine.heartbeat_window(),
         silent_at: *silent_at,
-        claims: shown(run),
+        claims: notable(&run.token.claims),
         requests: Vec::new(),
         grants: Vec::new(),
     }
@@ -100,8 +68,4 @@ pub(crate) async fn whole(app: &App, seen: &SeenRun) -> Result<RunStateView, Rea
         view.grants.push(grant_path::view(app, grant).await?);
     }
     Ok(view)
-}
-
-fn shown(run: &Run) -> std::collections::BTreeMap<String, String> {
-    SHOWN.iter().filter_map(|name| Some(((*name).to_owned(), run.claim(name)?.to_owned()))).collect()
 }

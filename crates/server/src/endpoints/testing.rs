@@ -4,6 +4,7 @@ use crate::app::{App, Readiness, Stopping};
 use crate::assembly::{Making, app};
 use crate::config::{Config, Issuer, PolicyOrigin, Setting, Sources};
 use crate::edge::Peer;
+use crate::hooks::Hooks;
 use crate::policy_source::{DeskParts, PolicyDesk, PolicySource};
 use crate::secrets::Resolver;
 use crate::workload::Issuers;
@@ -174,6 +175,15 @@ impl World {
 
     /// With issuers of machines.
     pub(crate) async fn vouched(text: &str, issuers: Vec<Issuer>) -> Self {
+        Self::of(text, issuers, Hooks::new(&[], &|_| None).expect("no secrets")).await
+    }
+
+    /// With hooks of providers.
+    pub(crate) async fn hooked(hooks: Hooks) -> Self {
+        Self::of(POLICY, Vec::new(), hooks).await
+    }
+
+    async fn of(text: &str, issuers: Vec<Issuer>, hooks: Hooks) -> Self {
         let clock = Arc::new(Hands(AtomicI64::new(0)));
         let entropy = Arc::new(Counting::default());
         let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
@@ -226,6 +236,7 @@ impl World {
             keyring: Arc::new(keyring),
             host_desk: Some(Arc::new(Desk)),
             issuers: vouching,
+            hooks,
         });
         let mut tasks = JoinSet::new();
         let driving = engine.clone();

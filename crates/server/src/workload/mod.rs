@@ -23,6 +23,7 @@ pub(crate) use dpop::{Call, Proof, ProofRefused, prove};
 pub(crate) use exchange::{ExchangeError, exchange};
 pub(crate) use issuers::Issuers;
 pub use issuers::IssuersError;
+pub(crate) use run::notable;
 pub(crate) use seen::{SeenProofs, Use};
 
 #[cfg(test)]

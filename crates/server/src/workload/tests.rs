@@ -49,8 +49,12 @@ impl Bed {
     }
 
     async fn with(kind: Provider, issuer: Issuer) -> Self {
+        Self::ruled(&format!("{POLICY}{PIPELINES}"), kind, issuer).await
+    }
+
+    async fn ruled(policy: &str, kind: Provider, issuer: Issuer) -> Self {
         let configured = config::Issuer { name: "ci".to_owned(), kind, url: issuer.url(), audience: None };
-        let world = World::vouched(&format!("{POLICY}{PIPELINES}"), vec![configured]).await;
+        let world = World::vouched(policy, vec![configured]).await;
         world.clock.turn(Duration::from_secs(1));
         Self { world, issuer }
     }
@@ -180,5 +184,6 @@ fn public(key: &Key) -> Value {
 
 mod calls;
 mod policy;
+mod runs;
 mod sign_in;
 mod tokens;

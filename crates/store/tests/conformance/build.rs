@@ -107,6 +107,7 @@ pub(crate) fn verdict(request: &Request, who: &str, verdict: Verdict) -> Approva
         reason: "because".to_owned(),
         stage: "owners".to_owned(),
         narrowed: None,
+        artefact: None,
         digest: request.digest(),
     }
 }

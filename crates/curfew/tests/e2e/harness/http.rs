@@ -70,7 +70,7 @@ impl Http {
             kind: "scram_sha_256".to_owned(),
             value: verifier.to_owned(),
         };
-        Ok(self.client.activate(id, &ActivateBody { public_halves: vec![half] }).await?.grant)
+        Ok(self.client.activate(id, &ActivateBody { public_halves: vec![half], artefacts: Vec::new() }).await?.grant)
     }
 
     /// Every grant of theirs that has not ended.

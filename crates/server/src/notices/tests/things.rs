@@ -121,6 +121,7 @@ pub(super) fn denied(reason: &str) -> Request {
         reason: reason.to_owned(),
         stage: "approval".to_owned(),
         narrowed: None,
+        artefact: None,
         digest: request.digest(),
         groups: Default::default(),
     };

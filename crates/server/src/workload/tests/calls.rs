@@ -190,6 +190,10 @@ async fn everything_is_closed_to_machines_that_is_not_opened() {
         "/api/v1/grants/{id}/return",
         "/api/v1/grants/{id}/extend",
         "/api/v1/events",
+        "/api/v1/runs",
+        "/api/v1/runs/{id}",
+        "/api/v1/runs/{id}/beats",
+        "/api/v1/runs/{id}/end",
     ]
     .into();
     let to_anybody = ["sign-in", "sign-in/workload", "audit/key", "ssh/ca", "ssh/krl", "ssh/hosts/sync"];
