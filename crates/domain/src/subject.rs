@@ -233,7 +233,7 @@ mod tests {
         let seen = Subject { id: id.clone(), ..unseen.clone() };
         assert!(unseen.is_same_as(&seen));
         assert_eq!(seen.ids(), [id, unseen.id.clone()]);
-        assert_eq!(unseen.ids(), [unseen.id.clone()]);
+        assert_eq!(unseen.ids(), std::slice::from_ref(&unseen.id));
         assert_eq!(Subject { kind: SubjectKind::Workload, ..seen }.ids().len(), 1);
     }
 

@@ -16,6 +16,7 @@ use curfew_domain::{
 };
 use futures::future::join_all;
 use std::collections::{BTreeMap, BTreeSet};
+use std::collections::btree_map::Entry;
 use std::sync::atomic::Ordering;
 
 /// Everything of one filter.
@@ -189,10 +190,11 @@ impl Engine {
         let mut strays = Vec::new();
         for grant in grants.iter().filter(|grant| !matches!(grant.state, GrantState::Ending { .. })) {
             let Some(lives) = &grant.lives_with else { continue };
-            if !clients.contains_key(&lives.run) {
-                clients.insert(lives.run, self.clients(lives.run).await?);
-            }
-            let there = clients.get(&lives.run).and_then(Option::as_ref);
+            let there = match clients.entry(lives.run) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(unknown) => unknown.insert(self.clients(lives.run).await?),
+            };
+            let there = there.as_ref();
             if !there.is_some_and(|there| lives.beat.as_ref().is_none_or(|beat| there.contains(beat))) {
                 strays.push(grant.clone());
             }

@@ -171,7 +171,7 @@ impl Engine {
             let filter = GrantFilter { subject: Some(id), ended, ..GrantFilter::default() };
             found.extend(self.store.grants(&filter, page.clone()).await?);
         }
-        found.sort_by(|a, b| b.id.cmp(&a.id));
+        found.sort_by_key(|one| std::cmp::Reverse(one.id));
         found.truncate(page.limit);
         Ok(found)
     }
@@ -184,7 +184,7 @@ impl Engine {
             let filter = RequestFilter { subject: Some(id.clone()), ..RequestFilter::default() };
             found.extend(self.store.requests(&filter, page.clone()).await?);
         }
-        found.sort_by(|a, b| b.id.cmp(&a.id));
+        found.sort_by_key(|one| std::cmp::Reverse(one.id));
         found.truncate(page.limit);
         Ok(found)
     }
