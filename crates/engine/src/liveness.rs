@@ -15,8 +15,8 @@ use curfew_domain::{
     BeatId, EndCause, Grant, GrantState, Id, LivesWith, Request, Run, RunEnd, Seconds, Subject, Timestamp,
 };
 use futures::future::join_all;
-use std::collections::{BTreeMap, BTreeSet};
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::Ordering;
 
 /// Everything of one filter.

@@ -106,7 +106,7 @@ impl Action {
             let message = format!("the action `{name}` names no principals, or too many");
             return bad(&[&"actions", name, &"principals"], message, "write `principals: [deploy]`");
         }
-        for (at, account) in self.principals.iter().enumerate().filter(|(_, a)| !is_account(a)) {
+        if let Some((at, account)) = self.principals.iter().enumerate().find(|(_, a)| !is_account(a)) {
             let message = format!("`{}` is not the name of an account", account.escape_debug());
             let hint = "write an account of the hosts, without blanks: `deploy`";
             return bad(&[&"actions", name, &"principals", &at], message, hint);
