@@ -83,7 +83,6 @@ groups:
   inner: [bob@example.com]
 idp_groups: [sre]
 people: [{email: eve@example.com, github: "583231"}]
-resources: [{name: services/db, connector: postgres}]
 roles:
   - name: hotfix
     triggers:

@@ -159,14 +159,14 @@ pub(crate) fn nothing_new_lives_with_what_is_gone(store: &dyn Store) {
 }
 
 pub(crate) fn whose_sign_ins_stand(store: &dyn Store) {
-    let write = |session: Session| commit(store, vec![Change::Session(Box::new(session))]).expect("committed");
+    let write = |session: &Session| commit(store, vec![Change::Session(Box::new(session.clone()))]).expect("committed");
     let (early, late) = (session("a", 1), session("b", 2));
     let mut bob = session("c", 3);
     bob.subject = subject("bob");
     let mut machine = session("d", 4);
     machine.subject.kind = SubjectKind::Workload;
     for session in [&early, &late, &bob, &machine] {
-        write(session.clone());
+        write(session);
     }
     let email = subject("ann").email.expect("an address");
     assert_eq!(wait(store.sign_ins_of(&email, 9)), Ok(vec![late.clone(), early.clone()]));
