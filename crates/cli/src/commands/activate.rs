@@ -10,7 +10,7 @@ use crate::secret::{Iterations, SecretKind};
 use crate::session::{self, Session};
 use crate::state::{GrantFolder, GrantRecord, Half, StateFolder, sweep};
 use clap::Args;
-use curfew_api::{ActivateBody, ActivationView, GrantView, PublicHalfBody, WantedHalfView};
+use curfew_api::{ActivateBody, ActivationView, GrantView, PresentedBody, PublicHalfBody, WantedHalfView};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -44,13 +44,29 @@ pub(crate) async fn run(context: &mut Context, args: &ActivateArgs) -> Result<Ex
     Ok(Exit::Done)
 }
 
+/// What a claim is made with.
+#[derive(Debug, Clone)]
+pub(crate) struct Claiming {
+    /// How a password is stretched.
+    pub(crate) iterations: Iterations,
+    /// What is presented to approvals that name it.
+    pub(crate) artefacts: Vec<PresentedBody>,
+}
+
+impl From<Iterations> for Claiming {
+    fn from(iterations: Iterations) -> Self {
+        Self { iterations, artefacts: Vec::new() }
+    }
+}
+
 /// Claims it. Doing it again on the same machine sends the same public halves, so it is the same activation.
 pub(crate) async fn activate(
     context: &mut Context,
     session: &Session,
     id: &str,
-    iterations: Iterations,
+    claiming: impl Into<Claiming>,
 ) -> Result<Activated, Failure> {
+    let Claiming { iterations, artefacts } = claiming.into();
     let grant = find(session, id).await?;
     let grant_id = grant.id.to_string();
     let folder = GrantFolder::of(&StateFolder::of(&context.machine)?, grant.id);
@@ -67,7 +83,7 @@ pub(crate) async fn activate(
         kind: half.kind.clone(),
         value: half.value.clone(),
     });
-    let body = ActivateBody { public_halves: halves.collect(), artefacts: Vec::new() };
+    let body = ActivateBody { public_halves: halves.collect(), artefacts };
     let ActivationView { grant, connections } =
         session.client.activate(&grant_id, &body).await.map_err(session::failure)?;
     let reached = connections

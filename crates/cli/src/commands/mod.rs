@@ -2,6 +2,7 @@
 
 pub(crate) mod activate;
 pub(crate) mod approve;
+pub(crate) mod artefact;
 pub(crate) mod audit;
 pub(crate) mod break_glass;
 pub(crate) mod bundle;

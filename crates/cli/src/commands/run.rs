@@ -2,7 +2,8 @@
 //! is given lives with this process, and no longer.
 
 use super::Context;
-use super::pipeline::{Begun, Obtained, summary, verified};
+use super::artefact::measured;
+use super::pipeline::{Begun, Obtained, Wanted, summary, verified};
 use super::request::AskArgs;
 use super::running::{Access, Meanwhile, Ran, Running, Word, over, return_grant, said_over};
 use crate::child::{self, Signals};
@@ -10,7 +11,9 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::job::{Job, News, news_line};
 use clap::Args;
+use curfew_domain::ArtefactKind;
 use std::ffi::OsString;
+use std::path::PathBuf;
 
 /// What `curfew run` takes.
 #[derive(Debug, Args)]
@@ -23,13 +26,29 @@ pub(crate) struct RunArgs {
     /// End the command (SIGTERM) when its access ends before it does
     #[arg(long)]
     stop_when_lost: bool,
+    /// Present this file to approvals that name a plan: it is hashed here
+    #[arg(long, value_name = "FILE")]
+    plan: Option<PathBuf>,
+    /// Present the image with this manifest to approvals that name an image: the manifest is hashed here
+    #[arg(long, value_name = "FILE")]
+    image_digest_from: Option<PathBuf>,
     /// The command and its arguments; no shell reads them
     #[arg(last = true, required = true, value_name = "CMD")]
     command: Vec<OsString>,
 }
 
+impl RunArgs {
+    fn wanted(&self, context: &Context) -> Result<Wanted, Failure> {
+        let files = [(ArtefactKind::Plan, &self.plan), (ArtefactKind::Image, &self.image_digest_from)];
+        let files = files.into_iter().filter_map(|(kind, file)| Some((kind, file.as_ref()?)));
+        let artefacts =
+            files.map(|(kind, file)| measured(kind, &context.machine.path(file))).collect::<Result<_, _>>()?;
+        Ok(Wanted { body: self.ask.body()?, timeout: self.ask.what.timeout, artefacts })
+    }
+}
+
 pub(crate) async fn run(context: &mut Context, args: RunArgs) -> Result<Exit, Failure> {
-    let body = args.ask.body()?;
+    let wanted = args.wanted(context)?;
     let job = Job::sign_in(context, args.audience.as_deref()).await?;
     // From here on a signal must not end us before what was asked for is given up.
     let mut signals = Signals::listen()?;
@@ -38,8 +57,7 @@ pub(crate) async fn run(context: &mut Context, args: RunArgs) -> Result<Exit, Fa
     if let Some(started) = job.folder.started()? {
         begun.knows_of(&job, started.beat).await?;
     }
-    let timeout = args.ask.what.timeout;
-    let obtained = begun.obtain(context, &job, (body, timeout), &mut signals).await;
+    let obtained = begun.obtain(context, &job, wanted, &mut signals).await;
     let ran = match obtained {
         Ok(Obtained::Access(activated)) => {
             let meanwhile = if args.stop_when_lost { Meanwhile::IsStopped } else { Meanwhile::RunsOn };

@@ -180,7 +180,7 @@ fn told_in_order(root: &Person, grant: &str) {
         ("grant.activated", grant),
         ("run.over", ""),
         ("grant.ending", grant),
-        ("lease.locked_out", grant),
+        ("lease.revoked", grant),
         ("grant.ended", grant),
     ] {
         let found = rest.any(|(happened, grant)| happened == action && (of.is_empty() || grant == of));

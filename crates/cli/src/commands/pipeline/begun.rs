@@ -1,7 +1,7 @@
 //! What `run` and `pipeline start` do alike: begin the run, come by access, and tell the job's log about it.
 
 use super::super::Context;
-use super::super::activate::{Activated, activate};
+use super::super::activate::{Activated, Claiming, activate};
 use super::super::request::{ask, wait};
 use super::super::running::{no_verdict, withdraw};
 use crate::child::{self, Signals};
@@ -12,7 +12,7 @@ use crate::output::{Voice, left};
 use crate::secret::{Iterations, SecretKind};
 use crate::session;
 use crate::state::{GrantFolder, StateFolder};
-use curfew_api::{AskBody, BeatBody, RequestView, RunStateView};
+use curfew_api::{AskBody, BeatBody, PresentedBody, RequestView, RunStateView};
 use curfew_domain::request::Origin;
 use curfew_domain::{BeatId, Seconds, SubjectKind};
 
@@ -28,6 +28,16 @@ pub(crate) struct Begun {
     pub(crate) beat: BeatId,
     /// What beats.
     pub(crate) heart: Heart,
+}
+
+/// What a job wants.
+pub(crate) struct Wanted {
+    /// As it is asked for.
+    pub(crate) body: AskBody,
+    /// How long it waits for a verdict.
+    pub(crate) timeout: Option<Seconds>,
+    /// What it presents to approvals that name it.
+    pub(crate) artefacts: Vec<PresentedBody>,
 }
 
 /// How the wait for access ended.
@@ -75,7 +85,7 @@ impl Begun {
         &mut self,
         context: &mut Context,
         job: &Job,
-        (body, timeout): (AskBody, Option<Seconds>),
+        Wanted { body, timeout, artefacts }: Wanted,
         signals: &mut Signals,
     ) -> Result<Obtained, Failure> {
         let request = match opened(&self.run, &body) {
@@ -93,7 +103,8 @@ impl Begun {
             Err(signal) => return Ok(Obtained::Interrupted(signal)),
         };
         let id = request.id.to_string();
-        let activated = activate(context, &job.session, &id, Iterations::ANY_DRIVER);
+        let claiming = Claiming { iterations: Iterations::ANY_DRIVER, artefacts };
+        let activated = activate(context, &job.session, &id, claiming);
         let activated = self.heart.alongside(activated).await?;
         mask(context, job.platform, &activated)?;
         say(context, &has_access(&activated));

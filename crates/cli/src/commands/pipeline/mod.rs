@@ -10,7 +10,7 @@ mod status;
 pub(crate) mod summary;
 mod variables;
 
-pub(crate) use begun::{Begun, Obtained, say};
+pub(crate) use begun::{Begun, Obtained, Wanted, say};
 pub(crate) use ended::verified;
 
 use super::{Context, wait_for};

@@ -4,7 +4,7 @@ use super::super::Context;
 use super::super::activate::Activated;
 use super::super::credentials::merged;
 use super::super::request::WhatArgs;
-use super::{Begun, Obtained, say, variables};
+use super::{Begun, Obtained, Wanted, say, variables};
 use crate::child::Signals;
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -114,7 +114,8 @@ async fn hand_over(
         begun.heart.alongside(kept(job, &begun.beat)).await?;
     }
     let Some(role) = &args.role else { return Ok(None) };
-    let obtained = begun.obtain(context, job, (args.what.body(role)?, args.what.timeout), signals).await?;
+    let wanted = Wanted { body: args.what.body(role)?, timeout: args.what.timeout, artefacts: Vec::new() };
+    let obtained = begun.obtain(context, job, wanted, signals).await?;
     if let Obtained::Access(activated) = &obtained {
         started.grants.push(activated.grant.id);
         job.folder.keep_started(&context.machine, &started)?;
