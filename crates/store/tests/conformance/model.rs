@@ -281,7 +281,7 @@ proptest! {
 fn the_steps_of_the_model_are_taken() {
     // The property above would hold of a ledger that refuses everything: most of its commits must be taken.
     let mut runner = proptest::test_runner::TestRunner::deterministic();
-    let (mut kinds, mut conflicts) = ([0usize; 20], 0usize);
+    let (mut kinds, mut conflicts) = ([0usize; 24], 0usize);
     for _ in 0..60 {
         let ops = ops().new_tree(&mut runner).expect("a sequence").current();
         let (memory, mut world) = (MemoryStore::new(), World { second: 1, ..World::default() });
