@@ -88,8 +88,10 @@ async fn one(url: &str, token: String) -> Duration {
     let request = client.request(&body, &IdempotencyKey::fresh()).await.unwrap();
     let resource = "hosts/web".parse().unwrap();
     let half = PublicHalfBody { resource, kind: "ssh_public_key".to_owned(), value: crate::ssh::public_key() };
-    let activated =
-        client.activate(&request.id.to_string(), &ActivateBody { public_halves: vec![half] }).await.unwrap();
+    let activated = client
+        .activate(&request.id.to_string(), &ActivateBody { public_halves: vec![half], artefacts: Vec::new() })
+        .await
+        .unwrap();
     let took = begun.elapsed();
     assert_eq!(activated.grant.state, "active");
     tokio::time::sleep(JOB).await;
