@@ -14,6 +14,7 @@ pub mod decision;
 pub mod grant;
 pub mod id;
 pub mod input;
+mod lapse;
 pub mod lease;
 mod leftover;
 pub mod limits;

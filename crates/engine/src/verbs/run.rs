@@ -270,6 +270,19 @@ impl Engine {
         run.ok_or(RunError::NotFound)
     }
 
+    /// Whether something lives with another run, or with another client of the same one. Other runs of a pipeline have the
+    /// same subject, and what one was given is none of the others' to return, withdraw or prolong.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub async fn is_anothers(&self, bound: &BoundToken, lives: Option<&LivesWith>) -> Result<bool, ReadError> {
+        let Some(lives) = lives.filter(|lives| lives.key == bound.token.run) else { return Ok(true) };
+        let Some(beat) = &lives.beat else { return Ok(false) };
+        // When the client is gone, so is what lived with it: nothing is left to take from it.
+        let held = self.store.beat(lives.run, beat).await?;
+        Ok(held.is_some_and(|held| held.owner != bound.key_thumbprint))
+    }
+
     /// Whether a call comes from the very client that something lives with: the same run and, where it is one client's,
     /// the same key. Other runs of a pipeline have the same subject.
     ///

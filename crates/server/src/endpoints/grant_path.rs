@@ -1,10 +1,11 @@
 //! A grant in a path: by its own id, or by that of the request it came from.
 
 use crate::app::App;
+use crate::auth::Caller;
 use crate::edge::{ApiError, PathText};
 use axum::extract::FromRequestParts;
 use curfew_api::{EndOrderedView, ErrorCode, GrantView, HeldUpView, RequestView, ReviewView, SubjectView};
-use curfew_domain::{Grant, Identity, Lease, Request};
+use curfew_domain::{Grant, Identity, Lease, LivesWith, Request};
 use curfew_engine::seams::store::ReadError;
 use curfew_engine::{ActivateError, GrantRef};
 use http::request::Parts;
@@ -36,6 +37,19 @@ pub(crate) async fn find(app: &App, who: &Identity, which: GrantRef) -> Result<G
     let GrantRef::Request(id) = which else { return Err(ApiError::not_found("grant")) };
     let request = app.engine.find_request(who, id).await?.ok_or_else(|| ApiError::not_found("grant"))?;
     Err(ActivateError::NotApproved(request.state_word()).into())
+}
+
+/// Lets a machine at nothing but what lives with its own run and client; people have their own.
+///
+/// # Errors
+/// When it is another's, or the ledger cannot be read.
+pub(crate) async fn check_client(app: &App, caller: &Caller, lives: Option<&LivesWith>) -> Result<(), ApiError> {
+    let Some(bound) = &caller.workload else { return Ok(()) };
+    if app.engine.is_anothers(bound, lives).await? {
+        let why = "it is another client's: what a run was given is none of the others' to use";
+        return Err(ApiError::new(ErrorCode::Forbidden, why));
+    }
+    Ok(())
 }
 
 /// A grant with its leases, and with who ordered its end.

@@ -1,8 +1,9 @@
 //! `POST /api/v1/requests/{id}/withdraw`
 
+use super::grant_path;
 use crate::app::App;
 use crate::auth::Caller;
-use crate::edge::{Answer, PathId, RefusalResponses};
+use crate::edge::{Answer, ApiError, PathId, RefusalResponses};
 use axum::Json;
 use axum::extract::State;
 use curfew_api::RequestView;
@@ -17,6 +18,11 @@ pub(crate) async fn withdraw(
     caller: Caller,
     PathId(id): PathId<Request>,
 ) -> Answer<RequestView> {
+    if caller.workload.is_some() {
+        let found = app.engine.find_request(&caller.who, id).await?;
+        let request = found.ok_or_else(|| ApiError::not_found("request"))?;
+        grant_path::check_client(&app, &caller, request.lives_with.as_ref()).await?;
+    }
     let request = app.engine.withdraw(&caller.who, id).await?;
     Ok(Json(RequestView::from(&request)))
 }

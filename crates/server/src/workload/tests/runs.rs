@@ -339,3 +339,28 @@ async fn each_job_is_judged_by_its_own_token() {
     let newest = text(&mine["items"][0], "id");
     shop.bed.world.post(&ann, &format!("/api/v1/grants/{newest}/activate"), halves(3)).await.ok();
 }
+
+/// Runs of one pipeline have one subject. What one was given is none of the others' to end or to prolong.
+#[tokio::test]
+async fn another_run_of_the_same_pipeline_reaches_nothing_of_it() {
+    let shop = Shop::new().await;
+    let (first, _) = shop.begun(&[]).await;
+    let grant = shop.active(&first, "hotfix").await;
+    let pending = text(&shop.ask(&first, "deploy").await.ok(), "id");
+    let (other, _) = shop.begun(&[("run_id", json!("4711")), ("jti", json!("another"))]).await;
+    let (same_run, _) = shop.begun(&[("jti", json!("second job"))]).await;
+    for client in [&other, &same_run] {
+        for (path, body) in [
+            (format!("grants/{grant}/return"), json!({})),
+            (format!("grants/{grant}/extend"), json!({"duration_seconds": "5m"})),
+            (format!("requests/{pending}/withdraw"), json!({})),
+        ] {
+            let reply = shop.post(&client.job, &path, &body).await;
+            assert_eq!(reply.code(), "forbidden", "{path} {}", reply.text);
+        }
+    }
+    let withdrawn = shop.post(&first.job, &format!("requests/{pending}/withdraw"), &json!({})).await.ok();
+    assert_eq!(withdrawn["state"], "withdrawn");
+    shop.post(&first.job, &format!("grants/{grant}/return"), &json!({})).await.ok();
+    assert_eq!(shop.ended(&grant).await["end_cause"], "returned");
+}
