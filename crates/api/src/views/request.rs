@@ -292,7 +292,8 @@ mod tests {
         let json = serde_json::to_value(&view).expect("JSON");
         let mut fields: Vec<&str> = json.as_object().expect("an object").keys().map(String::as_str).collect();
         fields.sort_unstable();
-        let expected = "approvals created_at decision digest duration_seconds extends grant grant_id id inputs lapses_at origin \
+        let expected = "approvals created_at decision digest duration_seconds extends grant grant_id id inputs lapsed_because \
+                        lapses_at origin \
                         policy_version reason role run scope stages state subject ticket";
         assert_eq!(fields, expected.split_whitespace().collect::<Vec<_>>());
         assert_eq!(json["grant_id"], serde_json::Value::Null);
