@@ -1,7 +1,7 @@
 //! A whole server on a loopback port, used through the typed client: what a script sees.
 
 use curfew_api::{
-    ActivateBody, ApproveBody, AskBody, AuditFrom, Client, ClientError, DenyBody, ExtendBody, GrantsQuery,
+    ActivateBody, ApproveBody, AskBody, AuditFrom, BeatBody, Client, ClientError, DenyBody, ExtendBody, GrantsQuery,
     IdempotencyKey, ProofKey, PublicHalfBody, RequestsQuery, SignInBody, WhichRequests, WorkloadSignInBody,
 };
 use curfew_connectors::postgres::KIND;
@@ -228,7 +228,12 @@ async fn a_pipeline_signs_in_through_the_client() {
     // A query, and an id that has to be escaped in the path.
     assert_eq!(bound.requests(&RequestsQuery::default()).await.expect("listed").items.len(), 0);
     assert_eq!(code(bound.show_grant("grt_00000000000000000000000000/%2e%2e/x y").await), "not_found");
-    assert_eq!(code(bound.request(&ask(), &IdempotencyKey::fresh()).await), "denied");
+    assert_eq!(code(bound.request(&ask(), &IdempotencyKey::fresh()).await), "malformed", "it names no heartbeat");
+    let beat = BeatBody { beat: "0".repeat(32).try_into().expect("a heartbeat") };
+    let run = bound.begin_run(&beat).await.expect("begun");
+    let with_beat = AskBody { beat: Some(beat.beat.clone()), ..ask() };
+    assert_eq!(code(bound.request(&with_beat, &IdempotencyKey::fresh()).await), "denied");
+    assert_eq!(bound.end_run(&run.id.to_string(), &beat).await.expect("ended").state, "over");
     assert_eq!(code(bound.doctor().await), "forbidden");
     let stolen = Client::new_bound(&base, signed_in.token.clone(), ProofKey::fresh()).expect("a client");
     assert_eq!(code(stolen.whoami().await), "proof_refused");

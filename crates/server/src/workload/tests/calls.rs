@@ -196,7 +196,8 @@ async fn everything_is_closed_to_machines_that_is_not_opened() {
         "/api/v1/runs/{id}/end",
     ]
     .into();
-    let to_anybody = ["sign-in", "sign-in/workload", "audit/key", "ssh/ca", "ssh/krl", "ssh/hosts/sync"];
+    let to_anybody =
+        ["sign-in", "sign-in-methods", "sign-in/workload", "audit/key", "ssh/ca", "ssh/krl", "ssh/hosts/sync"];
     let document = serde_json::to_value(crate::openapi()).expect("JSON");
     let (bed, job) = bed().await;
     let mut closed = 0;
