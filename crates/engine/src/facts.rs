@@ -11,7 +11,7 @@ use std::net::IpAddr;
 /// What policy is asked about a run by; none when this version does not know its provider.
 pub(crate) fn token_of(said: &WorkloadToken) -> Option<Token> {
     let provider = Provider::of(&said.run.provider)?;
-    Some(Token { provider, issuer: Some(said.run.issuer.clone()), claims: Claims::from(said.claims.clone()) })
+    Some(Token { provider, issuer: Some(said.run.issuer.clone()), claims: Claims::from_flat(said.claims.clone()) })
 }
 
 /// Grants of a subject that are read at once.

@@ -160,7 +160,7 @@ impl KeptFacts {
             token: facts.token.clone().map(|token| KeptToken {
                 provider: token.provider,
                 issuer: token.issuer,
-                claims: token.claims.into_texts(),
+                claims: token.claims.into_flat(),
             }),
             grants: facts.grants,
         }
@@ -184,7 +184,7 @@ impl KeptFacts {
             token: self.token.map(|token| Token {
                 provider: token.provider,
                 issuer: token.issuer,
-                claims: Claims::from_texts(token.claims),
+                claims: Claims::from_flat(token.claims),
             }),
             grants: self.grants,
         }

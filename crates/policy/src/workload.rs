@@ -157,26 +157,9 @@ impl Claims {
         }
     }
 
-    /// As evidence keeps them.
-    pub(crate) fn into_texts(self) -> BTreeMap<String, Vec<String>> {
-        self.0
-    }
-
-    /// From evidence.
-    pub(crate) fn from_texts(texts: BTreeMap<String, Vec<String>>) -> Self {
-        Self(texts)
-    }
-
     /// Every claim that has exactly one text.
     pub(crate) fn single(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.keys().filter_map(|name| Some((name.as_str(), self.get(name)?)))
-    }
-}
-
-impl From<BTreeMap<String, Vec<String>>> for Claims {
-    /// Claims that were flattened before.
-    fn from(flat: BTreeMap<String, Vec<String>>) -> Self {
-        Self(flat)
     }
 }
 

@@ -199,26 +199,47 @@ pub(crate) async fn wait(
     mut request: RequestView,
     timeout: Option<Seconds>,
 ) -> Result<RequestView, Failure> {
-    let id = request.id.to_string();
+    wait_for_all(session, std::slice::from_mut(&mut request), timeout).await?;
+    Ok(request)
+}
+
+/// Looks until all are approved, one is not, or the time to wait is over: then some are still pending.
+pub(crate) async fn wait_for_all(
+    session: &Session,
+    requests: &mut [RequestView],
+    timeout: Option<Seconds>,
+) -> Result<(), Failure> {
     let mut pause = FIRST_LOOK;
     let mut left = timeout.map(Seconds::as_std);
     let mut silences = 0;
-    while request.state == "pending" {
+    while requests.iter().any(is_pending) && requests.iter().all(|r| is_pending(r) || is_approved(r)) {
         if left.is_some_and(|left| left.is_zero()) {
-            return Ok(request);
+            return Ok(());
         }
         let sleep = left.map_or(pause, |left| left.min(pause));
         tokio::time::sleep(sleep).await;
         left = left.map(|left| left.saturating_sub(sleep));
         pause = (pause * 2).min(LAST_LOOK);
-        match session.client.show_request(&id).await.map_err(session::failure) {
-            Ok(seen) => (request, silences) = (seen, 0),
-            // A server that is being restarted is waited for as well.
-            Err(failure) if failure.exit == Exit::Unavailable && silences < MOST_SILENCES => silences += 1,
-            Err(failure) => return Err(failure),
+        for request in requests.iter_mut().filter(|request| is_pending(request)) {
+            match session.client.show_request(&request.id.to_string()).await.map_err(session::failure) {
+                Ok(seen) => (*request, silences) = (seen, 0),
+                // A server that is being restarted is waited for as well.
+                Err(failure) if failure.exit == Exit::Unavailable && silences < MOST_SILENCES => silences += 1,
+                Err(failure) => return Err(failure),
+            }
         }
     }
-    Ok(request)
+    Ok(())
+}
+
+/// Whether somebody still has to decide it.
+pub(crate) fn is_pending(request: &RequestView) -> bool {
+    request.state == "pending"
+}
+
+/// Whether it can be claimed.
+pub(crate) fn is_approved(request: &RequestView) -> bool {
+    request.state == "approved"
 }
 
 /// Tells who is waited for.

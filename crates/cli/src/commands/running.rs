@@ -4,6 +4,7 @@ use super::Context;
 use super::activate::Activated;
 use super::credentials::merged;
 use super::give_back::{forget, give_back};
+use super::request::is_pending;
 use super::views::end_words;
 use crate::child::{self, Launch, Signals};
 use crate::exit::Exit;
@@ -150,11 +151,11 @@ pub(crate) async fn withdraw(context: &mut Context, session: &Session, id: &str)
 
 /// Why there is no access: nobody said yes in time, or somebody said no.
 pub(crate) fn no_verdict(request: &RequestView) -> Failure {
-    let (id, state) = (request.id, request.state.as_str());
-    if state == "pending" {
-        return Failure::new(Exit::StillPending, "still_pending", format!("nobody approved {id} in time"))
+    let (id, role, state) = (request.id, &request.role, request.state.as_str());
+    if is_pending(request) {
+        return Failure::new(Exit::StillPending, "still_pending", format!("nobody approved {id} ({role}) in time"))
             .hint(format!("these could: {}", request.decision.approvers.join(", ")));
     }
     let said = request.approvals.last().map(|a| format!(" by {}: {}", a.approver.label(), a.reason));
-    Failure::no(state, format!("{id} was {state}{}", said.unwrap_or_default()))
+    Failure::no(state, format!("{id} ({role}) was {state}{}", said.unwrap_or_default()))
 }

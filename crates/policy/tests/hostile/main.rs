@@ -31,8 +31,8 @@ fn alone() -> MutexGuard<'static, ()> {
     ALONE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// How many times as long code takes that nobody optimised, on a machine that others use too.
-const UNOPTIMISED: u32 = if cfg!(debug_assertions) { 25 } else { 1 };
+/// How many times as long code takes that nobody optimised.
+const UNOPTIMISED: u32 = if cfg!(debug_assertions) { 12 } else { 1 };
 
 /// Everything that costs too much, each as a line.
 fn too_much(readers: &[Reader], bombs: impl IntoIterator<Item = (String, Vec<u8>)>) -> Vec<String> {

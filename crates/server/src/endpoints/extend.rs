@@ -27,10 +27,7 @@ pub(crate) async fn extend(
     if body.duration_seconds.as_secs() == 0 {
         return Err(ApiError::new(ErrorCode::OutOfBounds, "no time is no extension").hint("Ask for some."));
     }
-    if caller.workload.is_some() {
-        let grant = grant_path::find(&app, &caller.who, which).await?;
-        grant_path::check_client(&app, &caller, grant.lives_with.as_ref()).await?;
-    }
+    grant_path::check_own(&app, &caller, which).await?;
     let key = key.as_ref().map(|Extension(CallKey(key))| key.as_str());
     let by = ExtendBy { more: body.duration_seconds, source_ip: Some(address) };
     let extension = app.engine.extend(&caller.who, which, by, key).await?;

@@ -17,10 +17,7 @@ pub(crate) async fn give_back(
     caller: Caller,
     GrantPath(which): GrantPath,
 ) -> Answer<GrantView> {
-    if caller.workload.is_some() {
-        let grant = grant_path::find(&app, &caller.who, which).await?;
-        grant_path::check_client(&app, &caller, grant.lives_with.as_ref()).await?;
-    }
+    grant_path::check_own(&app, &caller, which).await?;
     let grant = app.engine.give_back(&caller.who, which).await?;
     Ok(Json(grant_path::view(&app, &grant).await?))
 }

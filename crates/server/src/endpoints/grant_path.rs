@@ -39,6 +39,18 @@ pub(crate) async fn find(app: &App, who: &Identity, which: GrantRef) -> Result<G
     Err(ActivateError::NotApproved(request.state_word()).into())
 }
 
+/// [`check_client`] for a grant.
+///
+/// # Errors
+/// When there is none that the caller may see, it is another client's, or the ledger cannot be read.
+pub(crate) async fn check_own(app: &App, caller: &Caller, which: GrantRef) -> Result<(), ApiError> {
+    if caller.workload.is_none() {
+        return Ok(());
+    }
+    let grant = find(app, &caller.who, which).await?;
+    check_client(app, caller, grant.lives_with.as_ref()).await
+}
+
 /// Lets a machine at nothing but what lives with its own run and client; people have their own.
 ///
 /// # Errors

@@ -3,21 +3,14 @@
 
 use crate::child::{self, Signals};
 use crate::commands::Context;
-use crate::commands::request::say_who_approves;
-use crate::commands::running::withdraw;
+use crate::commands::request::{is_approved, is_pending, say_who_approves, wait_for_all};
+use crate::commands::running::{no_verdict, withdraw};
 use crate::commands::views::reason_line;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::session::{self, Session};
+use crate::session::Session;
 use curfew_api::{BundlePartView, RequestView};
 use curfew_domain::Seconds;
-use std::time::Duration;
-
-/// How often pending requests are looked at: quickly at first, because people approve while one watches.
-const FIRST_LOOK: Duration = Duration::from_millis(300);
-const LAST_LOOK: Duration = Duration::from_secs(3);
-/// Looks without an answer, one after the other, before it is a failure.
-const MOST_SILENCES: u32 = 10;
 
 /// Requests of which all have to be approved. Never empty.
 pub(super) struct Asked(Vec<RequestView>);
@@ -78,7 +71,7 @@ impl Asked {
     ) -> Result<Waited, Failure> {
         self.0.iter().for_each(|request| say_who_approves(context, request));
         let waited = tokio::select! {
-            waited = self.wait(session, timeout) => waited,
+            waited = wait_for_all(session, &mut self.0, timeout) => waited,
             signal = signals.next() => {
                 self.take_back(context, session).await;
                 return Ok(Waited::Interrupted(child::exit_of(signal)));
@@ -93,44 +86,12 @@ impl Asked {
         }
     }
 
-    /// Looks until all are approved, one is not, or the time to wait is over.
-    async fn wait(&mut self, session: &Session, timeout: Option<Seconds>) -> Result<(), Failure> {
-        let mut pause = FIRST_LOOK;
-        let mut left = timeout.map(Seconds::as_std);
-        let mut silences = 0;
-        while self.0.iter().any(is_pending) && self.0.iter().all(|request| is_pending(request) || is_approved(request))
-        {
-            if left.is_some_and(|left| left.is_zero()) {
-                return Ok(());
-            }
-            let sleep = left.map_or(pause, |left| left.min(pause));
-            tokio::time::sleep(sleep).await;
-            left = left.map(|left| left.saturating_sub(sleep));
-            pause = (pause * 2).min(LAST_LOOK);
-            for request in self.0.iter_mut().filter(|request| is_pending(request)) {
-                match session.client.show_request(&request.id.to_string()).await.map_err(session::failure) {
-                    Ok(seen) => (*request, silences) = (seen, 0),
-                    // A server that is being restarted is waited for as well.
-                    Err(failure) if failure.exit == Exit::Unavailable && silences < MOST_SILENCES => silences += 1,
-                    Err(failure) => return Err(failure),
-                }
-            }
-        }
-        Ok(())
-    }
-
     fn check(&self) -> Result<(), Failure> {
         let refused = self.0.iter().find(|request| !is_pending(request) && !is_approved(request));
-        if let Some(request) = refused {
-            let said = request.approvals.last().map(|a| format!(" by {}: {}", a.approver.label(), a.reason));
-            let (id, role, state) = (&request.id, &request.role, &request.state);
-            let message = format!("{id} ({role}) was {state}{}", said.unwrap_or_default());
-            return Err(Failure::no(state, message));
+        match refused.or_else(|| self.0.iter().find(|request| is_pending(request))) {
+            Some(request) => Err(no_verdict(request)),
+            None => Ok(()),
         }
-        let Some(request) = self.0.iter().find(|request| is_pending(request)) else { return Ok(()) };
-        let message = format!("nobody approved {} ({}) in time", request.id, request.role);
-        let hint = format!("these could: {}", request.decision.approvers.join(", "));
-        Err(Failure::new(Exit::StillPending, "still_pending", message).hint(hint))
     }
 
     /// Takes all of them back: nobody is left to use what they could become.
@@ -139,12 +100,4 @@ impl Asked {
             withdraw(context, session, &request.id.to_string()).await;
         }
     }
-}
-
-fn is_pending(request: &RequestView) -> bool {
-    request.state == "pending"
-}
-
-fn is_approved(request: &RequestView) -> bool {
-    request.state == "approved"
 }
