@@ -33,6 +33,19 @@ pub(crate) fn parse(text: &str) -> Result<Pattern, NotAPattern> {
 
 /// Whether a glob covers a name. Time grows with the product of both lengths, whatever the glob.
 pub(crate) fn matches(glob: &str, name: &str) -> bool {
+    let joints = |text: &str| text.bytes().filter(|b| *b == b'/').count();
+    let (wanted, had) = (joints(glob), joints(name));
+    // Each segment of a glob covers one of the name at least, and only `**` covers more.
+    if wanted > had {
+        return false;
+    }
+    if !glob.contains("**") {
+        return wanted == had && glob.split('/').zip(name.split('/')).all(|(part, name)| segment(part, name));
+    }
+    with_double_stars(glob, name)
+}
+
+fn with_double_stars(glob: &str, name: &str) -> bool {
     let names: Vec<&str> = name.split('/').collect();
     // `reached[n]`: the segments of the glob so far cover exactly the first n segments of the name.
     let mut reached = vec![false; names.len() + 1];
@@ -77,12 +90,10 @@ impl std::fmt::Display for PathGlob {
 
 /// Whether a glob without `/` covers a segment; `*` covers nothing too.
 fn segment(glob: &str, name: &str) -> bool {
-    let mut parts = glob.split('*');
-    let first = parts.next().unwrap_or_default();
+    let Some((first, behind)) = glob.split_once('*') else { return glob == name };
     let Some(mut rest) = name.strip_prefix(first) else { return false };
-    let mut parts: Vec<&str> = parts.collect();
-    let Some(last) = parts.pop() else { return rest.is_empty() };
-    for part in parts {
+    let (between, last) = behind.rsplit_once('*').map_or((None, behind), |(between, last)| (Some(between), last));
+    for part in between.into_iter().flat_map(|parts| parts.split('*')) {
         let Some(at) = rest.find(part) else { return false };
         rest = &rest[at + part.len()..];
     }

@@ -175,12 +175,18 @@ fn is_null(text: &str) -> bool {
 /// YAML 1.1 lists `y` and `n` too, but its readers take them for texts.
 fn is_boolean(text: &str) -> bool {
     const WORDS: [&str; 6] = ["true", "false", "yes", "no", "on", "off"];
-    let capital = |w: &str| w[..1].to_ascii_uppercase() + &w[1..];
-    WORDS.iter().any(|w| text == *w || text == w.to_ascii_uppercase() || text == capital(w))
+    let Some(behind) = text.get(1..) else { return false };
+    // `true`, `True` and `TRUE`, but not `tRue`.
+    let lower = behind.bytes().all(|b| b.is_ascii_lowercase());
+    let upper = text.bytes().all(|b| b.is_ascii_uppercase());
+    (lower || upper) && WORDS.iter().any(|w| text.eq_ignore_ascii_case(w))
 }
 
 fn is_number(text: &str) -> bool {
     let unsigned = text.strip_prefix(['-', '+']).unwrap_or(text);
+    if !unsigned.starts_with(|first: char| first.is_ascii_digit() || first == '.' || first == '_') {
+        return false;
+    }
     let lower = unsigned.to_ascii_lowercase();
     if matches!(lower.as_str(), ".inf" | ".nan") {
         return true;

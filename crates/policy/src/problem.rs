@@ -96,9 +96,12 @@ impl Problems {
             Severity::Error => &mut self.errors,
             Severity::Warning => &mut self.warnings,
         };
+        if list.len() >= limits::POLICY_PROBLEMS {
+            return;
+        }
         let (file, message) = (problem.file.clone(), problem.message.clone());
         let key = (problem.severity, file, problem.line, problem.column, problem.code, message);
-        if list.len() < limits::POLICY_PROBLEMS && self.seen.insert(key) {
+        if self.seen.insert(key) {
             list.push(problem);
         }
     }
