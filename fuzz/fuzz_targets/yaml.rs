@@ -1,3 +1,8 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| curfew_fuzz::hold(curfew_fuzz::targets::YAML, bytes));
+use curfew_fuzz::{hold, targets};
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    hold(targets::YAML, bytes);
+    targets::formatting_settles(bytes);
+});

@@ -33,6 +33,10 @@ pub(crate) fn parse(text: &str) -> Result<Pattern, NotAPattern> {
 
 /// Whether a glob covers a name. Time grows with the product of both lengths, whatever the glob.
 pub(crate) fn matches(glob: &str, name: &str) -> bool {
+    // What follows the last star ends the name: that is seen soonest.
+    if !name.ends_with(glob.rsplit('*').next().unwrap_or_default()) {
+        return false;
+    }
     let joints = |text: &str| text.bytes().filter(|b| *b == b'/').count();
     let (wanted, had) = (joints(glob), joints(name));
     // Each segment of a glob covers one of the name at least, and only `**` covers more.

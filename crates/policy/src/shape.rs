@@ -157,6 +157,9 @@ pub(crate) fn check_record(node: &Node, record: &'static Record, site: Site<'_>,
         return site.wrong_kind(out, node, Due::Record(record));
     };
     for entry in entries {
+        if out.is_full() {
+            return;
+        }
         check_entry(entry, record, site, out);
     }
     for key in record.keys {

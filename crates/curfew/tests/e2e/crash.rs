@@ -119,9 +119,7 @@ fn killed_once_at_every_boundary_of_the_first_start() {
     for boundary in 1.. {
         let mut world = World::without_server(POLICY);
         world.start_server_unready(&[("CURFEW_CRASH_AT", boundary.to_string())]);
-        soon("the server is ready or dead", A_START, || {
-            !world.server().is_running() || world.server().is_ready()
-        });
+        soon("the server is ready or dead", A_START, || !world.server().is_running() || world.server().is_ready());
         if world.server().is_running() {
             assert!(boundary > FEWEST_AT_A_START, "only {} boundaries were found", boundary - 1);
             break;
