@@ -49,7 +49,6 @@ fn main() {
             measure(&mut table);
         }
     }
-    table.print();
     if let Some(file) = std::env::var_os("CURFEW_BENCH_JSON") {
         std::fs::write(file, table.json()).unwrap();
     }

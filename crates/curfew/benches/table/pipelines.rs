@@ -1,7 +1,7 @@
 //! Runs of pipelines against SSH, over HTTP and with everything that a job does: exchange, proofs, begin, ask, claim, end. They
 //! come at a steady pace, a thousand a minute, whatever the server makes of those before.
 
-use crate::served::{Running, free_port, is_ready};
+use crate::served::{Running, free_port, program};
 use crate::table::{Table, Unit};
 use crate::world::runtime;
 use curfew_api::{
@@ -10,7 +10,6 @@ use curfew_api::{
 use curfew_domain::BeatId;
 use issuer::{Issuer, Key};
 use std::path::Path;
-use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 #[path = "../../tests/e2e/harness/issuer.rs"]
@@ -119,11 +118,5 @@ fn serve(folder: &Path, issuer: &str) -> (Running, String) {
     );
     let file = folder.join("curfew.toml");
     std::fs::write(&file, config).unwrap();
-    let mut command = Command::new(env!("CARGO_BIN_EXE_curfew"));
-    command.arg("serve").arg("--config").arg(&file).stdout(Stdio::null()).stderr(Stdio::null());
-    let server = Running(command.env("BENCH_SEAL_KEY", "07".repeat(32)).spawn().unwrap());
-    while !is_ready(port) {
-        std::thread::sleep(Duration::from_millis(5));
-    }
-    (server, url)
+    (Running::serve(program(), &file, port), url)
 }

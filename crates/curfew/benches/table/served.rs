@@ -25,16 +25,9 @@ impl Served {
         let port = free_port();
         let config = configuration(folder, port);
         let begun = Instant::now();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_curfew"));
-        command.arg("serve").arg("--config").arg(config).stdout(Stdio::null()).stderr(Stdio::null());
+        let mut command = program();
         command.env("CURFEW_SERVICES_DB_URL", postgres.admin_url().expose_secret());
-        command.env("BENCH_SEAL_KEY", "07".repeat(32));
-        let mut process = Running(command.spawn().unwrap());
-        while !is_ready(port) {
-            assert!(process.0.try_wait().unwrap().is_none(), "the server ended before it was ready");
-            assert!(begun.elapsed() < Duration::from_secs(120), "the server is not ready");
-            std::thread::sleep(Duration::from_millis(5));
-        }
+        let process = Running::serve(command, &config, port);
         Self { process, url: format!("http://127.0.0.1:{port}"), took: begun.elapsed() }
     }
 
@@ -44,10 +37,30 @@ impl Served {
     }
 }
 
+/// The binary, with nothing of this program's environment: settings that a server does not know it refuses.
+pub(crate) fn program() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_curfew"));
+    command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default());
+    command
+}
+
 /// A process that ends with its owner.
 pub(crate) struct Running(pub(crate) Child);
 
 impl Running {
+    /// A server that is ready. Its seal key is in `BENCH_SEAL_KEY`.
+    pub(crate) fn serve(mut command: Command, config: &Path, port: u16) -> Self {
+        let begun = Instant::now();
+        command.arg("serve").arg("--config").arg(config).env("BENCH_SEAL_KEY", "07".repeat(32));
+        let mut server = Self(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());
+        while !is_ready(port) {
+            assert!(server.0.try_wait().unwrap().is_none(), "the server ended before it was ready");
+            assert!(begun.elapsed() < Duration::from_secs(120), "the server is not ready");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        server
+    }
+
     /// Bytes of memory it holds.
     pub(crate) fn resident(&self) -> f64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.0.id())).unwrap();
@@ -82,7 +95,7 @@ fn configuration(folder: &Path, port: u16) -> PathBuf {
 }
 
 /// Whether a server serves there.
-pub(crate) fn is_ready(port: u16) -> bool {
+fn is_ready(port: u16) -> bool {
     let ask = || -> std::io::Result<String> {
         let mut stream = TcpStream::connect(("127.0.0.1", port))?;
         write!(stream, "GET /readyz HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n\r\n")?;

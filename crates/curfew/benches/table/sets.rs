@@ -10,7 +10,7 @@ use serde_json::json;
 use std::hint::black_box;
 use std::io::Write;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::time::Instant;
 
 const ROLES: usize = 10_000;
@@ -71,7 +71,7 @@ fn replayed(policies: &Path, set: &PolicySet) -> f64 {
     }
     file.flush().unwrap();
     let replay = |export: &Path| {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_curfew"));
+        let mut command = crate::served::program();
         command.args(["--json", "policy", "replay", "--from"]).arg(export).arg(policies);
         let begun = Instant::now();
         let output = command.stderr(Stdio::inherit()).output().unwrap();

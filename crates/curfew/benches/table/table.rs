@@ -55,23 +55,25 @@ pub(crate) struct Table(Vec<Row>);
 impl Table {
     /// A row with the most, or the least, that is possible.
     pub(crate) fn against(&mut self, what: impl Into<String>, unit: Unit, ours: f64, raw: (&'static str, f64)) {
-        self.0.push(Row { what: what.into(), unit, ours, raw: Some(raw.1), raw_is: raw.0 });
+        self.push(Row { what: what.into(), unit, ours, raw: Some(raw.1), raw_is: raw.0 });
     }
 
     /// A row that has no limit to compare with.
     pub(crate) fn alone(&mut self, what: impl Into<String>, unit: Unit, ours: f64) {
-        self.0.push(Row { what: what.into(), unit, ours, raw: None, raw_is: "" });
+        self.push(Row { what: what.into(), unit, ours, raw: None, raw_is: "" });
     }
 
-    pub(crate) fn print(&self) {
-        println!("| what | measured | raw limit | ratio | the limit is |");
-        println!("|---|---:|---:|---:|---|");
-        for row in &self.0 {
-            let number = |n: f64| format!("{} {}", figures(n), row.unit.word());
-            let raw = row.raw.map(number).unwrap_or_default();
-            let ratio = row.ratio().map(|ratio| format!("{ratio:.2}")).unwrap_or_default();
-            println!("| {} | {} | {raw} | {ratio} | {} |", row.what, number(row.ours), row.raw_is);
+    /// Prints it at once: a measurement that cannot go on takes nothing with it.
+    fn push(&mut self, row: Row) {
+        if self.0.is_empty() {
+            println!("| what | measured | raw limit | ratio | the limit is |");
+            println!("|---|---:|---:|---:|---|");
         }
+        let number = |n: f64| format!("{} {}", figures(n), row.unit.word());
+        let raw = row.raw.map(number).unwrap_or_default();
+        let ratio = row.ratio().map(|ratio| format!("{ratio:.2}")).unwrap_or_default();
+        println!("| {} | {} | {raw} | {ratio} | {} |", row.what, number(row.ours), row.raw_is);
+        self.0.push(row);
     }
 
     pub(crate) fn json(&self) -> String {
