@@ -28,15 +28,17 @@ pub use queries::{
     WhichGrants, WhichRequests, WhichRuns,
 };
 pub use views::{
-    ActionView, ActivationView, ApprovalView, ArtefactView, AuditEventView, AuditKeyView, AuthoritiesView,
-    AuthorityView, BundlePartView, BundleView, CheckpointView, ConnectionView, ConnectorView, ConsistencyView,
-    DecisionView, DeniedPartView, DoctorView, EndOrderedView, ExtendsView, FindingView, GrantView, HeldUpView,
-    HostDutiesView, HostTokenView, JustificationView, LeaseView, LedgerMarkView, LeftoverView, Listing, MoreTimeView,
-    NarrowedView, PolicyAppliedState, PolicyAppliedView, PolicyFileView, PolicySourceView, PolicyTouchedView,
-    PolicyView, Powers, PrivilegeView, ProofView, ReasonView, RequestGrantView, RequestStageView, RequestView,
-    ResourceActionsView, ReviewView, RoleInputView, RoleScopeView, RoleView, RunStateView, RunView, SettingView,
-    SignInMethodsView, SignedInView, StageView, StandingView, SubjectView, WantedHalfView, WhoAmIView,
-    WorkloadIssuerView, WorkloadSignedInView,
+    ActionView, ActivationView, ApprovalView, ArtefactView, AttestationSignatureView, AttestationView,
+    AttestedApprovalView, AttestedGrantView, AttestedLeaseView, AttestedLogView, AttestedRunView, AuditEventView,
+    AuditKeyView, AuthoritiesView, AuthorityView, BundlePartView, BundleView, CheckpointView, ConnectionView,
+    ConnectorView, ConsistencyView, DecisionView, DeniedPartView, DoctorView, EndOrderedView, ExtendsView, FindingView,
+    GrantView, HeldUpView, HostDutiesView, HostTokenView, JustificationView, LeaseView, LedgerMarkView, LeftoverView,
+    Listing, MoreTimeView, NarrowedView, PolicyAppliedState, PolicyAppliedView, PolicyFileView, PolicySourceView,
+    PolicyTouchedView, PolicyView, Powers, PrivilegeView, ProofView, RUN_ATTESTATION, ReasonView, RequestGrantView,
+    RequestStageView, RequestView, ResourceActionsView, ReviewView, RoleInputView, RoleScopeView, RoleView,
+    RunAttestationView, RunStateView, RunView, STATEMENT, SettingView, SignInMethodsView, SignedInView, StageView,
+    StandingView, StatementSubjectView, StatementView, SubjectView, WantedHalfView, WhoAmIView, WorkloadIssuerView,
+    WorkloadSignedInView,
 };
 
 /// The path under which everything here is served.

@@ -153,6 +153,8 @@ const SOUND: &[&str] = &[
     "policy explain --as a@b.c --group sre --role db-debug --resource services/db --action read --for 1h --at 2026-03-02T10:00:00Z .",
     "policy fmt --check .",
     "audit verify a.yaml --key key --at-least 3",
+    "pipeline verify a.yaml --key key",
+    "pipeline show 77 --attestation",
     "audit tail -n 5",
     "audit show 3",
     "audit search a b --limit 3",

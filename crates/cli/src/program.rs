@@ -225,6 +225,8 @@ pub(crate) mod tests {
             (vec!["pipeline", "start"], Exit::NotAllowed),
             (vec!["pipeline", "status"], Exit::NotFound),
             (vec!["pipeline", "show", "7"], Exit::NotAllowed),
+            (vec!["pipeline", "show", "7", "--attestation"], Exit::NotAllowed),
+            (vec!["pipeline", "verify", "nothing", "--key", "nothing"], Exit::WrongUse),
             (vec!["request", "role", "--for", "30"], Exit::WrongUse),
             (vec!["requests", "--mine", "--pending"], Exit::WrongUse),
             (vec!["revoke", "--reason", "x"], Exit::WrongUse),

@@ -3,6 +3,9 @@
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
+/// Claims of tokens that are the commit a run is of, the first that is there: of GitHub and GitLab, of Buildkite.
+pub const COMMIT_CLAIMS: [&str; 2] = ["sha", "build_commit"];
+
 /// What kind of thing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

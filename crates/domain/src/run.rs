@@ -3,6 +3,7 @@
 //! A run lives while one of its clients beats. What its clients claimed for themselves lives with their own beats;
 //! what a crew was given lives with the run.
 
+use crate::artefact::{Artefact, ArtefactKind, COMMIT_CLAIMS};
 use crate::audit::{AuditAction, AuditEvent};
 use crate::id::{Id, Identified};
 use crate::names::RoleName;
@@ -243,6 +244,12 @@ impl Run {
         }
     }
 
+    /// The commit that it is of, as its token says; none when the token says none.
+    pub fn commit(&self) -> Option<Artefact> {
+        let said = COMMIT_CLAIMS.iter().find_map(|name| self.claim(name))?;
+        Artefact::new(ArtefactKind::Commit, said).ok()
+    }
+
     /// An event about this run.
     pub fn event(&self, action: AuditAction, actor: &Subject, now: Timestamp) -> AuditEvent {
         let mut event = AuditEvent::new(now, actor.clone(), action);
@@ -309,8 +316,11 @@ mod tests {
     fn a_claim_is_one_text() {
         let mut run = run();
         assert_eq!((run.claim("sha"), run.claim("ref")), (Some("abc"), None));
+        assert_eq!(run.commit(), None, "`abc` is no commit's id");
+        run.token.claims.insert("build_commit".to_owned(), vec!["c0ffee25".repeat(5)]);
         run.token.claims.insert("sha".to_owned(), vec!["a".to_owned(), "b".to_owned()]);
         assert_eq!(run.claim("sha"), None);
+        assert_eq!(run.commit().map(|commit| commit.to_string()), Some(format!("commit {}", "c0ffee25".repeat(5))));
     }
 
     #[test]

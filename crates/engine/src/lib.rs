@@ -37,6 +37,7 @@ pub use start::StartError;
 pub use steady::SteadyClock;
 pub use verbs::activate::{ActivateError, Activation, Claim};
 pub use verbs::ask::{AskFor, RunClient};
+pub use verbs::attest::{AttestError, ClosedGrant, ClosedRun, StillOpen};
 pub use verbs::break_glass::{ReviewError, Reviewing};
 pub use verbs::bundle::{BundleAsk, BundlePart};
 pub use verbs::decide::{DecideError, Judging};

@@ -1,7 +1,8 @@
-//! Signs how the audit log stands, every few seconds when it has grown and once more at the stop.
+//! Signs how the audit log stands, every few seconds when it has grown and once more at the stop; and, with the same key,
+//! what is said of runs that are over.
 
 use curfew_domain::audit::export::checkpoint_line;
-use curfew_domain::audit::{Checkpoint, CheckpointKey, TreeHash};
+use curfew_domain::audit::{Checkpoint, CheckpointKey, Envelope, TreeHash};
 use curfew_engine::keyring::{KeyError, Keyring};
 use curfew_engine::seams::store::{CommitError, ReadError};
 use curfew_engine::seams::{Change, Clock, Store};
@@ -94,6 +95,15 @@ impl Checkpointer {
         metrics::gauge!("curfew_checkpoint_size").set(signed.checkpoint.size as f64);
         *last = Some(signed.clone());
         Ok(signed)
+    }
+
+    /// A statement in an envelope, signed by the same key. It passes for no checkpoint, and no checkpoint for it: see
+    /// [`curfew_domain::audit::dsse`].
+    ///
+    /// # Errors
+    /// See [`CheckpointError`].
+    pub(crate) async fn sign_statement(&self, statement: &[u8]) -> Result<Envelope, CheckpointError> {
+        Ok(self.key().await?.sign_statement(statement))
     }
 
     /// The public key, as a C2SP vkey.

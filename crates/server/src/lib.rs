@@ -8,6 +8,7 @@
 
 mod app;
 mod assembly;
+mod attestation;
 mod auth;
 mod checkpointer;
 pub mod config;

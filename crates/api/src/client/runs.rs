@@ -2,7 +2,7 @@
 
 use super::{Client, ClientError};
 use crate::bodies::BeatBody;
-use crate::views::RunStateView;
+use crate::views::{AttestationView, RunStateView};
 
 impl Client {
     /// Begins a run, or joins it with another client. The same beat again changes nothing.
@@ -35,5 +35,13 @@ impl Client {
     /// See [`ClientError`].
     pub async fn run(&self, run: &str) -> Result<RunStateView, ClientError> {
         self.get(&["runs", run], &()).await
+    }
+
+    /// The signed word that what a run was given is gone.
+    ///
+    /// # Errors
+    /// `wrong_state` while the run lives or something of it has not ended.
+    pub async fn attestation(&self, run: &str) -> Result<AttestationView, ClientError> {
+        self.get(&["runs", run, "attestation"], &()).await
     }
 }

@@ -1,6 +1,7 @@
 //! What a script may rely on: each noun as it is printed. Optional facts that are missing are printed as null.
 
 mod artefact;
+mod attestation;
 mod audit;
 mod bundle;
 mod connector;
@@ -18,6 +19,11 @@ mod ssh;
 mod subject;
 
 pub use artefact::ArtefactView;
+pub use attestation::{
+    AttestationSignatureView, AttestationView, AttestedApprovalView, AttestedGrantView, AttestedLeaseView,
+    AttestedLogView, AttestedRunView, RUN_ATTESTATION, RunAttestationView, STATEMENT, StatementSubjectView,
+    StatementView,
+};
 pub use audit::{AuditEventView, AuditKeyView, CheckpointView, ConsistencyView, ProofView};
 pub use bundle::{BundlePartView, BundleView, DeniedPartView};
 pub use connector::{ActionView, ConnectorView, PrivilegeView, SettingView};

@@ -160,7 +160,18 @@ fn the_story(pipelines: &Pipelines, job: &str, runner: Job) -> String {
     assert_eq!(ended["verified"], true, "{ended}");
     told_in_order(&root, &grant);
     shown(&root, &ended);
+    attested(pipelines, &root, &text(&ended["run"]["id"]));
     log
+}
+
+/// The signed word that it is gone holds with nothing but the key.
+fn attested(pipelines: &Pipelines, root: &Person, number: &str) {
+    let file = pipelines.mark("attestation.json").display().to_string();
+    std::fs::write(&file, root.curfew(&["pipeline", "show", number, "--attestation"]).ok().out).unwrap();
+    let key = root.curfew(&["audit", "key"]).ok().out;
+    let said = root.curfew(&["pipeline", "verify", &file, "--key", key.trim()]).ok().out;
+    assert!(said.contains("everything that was given with the run is verified gone"), "{said}");
+    assert!(said.contains("gitCommit:") && said.matches("hotfix-debug").count() == 2, "{said}");
 }
 
 /// The audit log tells it in the order in which it happened.

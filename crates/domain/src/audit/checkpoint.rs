@@ -142,6 +142,11 @@ impl CheckpointKey {
         let signature = BASE64.encode([self.verifier.id.as_slice(), &signature].concat());
         format!("{text}\n\u{2014} {} {signature}\n", self.verifier.name)
     }
+
+    /// Signs bytes that no note's text can be: see [`super::dsse`].
+    pub(super) fn sign_bytes(&self, bytes: &[u8]) -> [u8; 64] {
+        self.signing.sign(bytes).to_bytes()
+    }
 }
 
 /// Verifies checkpoints. Printed and parsed as a C2SP vkey: `<name>+<key id in hex>+<base64 of 0x01 and key>`.
@@ -199,6 +204,16 @@ impl VerifierKey {
         &self.name
     }
 
+    /// The key among others: `<name>+<key id in hex>`, the vkey without the key itself.
+    pub fn key_id(&self) -> String {
+        format!("{}+{}", self.name, hex::encode(self.id))
+    }
+
+    /// Whether the signature is of these bytes by this key.
+    pub(super) fn has_signed(&self, bytes: &[u8], signature: &[u8]) -> bool {
+        Signature::from_slice(signature).is_ok_and(|signature| self.key.verify_strict(bytes, &signature).is_ok())
+    }
+
     /// Checks a signed note and reads the checkpoint in it.
     ///
     /// # Errors
@@ -215,9 +230,9 @@ impl VerifierKey {
             }
         }
         let ours = ours.ok_or_else(|| CheckpointError::NotSigned(self.name.clone()))?;
-        let signature = Signature::from_slice(&ours).map_err(|_| CheckpointError::WrongSignature)?;
-        let verified = self.key.verify_strict(text.as_bytes(), &signature);
-        verified.map_err(|_| CheckpointError::WrongSignature)?;
+        if !self.has_signed(text.as_bytes(), &ours) {
+            return Err(CheckpointError::WrongSignature);
+        }
         Checkpoint::parse(text, &self.name)
     }
 }

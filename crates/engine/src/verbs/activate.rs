@@ -8,6 +8,7 @@ use crate::lanes::{Give, Lane};
 use crate::seams::connector::{CallError, PublicHalf};
 use crate::seams::store::{BoundToken, CommitError, ReadError};
 use crate::verbs::again::Approved;
+use curfew_domain::artefact::COMMIT_CLAIMS;
 use curfew_domain::lease::Definition;
 use curfew_domain::{
     Artefact, ArtefactKind, Decision, Grant, GrantState, Identity, Lease, LeaseState, Presented, PresentedArtefact,
@@ -325,7 +326,7 @@ fn presented(
 ) -> Result<Vec<PresentedArtefact>, ActivateError> {
     // The token is the server's own knowledge: no caller brings it.
     let mut all: Vec<_> = claimant.presented.iter().filter(|p| p.by != Presented::Token).cloned().collect();
-    let said = ["sha", "build_commit"].iter().find_map(|claim| token?.claims.get(claim));
+    let said = COMMIT_CLAIMS.iter().find_map(|claim| token?.claims.get(claim));
     let commit = said.and_then(|text| Artefact::new(ArtefactKind::Commit, text).ok());
     all.extend(commit.map(|artefact| PresentedArtefact { artefact, by: Presented::Token }));
     all.sort();

@@ -3,6 +3,7 @@
 pub(crate) mod activate;
 pub(crate) mod again;
 pub(crate) mod ask;
+pub(crate) mod attest;
 pub(crate) mod break_glass;
 pub(crate) mod bundle;
 pub(crate) mod decide;

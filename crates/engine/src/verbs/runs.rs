@@ -9,7 +9,7 @@ use curfew_domain::{Grant, Id, Identity, Request, Run};
 /// Runs of one number that are looked at: each provider counts its own, and a run may be begun again.
 const OF_ONE_NUMBER: usize = 20;
 /// Everything that lives with one run.
-const ALL: Page = Page { before: None, limit: usize::MAX };
+pub(super) const ALL: Page = Page { before: None, limit: usize::MAX };
 
 /// Which run.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -8,7 +8,9 @@ use curfew_domain::Decision;
 use curfew_domain::request::VerdictError;
 use curfew_engine::seams::connector::CallError;
 use curfew_engine::seams::store::{CommitError, ReadError};
-use curfew_engine::{ActivateError, DecideError, EndError, ExtendError, RequestError, ReviewError, RunError};
+use curfew_engine::{
+    ActivateError, AttestError, DecideError, EndError, ExtendError, RequestError, ReviewError, RunError,
+};
 use http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
 use std::collections::BTreeMap;
@@ -282,6 +284,19 @@ impl From<RunError> for ApiError {
             RunError::Asking(error) => error.into(),
             RunError::Read(error) => error.into(),
             RunError::Commit(error) => error.into(),
+        }
+    }
+}
+
+impl From<AttestError> for ApiError {
+    fn from(error: AttestError) -> Self {
+        let message = error.to_string();
+        match error {
+            AttestError::NotFound => Self::not_found("run"),
+            AttestError::Live(_) => Self::new(ErrorCode::WrongState, message).hint("Ask again when it is over."),
+            AttestError::Open(_) => Self::new(ErrorCode::WrongState, message)
+                .hint("Ask again when they have ended; `curfew pipeline show` tells what holds them up."),
+            AttestError::Read(error) => error.into(),
         }
     }
 }

@@ -41,8 +41,10 @@ pub(crate) mod review;
 pub(crate) mod revoke;
 mod revoke_all;
 pub(crate) mod roles;
+mod run_attestation;
 mod run_path;
 mod runs;
+mod security;
 mod show_grant;
 mod show_request;
 mod show_run;
@@ -70,8 +72,9 @@ use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::get;
 use axum::{Json, Router};
-use curfew_api::{ErrorBody, ErrorCode, PREFIX};
+use curfew_api::{ErrorBody, ErrorCode, PREFIX, StatementView};
 use curfew_engine::Sight;
+use security::{Callers, Schemes, open_to};
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -94,23 +97,10 @@ pub(crate) const ASK_RATE: Rate = Rate { burst: 2_000, per_second: 50 };
 #[derive(OpenApi)]
 #[openapi(
     info(title = "Curfew", description = "Just-in-time access as code.", license(name = "Apache-2.0", identifier = "Apache-2.0")),
-    components(schemas(ErrorBody)),
-    modifiers(&Security),
+    components(schemas(ErrorBody, StatementView)),
+    modifiers(&Schemes),
 )]
 struct Document;
-
-struct Security;
-
-impl utoipa::Modify for Security {
-    fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
-        use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
-        let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build();
-        if let Some(components) = openapi.components.as_mut() {
-            components.add_security_scheme("token", SecurityScheme::Http(bearer));
-        }
-        openapi.security = Some(vec![SecurityRequirement::new("token", Vec::<String>::new())]);
-    }
-}
 
 /// What anybody may call who reaches the server.
 fn open() -> OpenApiRouter<App> {
@@ -142,6 +132,7 @@ fn signed() -> OpenApiRouter<App> {
         .routes(routes!(extend::extend))
         .routes(routes!(begin_run::begin_run))
         .routes(routes!(show_run::show_run))
+        .routes(routes!(run_attestation::run_attestation))
         .routes(routes!(beat::beat))
         .routes(routes!(end_run::end_run))
         .routes(routes!(events::events))
@@ -177,7 +168,8 @@ fn for_people() -> OpenApiRouter<App> {
 
 /// Everything under `/api/v1`, with its OpenAPI document.
 fn api(app: Option<&App>) -> (Router<App>, utoipa::openapi::OpenApi) {
-    let mut signed = signed().merge(for_people().route_layer(from_fn(people_only)));
+    let for_people = open_to(&Callers::People, for_people()).route_layer(from_fn(people_only));
+    let mut signed = open_to(&Callers::PeopleAndMachines, signed()).merge(for_people);
     if let Some(app) = app {
         // The outermost comes last: who is calling is known before an answer is given again.
         signed = signed
@@ -185,7 +177,7 @@ fn api(app: Option<&App>) -> (Router<App>, utoipa::openapi::OpenApi) {
             .route_layer(from_fn_with_state(app.clone(), authenticate));
     }
     let all = OpenApiRouter::with_openapi(Document::openapi());
-    all.nest(PREFIX, open().merge(signed)).split_for_parts()
+    all.nest(PREFIX, open_to(&Callers::Anybody, open()).merge(signed)).split_for_parts()
 }
 
 /// The OpenAPI 3.1 document of this server.

@@ -15,6 +15,7 @@ use curfew_domain::audit::AuditAction;
 /// `Idempotency-Key` is not looked at: nothing happens twice anyway.
 #[utoipa::path(post, path = "/sign-in/workload", tag = "session", request_body = WorkloadSignInBody,
     params(("DPoP" = String, Header, description = "A proof of the key that the sign-in will be bound to.")),
+    security(("proof" = [])),
     responses((status = 200, body = WorkloadSignedInView), RefusalResponses))]
 pub(crate) async fn sign_in_workload(
     State(app): State<App>,

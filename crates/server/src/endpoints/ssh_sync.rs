@@ -19,6 +19,7 @@ const HELD_FOR: Duration = Duration::from_secs(15);
 
 /// A host's report, answered with its duties. The host is known by its token alone; nothing it says names it.
 #[utoipa::path(post, path = "/ssh/hosts/sync", tag = "ssh", request_body = HostReportBody,
+    security(("host_token" = [])),
     responses((status = 200, body = HostDutiesView), RefusalResponses))]
 pub(crate) async fn ssh_sync(State(app): State<App>, source: Source, request: Request) -> Answer<HostDutiesView> {
     // A stranger's report is not even read: the token comes first, and how often it may be looked up is bounded.

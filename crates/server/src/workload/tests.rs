@@ -182,6 +182,8 @@ fn public(key: &Key) -> Value {
     jwk
 }
 
+mod artefacts;
+mod attestation;
 mod calls;
 mod policy;
 mod runs;

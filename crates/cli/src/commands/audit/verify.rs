@@ -70,7 +70,7 @@ fn document(verdict: &Result<Verdict, ExportError>) -> Value {
 }
 
 /// A key as text, or the file that holds it: no key is also the path of a file that anybody has.
-fn read_key(context: &Context, text: &str) -> Result<VerifierKey, Failure> {
+pub(crate) fn read_key(context: &Context, text: &str) -> Result<VerifierKey, Failure> {
     if let Ok(key) = VerifierKey::parse(text.trim()) {
         return Ok(key);
     }
@@ -97,7 +97,7 @@ fn witness(context: &Context, path: &Path, key: &VerifierKey) -> Result<Vec<Chec
     read_witness(&bytes, key).map_err(|error| Failure::wrong_use(format!("{}: {error}", path.display())))
 }
 
-fn open(path: &Path) -> Result<File, Failure> {
+pub(crate) fn open(path: &Path) -> Result<File, Failure> {
     let file = File::open(path).map_err(|error| Failure::file("read", path, &error))?;
     let is_folder = file.metadata().is_ok_and(|about| about.is_dir());
     if is_folder { Err(Failure::wrong_use(format!("{} is a folder", path.display()))) } else { Ok(file) }

@@ -9,6 +9,7 @@ mod start;
 mod status;
 pub(crate) mod summary;
 mod variables;
+mod verify;
 
 pub(crate) use begun::{Begun, Obtained, Wanted, say};
 pub(crate) use ended::verified;
@@ -29,6 +30,8 @@ pub(crate) enum PipelineCommand {
     Status,
     /// Show every grant of a run: who approved, what was made, when it was verified gone
     Show(show::ShowArgs),
+    /// Verify offline what `show --attestation` printed, with nothing but the key: 0 all verified gone, 1 not
+    Verify(verify::VerifyArgs),
     /// Beat between steps while the job's runner lives; started by `start`
     #[command(hide = true)]
     Keep(keep::KeepArgs),
@@ -41,6 +44,7 @@ pub(crate) fn run(context: &mut Context, command: PipelineCommand) -> Result<Exi
         PipelineCommand::End => wait_for(end::run(context)),
         PipelineCommand::Status => wait_for(status::run(context)),
         PipelineCommand::Show(args) => wait_for(show::run(context, &args)),
+        PipelineCommand::Verify(args) => verify::run(context, &args),
         PipelineCommand::Keep(args) => wait_for(keep::run(context, &args)),
     }
 }

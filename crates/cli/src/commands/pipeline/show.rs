@@ -16,6 +16,9 @@ use curfew_domain::{RunEnd, Timestamp};
 pub(crate) struct ShowArgs {
     /// The run: `run_...`, or as its provider counts it
     run: String,
+    /// Print the signed word that all of it has ended, for `pipeline verify` and other readers of in-toto attestations
+    #[arg(long)]
+    attestation: bool,
 }
 
 pub(crate) async fn run(context: &mut Context, args: &ShowArgs) -> Result<Exit, Failure> {
@@ -23,6 +26,11 @@ pub(crate) async fn run(context: &mut Context, args: &ShowArgs) -> Result<Exit, 
         Some(job) => job.session,
         None => Session::signed_in(context)?,
     };
+    if args.attestation {
+        let signed = session.client.attestation(&args.run).await.map_err(session::failure)?;
+        context.output.document(&signed)?;
+        return Ok(Exit::Done);
+    }
     let run = session.client.run(&args.run).await.map_err(session::failure)?;
     print_run(context, &run)?;
     Ok(Exit::Done)
@@ -68,15 +76,20 @@ pub(super) fn print_run(context: &mut Context, run: &RunStateView) -> Result<(),
 }
 
 fn over_line(run: &RunStateView, now: Timestamp) -> String {
-    let why = run.over_because.map(|why| match why {
-        RunEnd::Finished => "its last client said that it was done",
-        RunEnd::Silent => "none of its clients was heard of for the heartbeat window",
-        RunEnd::ProviderEnded => "its provider said that it ended",
-    });
+    let why = run.over_because.map(over_words);
     match (run.over_at, why) {
         (Some(at), Some(why)) => format!("{}: {why}", when(at, now)),
         (Some(at), None) => when(at, now),
         (None, _) => String::new(),
+    }
+}
+
+/// Why a run was over.
+pub(super) fn over_words(why: RunEnd) -> &'static str {
+    match why {
+        RunEnd::Finished => "its last client said that it was done",
+        RunEnd::Silent => "none of its clients was heard of for the heartbeat window",
+        RunEnd::ProviderEnded => "its provider said that it ended",
     }
 }
 

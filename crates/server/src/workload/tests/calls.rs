@@ -192,6 +192,7 @@ async fn everything_is_closed_to_machines_that_is_not_opened() {
         "/api/v1/events",
         "/api/v1/runs",
         "/api/v1/runs/{id}",
+        "/api/v1/runs/{id}/attestation",
         "/api/v1/runs/{id}/beats",
         "/api/v1/runs/{id}/end",
     ]
@@ -202,6 +203,16 @@ async fn everything_is_closed_to_machines_that_is_not_opened() {
     let (bed, job) = bed().await;
     let mut closed = 0;
     for (pattern, methods) in document["paths"].as_object().expect("paths") {
+        for (method, operation) in methods.as_object().expect("methods") {
+            // What the document says of it.
+            let takes = operation["security"].as_array().expect("each says what it takes");
+            let is_open = to_anybody.iter().any(|path| *pattern == format!("/api/v1/{path}"));
+            let machines = takes.contains(&json!({"bound_token": [], "proof": []}));
+            let closed =
+                !is_open && (!open.contains(pattern.as_str()) || (pattern == "/api/v1/runs" && method == "get"));
+            assert_eq!(machines, !is_open && !closed, "{method} {pattern} {takes:?}");
+            assert_eq!(takes.contains(&json!({"token": []})), !is_open, "{method} {pattern} {takes:?}");
+        }
         let path = pattern.replace("{id}", "req_00000000000000000000000000");
         let is_open = to_anybody.iter().any(|path| *pattern == format!("/api/v1/{path}"));
         if is_open || open.contains(pattern.as_str()) || path.contains('{') {

@@ -36,19 +36,19 @@ fn beat() -> Value {
 }
 
 /// A run's client: its sign-in, and how far the clock was turned.
-struct Client {
-    job: Job,
+pub(super) struct Client {
+    pub(super) job: Job,
     beat: Value,
-    run: String,
+    pub(super) run: String,
 }
 
-struct Shop {
-    bed: Bed,
+pub(super) struct Shop {
+    pub(super) bed: Bed,
     turned: AtomicI64,
 }
 
 impl Shop {
-    async fn new() -> Self {
+    pub(super) async fn new() -> Self {
         let policy = format!("{TRIGGERS}{POLICY}{PIPELINES}{ROLES}");
         let bed = Bed::ruled(&policy, Provider::Github, Issuer::start()).await;
         Self { bed, turned: AtomicI64::new(0) }
@@ -62,7 +62,7 @@ impl Shop {
     }
 
     /// Time goes by as it does.
-    fn pass(&self, seconds: i64) {
+    pub(super) fn pass(&self, seconds: i64) {
         for _ in 0..seconds {
             self.turn(1);
         }
@@ -72,7 +72,7 @@ impl Shop {
         NOW + self.turned.load(Ordering::SeqCst)
     }
 
-    async fn job(&self, but: &[(&str, Value)]) -> Job {
+    pub(super) async fn job(&self, but: &[(&str, Value)]) -> Job {
         let mut claims = issuer::github(&self.bed.issuer.url(), HERE, self.now());
         for (name, value) in but {
             claims[*name] = value.clone();
@@ -91,27 +91,27 @@ impl Shop {
         self.bed.world.send(job.call_with(method, path, body, &proof)).await
     }
 
-    async fn post(&self, job: &Job, path: &str, body: &Value) -> Reply {
+    pub(super) async fn post(&self, job: &Job, path: &str, body: &Value) -> Reply {
         self.call(job, Method::POST, &format!("/api/v1/{path}"), Some(body.clone())).await
     }
 
-    async fn get(&self, job: &Job, path: &str) -> Reply {
+    pub(super) async fn get(&self, job: &Job, path: &str) -> Reply {
         self.call(job, Method::GET, &format!("/api/v1/{path}"), None).await
     }
 
-    async fn begun(&self, but: &[(&str, Value)]) -> (Client, Value) {
+    pub(super) async fn begun(&self, but: &[(&str, Value)]) -> (Client, Value) {
         let (job, beat) = (self.job(but).await, beat());
         let run = self.post(&job, "runs", &beat).await.ok();
         (Client { job, beat, run: text(&run, "id") }, run)
     }
 
-    async fn ask(&self, client: &Client, role: &str) -> Reply {
+    pub(super) async fn ask(&self, client: &Client, role: &str) -> Reply {
         let body = json!({"role": role, "reason": "orders are stuck", "beat": client.beat["beat"]});
         self.post(&client.job, "requests", &body).await
     }
 
     /// A grant of a client's own, claimed.
-    async fn active(&self, client: &Client, role: &str) -> String {
+    pub(super) async fn active(&self, client: &Client, role: &str) -> String {
         let request = self.ask(client, role).await.ok();
         let grant = text(&request, "grant_id");
         let reply = self.post(&client.job, &format!("grants/{grant}/activate"), &halves(7)).await.ok();
@@ -123,12 +123,12 @@ impl Shop {
         self.post(&client.job, &format!("runs/{}/beats", client.run), &client.beat).await
     }
 
-    async fn end(&self, client: &Client) -> Reply {
+    pub(super) async fn end(&self, client: &Client) -> Reply {
         self.post(&client.job, &format!("runs/{}/end", client.run), &client.beat).await
     }
 
     /// Looks, as an auditor, until a grant has ended.
-    async fn ended(&self, grant: &str) -> Value {
+    pub(super) async fn ended(&self, grant: &str) -> Value {
         let auditor = self.bed.world.sign_in("auditor@example.com").await;
         self.bed.world.until(&auditor, grant, "ended").await
     }
