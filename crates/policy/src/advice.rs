@@ -141,20 +141,27 @@ pub(crate) fn is_closed(text: &str) -> bool {
         .all(|(open, close)| bare.matches(*open).count() == bare.matches(*close).count())
 }
 
-/// A text without what stands in its double quotes.
+/// A text without its comments, and without what stands in its double quotes.
 fn without_texts(text: &str) -> String {
-    let (mut in_text, mut escaped) = (false, false);
-    let outside = |c: &char| {
-        let was_in = in_text;
-        match *c {
+    let (mut in_text, mut escaped, mut in_comment) = (false, false, false);
+    let mut bare = String::new();
+    let mut chars = text.trim_start().chars().peekable();
+    while let Some(c) = chars.next() {
+        let was_in = in_text || in_comment;
+        match c {
+            '\n' => in_comment = false,
+            _ if in_comment => {}
             _ if escaped => escaped = false,
             '\\' if in_text => escaped = true,
             '"' => in_text = !in_text,
+            '/' if !in_text && chars.peek() == Some(&'/') => in_comment = true,
             _ => {}
         }
-        !was_in
-    };
-    text.trim_start().chars().filter(outside).collect()
+        if !was_in {
+            bare.push(c);
+        }
+    }
+    bare
 }
 
 /// What Cedar's validator wants.
@@ -217,7 +224,7 @@ mod tests {
         ] {
             assert!(cedar_syntax("nobody foresaw this", text).contains(part), "{text}");
         }
-        for text in ["context.reason == \"it's (not\" context", "context.notes"] {
+        for text in ["context.reason == \"it's (not\" context", "context.notes", "// don't, not (\ncontext.mfa x"] {
             assert!(cedar_syntax("nobody foresaw this", text).starts_with("write an expression"), "{text}");
         }
     }
