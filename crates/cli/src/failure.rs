@@ -3,6 +3,7 @@
 use crate::exit::Exit;
 use serde_json::{Value, json};
 use std::fmt;
+use std::io::ErrorKind;
 
 /// A failure at the edge: how the process ends, a stable code, a sentence, and what to do about it.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,7 +23,8 @@ pub struct Failure {
 impl Failure {
     /// A failure that ends the process so.
     pub fn new(exit: Exit, code: &str, message: impl Into<String>) -> Self {
-        Self { exit, code: code.to_owned(), message: message.into(), hint: String::new(), document: None }
+        let message = without_numbers(message.into());
+        Self { exit, code: code.to_owned(), message, hint: String::new(), document: None }
     }
 
     /// Wrong use: flags, an unreadable or invalid file.
@@ -47,7 +49,13 @@ impl Failure {
 
     /// A file of ours cannot be read or written.
     pub fn file(verb: &str, path: &std::path::Path, error: &std::io::Error) -> Self {
-        Self::wrong_use(format!("cannot {verb} {}: {error}", path.display()))
+        let hint = match error.kind() {
+            ErrorKind::NotFound if verb == "write" => "make the folder first, or name another file",
+            ErrorKind::NotFound => "name a file that is there",
+            ErrorKind::IsADirectory => "name a file, not a folder",
+            _ => "",
+        };
+        Self::wrong_use(format!("cannot {verb} {}: {error}", path.display())).hint(hint)
     }
 
     /// The same with what to do about it.
@@ -81,6 +89,17 @@ impl Failure {
     }
 }
 
+/// What the system says, without the number that only its own headers explain: ` (os error 2)`.
+fn without_numbers(text: String) -> String {
+    const BEFORE: &str = " (os error ";
+    let mut parts = text.split(BEFORE);
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |said, part| {
+        let rest = part.split_once(')').filter(|(number, _)| number.bytes().all(|b| b.is_ascii_digit()));
+        rest.map_or_else(|| format!("{said}{BEFORE}{part}"), |(_, rest)| format!("{said}{rest}"))
+    })
+}
+
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.message)
@@ -102,6 +121,16 @@ mod tests {
         for exit in [Exit::CannotRun, Exit::NoSuchCommand] {
             assert_eq!(Failure::new(exit, "x", "y").before_the_command().exit, exit);
         }
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_read_is_told_in_words() {
+        let error = std::io::Error::from_raw_os_error(2);
+        let failure = Failure::file("write", std::path::Path::new("/nowhere/x.xml"), &error);
+        assert_eq!(failure.message, "cannot write /nowhere/x.xml: No such file or directory");
+        assert_eq!(failure.hint, "make the folder first, or name another file");
+        let twice = Failure::wrong_use("a (os error 2), b (os error x) and c (os error 111).");
+        assert_eq!(twice.message, "a, b (os error x) and c.");
     }
 
     #[test]

@@ -35,7 +35,9 @@ impl From<GitError> for Failure {
         let hint = match &error {
             GitError::NoGit(_) => "install git, or compare two folders",
             GitError::NoRepository(_) => "run it inside the repository, or name the folder after the range",
-            GitError::NoCommit(_) => "a shallow clone has only some: fetch the base of the pull request too",
+            GitError::NoCommit(_) => {
+                "`git log --oneline --all` lists those there are; a shallow clone has only some: fetch the base too"
+            }
             GitError::Unrelated(..) => "write BASE..HEAD to compare them as they are",
             GitError::Refused { .. } | GitError::Broken { .. } | GitError::TooFar(_) | GitError::Copy { .. } => "",
             GitError::TooMany(_) | GitError::TooLarge(_) => "name the folder that holds the policies",

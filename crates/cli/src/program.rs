@@ -7,6 +7,7 @@ use crate::failure::Failure;
 use crate::machine::Machine;
 use crate::output::{Output, Streams, Voice};
 use crate::{DevArgs, ServeArgs};
+use clap::error::{ContextKind, ContextValue};
 use clap::{CommandFactory, Parser};
 use curfew_domain::connector::ConnectorKind;
 use std::ffi::OsString;
@@ -89,12 +90,23 @@ fn refuse_arguments(error: &clap::Error, args: &[OsString], mut output: Output) 
         _ => usage_failure(&error.render().to_string()),
     };
     // What stands in a later version is no typing error: a similar name would mislead.
-    let failure = match later_hint(error, args) {
-        Some(later) => failure.hint(later),
+    let failure = match later_hint(error, args).or_else(|| one_level_down(error)) {
+        Some(hint) => failure.hint(hint),
         None => failure,
     };
     output.failure(&failure);
     failure.exit
+}
+
+/// Where a command is that somebody looked for a level too high: `curfew explain`.
+fn one_level_down(error: &clap::Error) -> Option<String> {
+    let Some(ContextValue::String(word)) = error.get(ContextKind::InvalidSubcommand) else { return None };
+    let command = command();
+    if command.find_subcommand(word).is_some() {
+        return None;
+    }
+    let group = command.get_subcommands().find(|group| group.find_subcommand(word).is_some())?;
+    Some(format!("write `curfew {} {word}`", group.get_name()))
 }
 
 /// What clap says, as a message and what to do about it: its first paragraph is what is wrong, its tips and the usage
@@ -103,7 +115,9 @@ fn usage_failure(text: &str) -> Failure {
     let mut paragraphs = text.strip_prefix("error: ").unwrap_or(text).split("\n\n").map(one_line);
     let message = paragraphs.next().unwrap_or_default();
     let hints = paragraphs.filter(|text| !text.is_empty() && !text.starts_with("For more information"));
-    let hints: Vec<String> = hints.map(|text| text.strip_prefix("tip: ").map_or(text.clone(), str::to_owned)).collect();
+    // A flag that was mistyped is seldom meant as a value.
+    let hints = hints.map(|text| text.strip_prefix("tip: ").map_or(text.clone(), str::to_owned));
+    let hints: Vec<String> = hints.filter(|text| !text.starts_with("to pass ")).collect();
     let hint = if hints.is_empty() { "--help says what the command takes".to_owned() } else { hints.join("; ") };
     Failure::wrong_use(message).hint(hint)
 }
@@ -178,6 +192,14 @@ pub(crate) mod tests {
         }
         assert!(said(&["approve"]).1.starts_with("Usage: curfew approve"), "{}", said(&["approve"]).1);
         assert!(said(&["request", "r", "--for", "-1m"]).0.contains("'-1m'"));
+        for (args, hint) in [
+            (vec!["explain", "--as", "dev@example.com"], "write `curfew policy explain`"),
+            (vec!["policy", "verify"], "write `curfew audit verify`"),
+        ] {
+            assert_eq!(said(&args).1, hint, "{args:?}");
+        }
+        let mistyped = said(&["policy", "fmt", "--diff"]).1;
+        assert!(mistyped.starts_with("Usage: ") && !mistyped.contains("as a value"), "{mistyped}");
         assert!(!said(&["policy", "replay"]).1.contains("similar"));
     }
 

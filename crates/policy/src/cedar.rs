@@ -8,9 +8,11 @@ use crate::draft::Draft;
 use crate::expression::{Expression, Guardrail, Needs};
 use crate::model::{Input, InputKind, Role};
 use crate::nearest::nearest;
-use crate::problem::Problems;
+use crate::problem::{At, Problems};
 use crate::shape::shown;
 use crate::source::Place;
+use crate::vocabulary::Vocabulary;
+use crate::whereabouts::within;
 use cedar_policy::{
     Authorizer, Context, Decision, Entities, Policy, PolicySet, Request, Schema, ValidationMode, ValidationWarning,
     Validator,
@@ -86,6 +88,7 @@ struct Checker<'d> {
     /// Inputs that every role which has them means the same by.
     agreed: Inputs<'d>,
     disputed: BTreeSet<&'d str>,
+    vocabulary: Vocabulary<'d>,
     /// Roles tend to have the same inputs, and to share expressions.
     validators: HashMap<Signature<'d>, Validator>,
     done: HashMap<(Signature<'d>, String), Findings>,
@@ -124,6 +127,7 @@ impl<'d> Checker<'d> {
             resources: draft.resources.iter().map(|d| d.resource.name.as_str()).collect(),
             agreed,
             disputed,
+            vocabulary: Vocabulary::of(draft),
             validators: HashMap::new(),
             done: HashMap::new(),
             allowance,
@@ -132,12 +136,14 @@ impl<'d> Checker<'d> {
 
     fn guardrail(&mut self, guardrail: &'d Guardrail, out: &mut Problems) {
         let inputs = self.agreed.clone();
-        if !self.names(&guardrail.needs, &inputs, &guardrail.place, out) {
+        let spot = Spot { place: &guardrail.place, text: &guardrail.text };
+        self.words(&guardrail.needs, spot, out);
+        if !self.names(&guardrail.needs, &inputs, spot, out) {
             return;
         }
         let key = signature(&guardrail.needs, &inputs);
         let findings = self.validate(key, &guardrail.text, || vec![guardrail.policy.clone()]);
-        report(&findings, &guardrail.place, out);
+        report(&findings, spot, out);
         if findings.never && findings.errors.is_empty() {
             warn(
                 out,
@@ -151,7 +157,9 @@ impl<'d> Checker<'d> {
 
     fn expression(&mut self, role: &'d Role, expression: &'d Expression, when_true: WhenTrue, out: &mut Problems) {
         let inputs: Inputs<'d> = role.constraints.inputs.iter().map(|i| (i.name.as_str(), kind_of(i))).collect();
-        if !self.names(&expression.needs, &inputs, &expression.place, out) {
+        let spot = Spot { place: &expression.place, text: "" };
+        self.words(&expression.needs, spot, out);
+        if !self.names(&expression.needs, &inputs, spot, out) {
             return;
         }
         let negated = format!(
@@ -165,7 +173,7 @@ impl<'d> Checker<'d> {
         if findings.errors.is_empty() && expression.needs.constant {
             (findings.never, findings.always) = if holds(&expression.policies) { (false, true) } else { (true, false) };
         }
-        report(&findings, &expression.place, out);
+        report(&findings, spot, out);
         let hint = "say what it depends on, or remove it";
         if !findings.errors.is_empty() {
             return;
@@ -189,14 +197,14 @@ impl<'d> Checker<'d> {
     }
 
     /// Whether everything that is named is there.
-    fn names(&self, needs: &Needs, inputs: &Inputs<'_>, place: &Place, out: &mut Problems) -> bool {
+    fn names(&self, needs: &Needs, inputs: &Inputs<'_>, spot: Spot<'_>, out: &mut Problems) -> bool {
         if out.is_full() {
             return false;
         }
         let mut sound = true;
         let mut refuse = |code, message: String, hint: String| {
             sound = false;
-            out.error(&place.file, place.at(), code, message, hint);
+            out.error(&spot.place.file, spot.of(&message), code, message, hint);
         };
         let meant = |name: &str, known: &BTreeSet<&str>, otherwise: &str| match nearest(name, known.iter().copied()) {
             Some(near) => format!("did you mean `{near}`?"),
@@ -241,14 +249,26 @@ impl<'d> Checker<'d> {
         {
             let message = format!("nothing defines the resource `{}`", shown(id));
             out.warning(
-                &place.file,
-                place.at(),
+                &spot.place.file,
+                spot.of(&message),
                 "undefined-resource",
                 message,
                 meant(id, &self.resources, "define it under `resources`"),
             );
         }
         sound
+    }
+
+    /// Says which words nothing has, so that a comparison with them never holds.
+    fn words(&self, needs: &Needs, spot: Spot<'_>, out: &mut Problems) {
+        for (kind, word) in needs.words.iter().filter(|(kind, word)| !self.vocabulary.has(*kind, word)) {
+            if out.is_full_of_warnings() || !out.may_suggest() {
+                return;
+            }
+            if let Some((message, hint)) = self.vocabulary.doubt(*kind, word) {
+                out.warning(&spot.place.file, spot.of(&message), "never-true", message, hint);
+            }
+        }
     }
 
     /// The first policy is the one to check; a second one is its contrary.
@@ -311,10 +331,32 @@ fn plain(error: &cedar_policy::ValidationError) -> String {
     text.split_once("`, ").map_or(text.clone(), |(_, rest)| rest.to_owned())
 }
 
-fn report(findings: &Findings, place: &Place, out: &mut Problems) {
+/// Where a piece of Cedar stands.
+#[derive(Clone, Copy)]
+struct Spot<'a> {
+    place: &'a Place,
+    /// Its text, if it stands in the file letter by letter; empty where YAML may have folded it.
+    text: &'a str,
+}
+
+impl Spot<'_> {
+    /// Where stands what is complained about.
+    fn of(self, complaint: &str) -> At {
+        within(self.place.at(), self.text, complaint)
+    }
+}
+
+/// One slip is told once, also where it fits neither of two kinds.
+fn report(findings: &Findings, spot: Spot<'_>, out: &mut Problems) {
+    let mut told = BTreeSet::new();
     for error in &findings.errors {
+        let about = error.starts_with("attribute `").then(|| error.split('`').nth(1)).flatten().unwrap_or_default();
         let hint = advice::cedar_type(error);
-        out.error(&place.file, place.at(), "cedar-type", format!("this does not fit the facts: {error}"), hint);
+        if hint != advice::FACTS_AND_TYPES && !told.insert((about, hint.clone())) {
+            continue;
+        }
+        let message = format!("this does not fit the facts: {}", advice::in_our_words(error));
+        out.error(&spot.place.file, spot.of(error), "cedar-type", message, hint);
     }
 }
 

@@ -6,6 +6,7 @@
 use crate::advice;
 use crate::allowance::{Allowance, Paid};
 use crate::source::Place;
+use crate::vocabulary;
 use cedar_policy::{Effect, Expression as Parsed, ParseErrors, Policy, PolicyId, PolicySet};
 use curfew_domain::limits;
 use serde_json::Value;
@@ -55,6 +56,8 @@ pub(crate) struct Needs {
     pub(crate) principal: BTreeSet<String>,
     /// Entities that are named, by type and id.
     pub(crate) entities: BTreeSet<(String, String)>,
+    /// Texts that something is compared with of which there are only some.
+    pub(crate) words: BTreeSet<(vocabulary::Kind, String)>,
     /// Whether it speaks of anything at all.
     pub(crate) constant: bool,
 }
@@ -74,9 +77,9 @@ impl Expression {
     pub(crate) fn parse(text: &str, place: Place) -> Result<Self, NotCedar> {
         bounded(text)?;
         // By itself first, so that nothing can close the condition it is put into.
-        Parsed::from_str(text).map_err(|e| syntax(&e))?;
+        Parsed::from_str(text).map_err(|e| syntax(&e, text))?;
         let permit = format!("permit (principal, action == Action::\"request\", resource) when {{\n{text}\n}};");
-        let policy = Policy::parse(Some(PolicyId::new("0")), permit).map_err(|e| syntax(&e))?;
+        let policy = Policy::parse(Some(PolicyId::new("0")), permit).map_err(|e| syntax(&e, text))?;
         let needs = Needs::of(&policy)?;
         let policies = PolicySet::from_policies([policy]).map_err(|e| NotCedar {
             code: "cedar",
@@ -96,7 +99,8 @@ impl PartialEq for Expression {
 impl Guardrail {
     pub(crate) fn parse(text: &str, number: usize, place: Place) -> Result<Self, NotCedar> {
         bounded(text)?;
-        let policy = Policy::parse(Some(PolicyId::new(number.to_string())), text).map_err(|e| guardrail_syntax(&e))?;
+        let policy =
+            Policy::parse(Some(PolicyId::new(number.to_string())), text).map_err(|e| guardrail_syntax(&e, text))?;
         if policy.effect() == Effect::Permit {
             let message = "a guardrail may only `forbid`: it bounds what roles give, and gives nothing".to_owned();
             let hint = "write `forbid`; what is given stands in a role";
@@ -193,18 +197,21 @@ impl Level {
     }
 }
 
-fn syntax(errors: &ParseErrors) -> NotCedar {
+fn syntax(errors: &ParseErrors, text: &str) -> NotCedar {
     let first = errors.iter().next().map_or_else(|| errors.to_string(), ToString::to_string);
-    NotCedar { code: "cedar", hint: advice::cedar_syntax(&first), message: format!("this is not Cedar: {first}") }
+    NotCedar { code: "cedar", hint: advice::cedar_syntax(&first, text), message: format!("this is not Cedar: {first}") }
 }
 
 /// The same for a whole policy, where an unfinished one is the likely slip.
-fn guardrail_syntax(errors: &ParseErrors) -> NotCedar {
-    let why = syntax(errors);
+fn guardrail_syntax(errors: &ParseErrors, text: &str) -> NotCedar {
+    let why = syntax(errors, text);
+    if why.message.contains("unexpected end of input") && advice::is_closed(text) {
+        return NotCedar { hint: "end it with `;`", ..why };
+    }
     let whole = "write a whole policy: forbid (principal, action, resource) when { context.risk_score > 50 };";
     let unfinished =
         ["unexpected end of input", "invalid token", "unexpected token"].iter().any(|part| why.message.contains(part));
-    let advised = ["`and`", "`or`", "`not`"].iter().any(|word| why.message.contains(word));
+    let advised = why.hint != advice::AN_EXPRESSION;
     NotCedar { hint: if unfinished && !advised { whole } else { why.hint }, ..why }
 }
 
@@ -228,6 +235,7 @@ impl Needs {
 
     fn visit(&mut self, expression: &Value) -> Result<(), NotCedar> {
         let Some((operator, operand)) = expression.as_object().and_then(|o| o.iter().next()) else { return Ok(()) };
+        self.words.extend(vocabulary::compared(operator, operand));
         match operator.as_str() {
             "Value" => {
                 self.entity(operand.get("__entity").unwrap_or(&Value::Null));
@@ -301,7 +309,7 @@ fn hidden(what: &str) -> NotCedar {
 }
 
 /// The names on the way from a variable to an attribute.
-fn path_of<'v>(expression: &'v Value, path: &mut Vec<&'v str>) -> bool {
+pub(crate) fn path_of<'v>(expression: &'v Value, path: &mut Vec<&'v str>) -> bool {
     if let Some(variable) = expression.get("Var").and_then(Value::as_str) {
         path.push(variable);
         return true;

@@ -5,6 +5,7 @@ use crate::expression::{self, Guardrail, NotCedar, pieces};
 use crate::parse::{BYTE_ORDER_MARK, end_of, utf8};
 use crate::problem::{At, Problems};
 use crate::source::{Place, Pos, SourceFile, Span};
+use crate::whereabouts::within;
 use curfew_domain::limits;
 use std::sync::Arc;
 
@@ -36,7 +37,9 @@ pub(crate) fn read(file: &SourceFile, guardrails: &mut Vec<Guardrail>, allowance
         }
         match Guardrail::parse(piece, guardrails.len(), Place::new(path.clone(), at)) {
             Ok(guardrail) => guardrails.push(guardrail),
-            Err(NotCedar { code, message, hint }) => out.error(&file.path, at, code, message, hint),
+            Err(NotCedar { code, message, hint }) => {
+                out.error(&file.path, within(at, piece, &message), code, message, hint);
+            }
         }
         if out.is_full() {
             return;

@@ -99,7 +99,13 @@ fn check_text(node: &Node, scalar: &Scalar, shape: &Shape, site: Site<'_>, out: 
         Shape::Member => check_principal(node, text, Whom::Member, site, out),
         Shape::Principal => check_principal(node, text, Whom::Anybody, site, out),
         Shape::Receiver if matches!(text, "pipeline" | "actor") => {}
-        Shape::Receiver => check_principal(node, text, Whom::Member, site, out),
+        Shape::Receiver => match nearest(text, ["pipeline", "actor"]).filter(|_| !text.contains([':', '@'])) {
+            Some(near) => {
+                let message = format!("`{}` is nobody whom a trigger gives to", shown(text));
+                site.refuse(out, node.at(), "principal", message, format!("did you mean `{near}`?"));
+            }
+            None => check_principal(node, text, Whom::Member, site, out),
+        },
         Shape::Reference => check_reference(node, text, site, out),
         Shape::Choice(words) => check_choice(node, text, words, site, out),
         Shape::Word(word) => words::check(node, text, *word, site, out),
@@ -138,7 +144,10 @@ pub(crate) fn is_text(node: &Node, scalar: &Scalar, site: Site<'_>, out: &mut Pr
     };
     let text = shown(&scalar.text);
     let message = format!("`{text}` is {looks} to some readers, and `{}` needs a text", site.what);
-    site.refuse(out, node.at(), "quote-it", message, format!("quote it: \"{text}\""));
+    // Hours have two digits, quoted or not.
+    let hour = matches!(site.what, "from" | "to") && text.find(':') == Some(1);
+    let zero = if hour { "0" } else { "" };
+    site.refuse(out, node.at(), "quote-it", message, format!("quote it: \"{zero}{text}\""));
     false
 }
 
@@ -159,6 +168,11 @@ fn check_name(node: &Node, text: &str, kind: &str, site: Site<'_>, out: &mut Pro
 fn name_to_write(text: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
     let name: String = text.trim().chars().map(|c| if plain(c) { c } else { '-' }).take(64).collect();
+    if let Some((prefix @ ("group" | "user" | "oncall"), name)) = text.split_once(':')
+        && RoleName::new(name).is_ok()
+    {
+        return format!("write `{name}`, without `{prefix}:`");
+    }
     if text.contains('*') {
         return "name each of them: only the resource of a condition can be a glob".to_owned();
     }

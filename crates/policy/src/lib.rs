@@ -25,6 +25,7 @@ mod select;
 mod settings;
 mod shape;
 mod source;
+mod whereabouts;
 mod window;
 mod words;
 mod workload;
@@ -42,6 +43,7 @@ mod link;
 mod lint;
 mod model;
 mod set;
+mod vocabulary;
 
 // The decision.
 mod approve;

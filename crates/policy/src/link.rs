@@ -41,7 +41,7 @@ pub(crate) fn link(draft: &Draft, inventory: &Inventory, purpose: Purpose, out: 
         );
         return;
     }
-    let mut scopes = Scopes::new(inventory, purpose);
+    let mut scopes = Scopes::new(inventory, &draft.unfit_resources, purpose);
     for role in all_roles(draft) {
         scopes.role(role, out);
     }
@@ -161,11 +161,29 @@ fn groups_exist(draft: &Draft, out: &mut Problems) {
         };
         refuse(out, place, "unknown-group", format!("there is no group `{name}`"), hint);
     }
+    groups_of_tests_exist(draft, &known, out);
+}
+
+/// A test may put somebody into groups of the identity provider; into others nobody can be put.
+fn groups_of_tests_exist(draft: &Draft, known: &BTreeSet<&str>, out: &mut Problems) {
+    let of_the_provider: BTreeSet<&str> = draft.idp_groups.iter().map(|(name, _)| name.as_str()).collect();
     for (name, place) in draft.tests.iter().flat_map(|t| &t.groups) {
-        if !draft.idp_groups.iter().any(|(known, _)| known == name) {
-            let message = format!("`{name}` is none of `idp_groups`, so being in it changes nothing");
-            out.warning(&place.file, place.at(), "unknown-group", message, "static groups hold persons by address");
+        if of_the_provider.contains(name.as_str()) {
+            continue;
         }
+        if out.is_full_of_warnings() {
+            return;
+        }
+        let near = || nearest(name.as_str(), of_the_provider.iter().copied());
+        let hint = match known.contains(name.as_str()) {
+            true => format!("remove it: `{name}` is a static group, which holds persons by address"),
+            false => out.may_suggest().then(near).flatten().map_or_else(
+                || "declare it in `idp_groups`, if the identity provider has it".to_owned(),
+                |near| format!("did you mean `{near}`?"),
+            ),
+        };
+        let message = format!("`{name}` is none of `idp_groups`, so being in it changes nothing");
+        out.warning(&place.file, place.at(), "unknown-group", message, hint);
     }
 }
 

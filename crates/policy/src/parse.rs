@@ -3,6 +3,7 @@
 use crate::advice;
 use crate::node::{Comment, Document, Entry, Layout, Looks, Node, Scalar, Style, Value};
 use crate::problem::{At, Problems};
+use crate::select::{self, Kind};
 use crate::source::{Pos, SourceFile, Span};
 use curfew_domain::limits;
 use granit_parser::{ErrorKind, Event, Parser, ScalarStyle, StructureStyle};
@@ -83,7 +84,12 @@ fn json_is_sound(path: &str, text: &str, skipped: usize, out: &mut Problems) -> 
 }
 
 fn empty_file(path: &str, out: &mut Problems) {
-    out.error(path, At::FILE, "empty-file", "the file says nothing", "write at least one role, or remove the file");
+    let hint = match select::kind(path) {
+        Kind::Tests => "write at least one test under `tests`, or remove the file",
+        Kind::Overlay(_) => "write what differs there, under `resources` and `roles`, or remove the file",
+        Kind::Policy | Kind::Guardrails | Kind::Misplaced => "write at least one role, or remove the file",
+    };
+    out.error(path, At::FILE, "empty-file", "the file says nothing", hint);
 }
 
 /// A collection that is still open.

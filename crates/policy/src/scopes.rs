@@ -12,14 +12,17 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Checks what roles can give against what there is.
 pub(crate) struct Scopes<'a> {
     inventory: &'a Inventory,
+    /// Resources that are defined, if wrongly, which is said where they are.
+    unfit: BTreeSet<&'a str>,
     purpose: Purpose,
     /// The first resource of a pattern over which roles of a file may not stand. Roles tend to share both.
     elsewhere: BTreeMap<(&'a Pattern, &'a str), Option<&'a Resource>>,
 }
 
 impl<'a> Scopes<'a> {
-    pub(crate) fn new(inventory: &'a Inventory, purpose: Purpose) -> Self {
-        Self { inventory, purpose, elsewhere: BTreeMap::new() }
+    pub(crate) fn new(inventory: &'a Inventory, unfit: &'a [String], purpose: Purpose) -> Self {
+        let unfit = unfit.iter().map(String::as_str).collect();
+        Self { inventory, unfit, purpose, elsewhere: BTreeMap::new() }
     }
 
     pub(crate) fn role(&mut self, role: &'a Role, out: &mut Problems) {
@@ -119,10 +122,10 @@ impl<'a> Scopes<'a> {
             Purpose::Check => out.is_full_of_warnings(),
             Purpose::Load => out.is_full(),
         };
-        if is_full {
+        let name = condition.resource.as_str();
+        if is_full || self.unfit.contains(name) {
             return;
         }
-        let name = condition.resource.as_str();
         let names = || self.inventory.resources().map(|r| r.name.as_str());
         let near = out.may_suggest().then(|| nearest(name, names())).flatten();
         let hint = near.map_or_else(|| define(name), |near| format!("did you mean `{near}`?"));

@@ -3,7 +3,7 @@
 use crate::address::Network;
 use crate::leaf::{self, check_choice};
 use crate::nearest::nearest;
-use crate::node::{Looks, Node, Scalar, Value};
+use crate::node::{Entry, Looks, Node, Scalar, Value};
 use crate::problem::Problems;
 use crate::shape::{Due, Site, article, shown};
 use crate::words;
@@ -11,15 +11,31 @@ use curfew_domain::RoleName;
 use curfew_domain::connector::{ConnectorKind, Field, Presence, Shape};
 use serde_json::{Map, Value as Json};
 
+/// Whose words the settings are: those of the environment where it says a key, else the resource's own.
+#[derive(Clone, Copy)]
+pub(crate) struct Origin<'a> {
+    /// Where the resource's own stand.
+    pub(crate) own: Site<'a>,
+    /// Where the environment's stand, and what they are.
+    pub(crate) overlay: Option<(Site<'a>, &'a Node)>,
+}
+
+impl<'a> Origin<'a> {
+    /// Where the value of a key stands.
+    fn of(self, key: &str) -> Site<'a> {
+        self.overlay.filter(|(_, node)| node.get(key).is_some()).map_or(self.own, |(site, _)| site)
+    }
+}
+
 /// Checks the settings and turns them into JSON. What is wrong is in `out`; the JSON then lacks it.
-pub(crate) fn read(node: &Node, kind: &ConnectorKind, site: Site<'_>, out: &mut Problems) -> Json {
+pub(crate) fn read(node: &Node, kind: &ConnectorKind, origin: Origin<'_>, out: &mut Problems) -> Json {
     let before = out.errors_found();
-    let settings = Reader { kind: kind.name, site, out }.record(node, kind.settings, "settings");
+    let settings = all(node, kind, origin, out);
     for entry in node.get("actions").map(Node::entries).unwrap_or_default() {
         let built_in = kind.actions.iter().find(|a| entry.key.text() == Some(a.name));
         if let Some(action) = built_in {
             let message = format!("`{}` is built in: {}", action.name, action.meaning);
-            site.refuse(
+            origin.of("actions").refuse(
                 out,
                 entry.key.at(),
                 "built-in-action",
@@ -30,10 +46,26 @@ pub(crate) fn read(node: &Node, kind: &ConnectorKind, site: Site<'_>, out: &mut 
     }
     if out.errors_found() == before {
         for misfit in (kind.fit.0)(&settings) {
+            let site = misfit.path.first().map_or(origin.own, |key| origin.of(key));
             site.refuse(out, along(node, &misfit.path).head(), "setting", misfit.message, misfit.hint);
         }
     }
     settings
+}
+
+/// The settings as a whole, each read under the name of the file it stands in.
+fn all(node: &Node, kind: &ConnectorKind, origin: Origin<'_>, out: &mut Problems) -> Json {
+    let mut reader = Reader { kind: kind.name, site: origin.own, out };
+    let Value::Map(_, entries) = &node.value else { return reader.record(node, kind.settings, "settings") };
+    let mut map = Map::new();
+    for entry in entries {
+        let Some(name) = entry.key.text() else { continue };
+        reader.site = origin.of(name);
+        reader.entry(entry, kind.settings, "settings", &mut map);
+    }
+    reader.site = origin.own;
+    reader.missing(node, kind.settings, "settings");
+    Json::Object(map)
 }
 
 /// What stands at the end of a path, or as far along it as there is something.
@@ -63,20 +95,28 @@ impl Reader<'_> {
         };
         let mut map = Map::new();
         for entry in entries {
-            let Some(name) = entry.key.text() else { continue };
-            match fields.iter().find(|f| f.name == name) {
-                Some(field) => {
-                    map.insert(name.to_owned(), self.value(&entry.value, &field.shape, name));
-                }
-                None => self.unknown(entry.key.at(), name, fields, what),
-            }
+            self.entry(entry, fields, what, &mut map);
         }
+        self.missing(node, fields, what);
+        Json::Object(map)
+    }
+
+    fn entry(&mut self, entry: &Entry, fields: &'static [Field], what: &str, map: &mut Map<String, Json>) {
+        let Some(name) = entry.key.text() else { return };
+        match fields.iter().find(|f| f.name == name) {
+            Some(field) => {
+                map.insert(name.to_owned(), self.value(&entry.value, &field.shape, name));
+            }
+            None => self.unknown(entry.key.at(), name, fields, what),
+        }
+    }
+
+    fn missing(&mut self, node: &Node, fields: &'static [Field], what: &str) {
         for field in fields.iter().filter(|f| f.presence == Presence::Required && node.get(f.name).is_none()) {
             let message = format!("`{what}` of {} {} resource needs `{}`", article(self.kind), self.kind, field.name);
             let hint = format!("write `{}: {}`: {}", field.name, sample(&field.shape), field.doc);
             self.site.refuse(self.out, node.head(), "missing-key", message, hint);
         }
-        Json::Object(map)
     }
 
     fn unknown(&mut self, at: crate::problem::At, name: &str, fields: &[Field], what: &str) {

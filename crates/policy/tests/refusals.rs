@@ -666,6 +666,59 @@ fn hints_name_what_was_meant() {
     assert_eq!(hint("groups: {a: [group:dab], dba: []}\n"), "did you mean group:dba?");
     assert_eq!(hint("resources: [{name: x, connector: postgers}]\n"), "did you mean `postgres`?");
     assert_eq!(hint("groups: {no: []}\n"), "quote it: \"no\"");
+    let role = |lines: &str| hint(&role_with(&format!("{REST}    {lines}\n")));
+    let window = "constraints: {windows: [{from: 9:00, to: \"18:00\", tz: UTC}]}";
+    assert_eq!(role(window), "quote it: \"09:00\"", "what is told to be written is then taken");
+    let trigger = "triggers: [{github: {repository_id: \"1\", ref: refs/heads/main}, grant_to: [actors]}]";
+    assert_eq!(role(trigger), "did you mean `actor`?");
+    let test = |group: &str| {
+        format!(
+            "idp_groups: [sre]\ngroups: {{dba: [a@example.com]}}\ntests: [{{name: t, as: {{user: d@example.com, groups: [\"{group}\"]}}, request: {{role: a}}, expect: denied}}]\n{}",
+            role_with(REST)
+        )
+    };
+    assert_eq!(hint(&test("group:sre")), "write `sre`, without `group:`");
+    let warned = |group: &str| {
+        let found = check_text(&test(group)).problems;
+        found.into_iter().find(|p| p.code == "unknown-group").map(|p| p.hint).unwrap_or_default()
+    };
+    assert_eq!(warned("srre"), "did you mean `sre`?");
+    assert!(warned("dba").starts_with("remove it: `dba` is a static group"), "{}", warned("dba"));
+}
+
+#[test]
+fn one_mistake_is_told_once() {
+    for resource in ["{name: services/x, connector: postgers}", "{name: services/x}"] {
+        let role = role_with(&REST.replace("resource: x", "resource: services/x"));
+        let found = check_text(&format!("resources: [{resource}]\n{role}"));
+        let codes: Vec<&str> = found.problems.iter().map(|p| p.code).collect();
+        assert_eq!(codes.len(), 1, "{resource}: {codes:?}");
+    }
+    for expression in ["principal.mail == \\\"a\\\"", "\\\"write\\\" in context.actions"] {
+        let found = check_text(&role_with(&format!("{REST}    auto_approve_when: \"{expression}\"\n")));
+        assert_eq!(errors(&found.problems).len(), 1, "{expression}: {:?}", found.problems);
+        assert!(!found.problems.iter().any(|p| p.message.contains("__cedar")), "{:?}", found.problems);
+    }
+}
+
+#[test]
+fn expressions_are_told_what_to_write_instead() {
+    for (expression, part) in [
+        ("context.reason == 'x'", "double quotes"),
+        ("not context.oncall", "write `!` for not"),
+        ("when { context.oncall }", "write the condition alone"),
+        ("(context.oncall", "close every `(`"),
+        ("context.now.hour() < 12", "`windows`"),
+        ("resource.env == \\\"prod\\\"", "resource.labels.env"),
+        ("resource.risk > 2", "resource.risk == \"high\""),
+        ("principal.mail == \\\"a\\\"", "did you mean principal.email?"),
+        ("\\\"write\\\" in context.actions", "context.actions.contains"),
+    ] {
+        let text = role_with(&format!("{REST}    auto_approve_when: \"{expression}\"\n"));
+        let found = check_text(&text).problems;
+        let hints: Vec<_> = found.iter().filter(|p| p.severity == Severity::Error).map(|p| &p.hint).collect();
+        assert!(hints.first().is_some_and(|hint| hint.contains(part)), "{expression}: {hints:?}");
+    }
 }
 
 #[test]

@@ -295,13 +295,13 @@ fn guardrails() {
         ("", ("empty-file", 1, 1)),
         ("// only\n", ("empty-file", 1, 1)),
         ("permit (principal, action, resource);", ("permit-in-guardrail", 1, 1)),
-        ("\n  forbid (principal, action, resource) when { context.risk > 1 };", ("cedar-type", 2, 3)),
+        ("\n  forbid (principal, action, resource) when { context.risk > 1 };", ("cedar-type", 2, 55)),
         ("forbid (principal, action, resource)", ("cedar", 1, 1)),
         ("forbid (principal == ?principal, action, resource);", ("cedar", 1, 1)),
-        ("forbid (principal, action == Action::\"ask\", resource);", ("cedar-type", 1, 1)),
-        ("forbid (principal, action, resource) when { resource.labels.teir == \"1\" };", ("unknown-label", 1, 1)),
-        ("forbid (principal in Group::\"dab\", action, resource);", ("unknown-group", 1, 1)),
-        ("forbid (principal, action, resource) when { context.inputs.table == \"x\" };", ("unknown-input", 1, 1)),
+        ("forbid (principal, action == Action::\"ask\", resource);", ("cedar-type", 1, 30)),
+        ("forbid (principal, action, resource) when { resource.labels.teir == \"1\" };", ("unknown-label", 1, 61)),
+        ("forbid (principal in Group::\"dab\", action, resource);", ("unknown-group", 1, 30)),
+        ("forbid (principal, action, resource) when { context.inputs.table == \"x\" };", ("unknown-input", 1, 60)),
         (
             "forbid (principal, action, resource) when { context has oncall && context.oncall == 3 };",
             ("cedar-type", 1, 1),
@@ -310,7 +310,7 @@ fn guardrails() {
         assert_eq!(found(text), vec![expected], "{text}");
     }
     let two = "forbid (principal, action, resource) when { 1 };\nforbid (principal, action, resource) when { context.nope };\n";
-    assert_eq!(found(two), vec![("cedar-type", 1, 1), ("cedar-type", 2, 1)]);
+    assert_eq!(found(two), vec![("cedar-type", 1, 1), ("cedar-type", 2, 53)]);
     assert_eq!(found("forbid (principal, action, resource) when { false };"), vec![("never-true", 1, 1)]);
 }
 
@@ -342,6 +342,124 @@ fn files_that_hold_only_some_of_it() {
         codes(&[("a.yaml", &base), ("environments/x/y.yaml", "roles: []\n")]),
         vec![("environments/x/y.yaml".to_owned(), "misplaced-file")]
     );
+}
+
+/// Cedar takes any text for an action or a risk: a slip would forbid nothing.
+#[test]
+fn words_that_nothing_has_are_told_in_guardrails_and_expressions() {
+    let base = "resources: [{name: x, connector: postgres, settings: {actions: {audit: {roles: [r]}}}}]\n";
+    let found = |condition: &str| {
+        let guardrail = format!("forbid (principal, action, resource)\nwhen {{ context.mfa && {condition} }};\n");
+        let problems = with(&[("a.yaml", base), ("g.cedar", &guardrail)]);
+        problems.into_iter().map(|p| (p.code, p.line, p.hint)).collect::<Vec<_>>()
+    };
+    for (condition, hint) in [
+        ("context.actions.contains(\"wirte\")", "did you mean `write`?"),
+        ("context.actions.contains(\"Write\")", "did you mean `write`?"),
+        ("context.actions.containsAny([\"ddl\", \"audti\"])", "did you mean `audit`?"),
+        ("context.effects.contains(\"delete\")", "write one of: read, write, define, admin"),
+        ("resource.risk == \"hihg\"", "write one of: low, medium, high, critical"),
+        ("\"opened\" != context.ticket_state", "write one of: open, closed, missing"),
+    ] {
+        assert_eq!(found(condition), [("never-true", 2, hint.to_owned())], "{condition}");
+    }
+    for condition in [
+        "context.actions.containsAll([\"read\", \"audit\"])",
+        "context.actions.contains(\"something-of-a-connector-to-come\")",
+        "context.effects.contains(\"define\") && resource.risk != \"critical\"",
+        "context.ticket_state == \"missing\" && context.reason == \"wirte\"",
+    ] {
+        assert!(found(condition).is_empty(), "{condition}: {:?}", found(condition));
+    }
+    let slip = role("approvers: [l@example.com]\n    auto_approve_when: 'resource.risk == \"lwo\"'");
+    let warned = check_text(&slip).problems;
+    assert!(warned.iter().any(|p| p.code == "never-true" && p.message == "`risk` is never `lwo`"), "{warned:?}");
+}
+
+/// A mistake is told under the name of the file it stands in, whichever of the two says what around it.
+#[test]
+fn what_an_environment_sets_wrongly_is_told_there() {
+    let base = "resources:\n  - name: x\n    connector: postgres\n    settings:\n      database: orders\n      actions: {audit: {roles: [r]}}\n";
+    let found = |base: &str, overlay: &str| {
+        let problems = with(&[("a.yaml", base), ("environments/prod.yaml", overlay)]);
+        problems.into_iter().map(|p| (p.file, p.code, p.line, p.column)).collect::<Vec<_>>()
+    };
+    let prod = |code, line, column| vec![("environments/prod.yaml".to_owned(), code, line, column)];
+    let settings = |lines: &str| format!("resources:\n  - name: x\n    settings:\n      {lines}\n");
+    for (lines, expected) in [
+        ("schema: [public]", prod("unknown-key", 4, 7)),
+        ("schemas: public", prod("wrong-kind", 4, 16)),
+        ("leftovers: keep", prod("unknown-value", 4, 18)),
+        ("replicas: [\"db ro\"]", prod("host-port", 4, 18)),
+        ("actions: {audit: {role: [r]}}", prod("unknown-key", 4, 25)),
+        ("actions: {read: {roles: [r]}}", prod("built-in-action", 4, 17)),
+        ("schemas: [public]", vec![]),
+    ] {
+        assert_eq!(found(base, &settings(lines)), expected, "{lines}");
+        let without = "resources:\n  - name: x\n    connector: postgres\n";
+        assert_eq!(found(without, &settings(lines)), expected, "{lines}, and nothing in the base");
+    }
+    assert_eq!(found(base, "resources:\n  - name: x\n    settings: nothing\n"), prod("wrong-kind", 3, 15));
+    // What the base says wrong stays its own, once.
+    let wrong = base.replace("database: orders", "databse: orders");
+    let own = vec![("a.yaml".to_owned(), "unknown-key", 5, 7)];
+    assert_eq!(found(&wrong, &settings("schemas: [public]")), own);
+    // What is missing in both is missing where the resource is.
+    let hosts = "resources:\n  - name: x\n    connector: ssh\n    settings:\n      source_address: [10.0.0.0/8]\n";
+    let missing = vec![("a.yaml".to_owned(), "missing-key", 5, 7)];
+    assert_eq!(found(hosts, &settings("actions: {shell: {principals: [deploy]}}")), missing);
+}
+
+#[test]
+fn an_environment_is_told_how_to_fill_in_and_narrow() {
+    let told = |base: &str, overlay: &str| {
+        let problems = with(&[("a.yaml", base), ("environments/prod.yaml", overlay)]);
+        let of_prod = problems.into_iter().filter(|p| p.file == "environments/prod.yaml");
+        of_prod.map(|p| (p.code, p.hint)).collect::<Vec<_>>()
+    };
+    let base = "resources: [{name: x, connector: postgres}]\n";
+    let again = told(base, "resources: [{name: x, connector: ssh, risk: high}]\n");
+    assert!(
+        matches!(again.as_slice(), [("duplicate-name", hint)] if hint.starts_with("remove `connector`")),
+        "{again:?}"
+    );
+    let role = told(base, "roles: [{name: a, duration: 30m}]\n");
+    assert!(
+        matches!(role.as_slice(), [("unknown-role", hint)] if hint.starts_with("define it in the base")),
+        "{role:?}"
+    );
+    let nothing = told(base, "# later\n");
+    assert!(
+        matches!(nothing.as_slice(), [("empty-file", hint)] if hint.contains("`resources` and `roles`")),
+        "{nothing:?}"
+    );
+}
+
+#[test]
+fn a_line_is_named_in_a_guardrail_of_many() {
+    let base = "resources: [{name: x, connector: postgres, labels: {env: prod}}]\n";
+    let found = |text: &str| {
+        let problems = with(&[("a.yaml", base), ("g.cedar", text)]);
+        let of_cedar = problems.into_iter().filter(|p| p.file == "g.cedar");
+        of_cedar.map(|p| (p.code, p.line, p.column, p.hint)).collect::<Vec<_>>()
+    };
+    let whole = |condition: &str| {
+        format!(
+            "// why\n@message(\"no\")\nforbid (principal, action, resource)\nwhen {{\n  context.mfa &&\n  {condition}\n}};\n"
+        )
+    };
+    for (condition, code, column) in [
+        ("context.onCall", "cedar-type", 11),
+        ("resource.labels.envi == \"prod\"", "unknown-label", 19),
+        ("context.oncall and true", "cedar", 18),
+        ("context.actions.contain(\"write\")", "cedar", 19),
+    ] {
+        let problems = found(&whole(condition));
+        let places: Vec<_> = problems.iter().map(|(code, line, column, _)| (*code, *line, *column)).collect();
+        assert_eq!(places, [(code, 6, column)], "{condition}: {problems:?}");
+    }
+    let open = found("forbid (principal, action, resource) when { context.mfa }\n");
+    assert!(matches!(open.as_slice(), [("cedar", 1, 1, hint)] if hint == "end it with `;`"), "{open:?}");
 }
 
 #[test]

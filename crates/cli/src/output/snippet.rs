@@ -20,7 +20,9 @@ pub(crate) fn render(output: &Output, problem: &Problem, shown_path: &str, sourc
     };
     let mark = output.paint(colour, &format!("{word}[{}]", problem.code));
     let mut text = format!("{mark}: {}\n", visible(&problem.message));
-    text.push_str(&format!("  --> {}:{}:{}\n", visible(shown_path), problem.line, problem.column));
+    // What is wrong with the folder stands in no line of it.
+    let place = if problem.file.is_empty() { String::new() } else { format!(":{}:{}", problem.line, problem.column) };
+    text.push_str(&format!("  --> {}{place}\n", visible(shown_path)));
     if let Some(lines) = source.and_then(|source| underlined(output, colour, problem, source)) {
         text.push_str(&lines);
     }

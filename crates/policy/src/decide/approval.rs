@@ -42,8 +42,7 @@ impl Case<'_> {
                 never.insert(email.clone());
             }
             Behind::Unsure => {
-                let message = "nobody can tell who started the run, and so who must not approve it; `people` says whose an account is";
-                reasons.fails(CODE, &chain.place, message.to_owned());
+                reasons.fails(CODE, &chain.place, super::NOBODY_KNOWS_WHO.to_owned());
             }
         }
         let (directory, allowance) = (self.set.directory(), &Allowance::endless());

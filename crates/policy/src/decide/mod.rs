@@ -46,6 +46,10 @@ impl PolicySet {
     }
 }
 
+/// Why what people approve is not given to a run of which nobody knows who started it.
+pub(crate) const NOBODY_KNOWS_WHO: &str =
+    "nobody can tell who started the run, and so who must not approve it; `people` says whose an account is";
+
 /// The person behind a run that asks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Behind {

@@ -32,6 +32,8 @@ pub(crate) struct Draft {
     /// Roles with an error of their own. They are never in a set, but what they refer to is checked all the same.
     pub(crate) unfit: Vec<Unfit>,
     pub(crate) resources: Vec<Defined>,
+    /// Names of resources whose connector is missing or unknown.
+    pub(crate) unfit_resources: Vec<String>,
     pub(crate) groups: Vec<Group>,
     pub(crate) idp_groups: Vec<(GroupName, Place)>,
     pub(crate) administrators: Option<Vec<Listed>>,
@@ -202,7 +204,7 @@ impl<'a> Drafter<'a> {
             }
             Err(why) => {
                 let message = match &why {
-                    NotAPattern::Wrong(why) => format!("`{}` is not a linear-time pattern: {why}", shown(text)),
+                    NotAPattern::Wrong(why) => format!("`{}` is not a pattern: {why}", shown(text)),
                     NotAPattern::TooMany => "the patterns of the set take too much room when compiled".to_owned(),
                 };
                 let hint = match &why {

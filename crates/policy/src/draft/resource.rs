@@ -12,7 +12,7 @@ use crate::settings;
 use crate::shape::{Site, article, shown};
 use curfew_domain::ResourceName;
 use curfew_domain::connector::{ConnectorKind, Presence};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 impl Drafter<'_> {
     /// Adds the resources of the files, with what the environment fills in, and those of the environment alone.
@@ -22,6 +22,9 @@ impl Drafter<'_> {
         let mut filled_in: BTreeMap<&str, Layer<'_>> = BTreeMap::new();
         let (with_connector, without): (Vec<_>, Vec<_>) =
             of_overlay.into_iter().partition(|layer| layer.field("connector").is_some());
+        let base: Vec<Layer<'_>> =
+            trees.iter().filter_map(|tree| tree.layer().field("resources")).flat_map(|f| f.items()).collect();
+        let with_connector = of_the_overlay_alone(with_connector, &base, out);
         for layer in without {
             let Some(name) = layer.field("name").and_then(|f| f.text()) else { continue };
             if filled_in.insert(name, layer).is_some() {
@@ -30,8 +33,7 @@ impl Drafter<'_> {
             }
         }
         let mut known: Vec<&str> = Vec::new();
-        let base = trees.iter().filter_map(|tree| tree.layer().field("resources")).flat_map(|f| f.items());
-        for own in base.chain(with_connector) {
+        for own in base.into_iter().chain(with_connector) {
             let name = own.field("name").and_then(|f| f.text());
             known.extend(name);
             self.resource(own, name.and_then(|name| filled_in.remove(name)), out);
@@ -49,25 +51,13 @@ impl Drafter<'_> {
     }
 
     fn resource(&mut self, own: Layer<'_>, more: Option<Layer<'_>>, out: &mut Problems) {
-        let Some(kind) = self.connector(own, out) else { return };
-        let layers = || more.into_iter().chain([own]);
-        let settings =
-            merged(more.and_then(|m| m.field("settings")).map(|f| f.value), own.field("settings").map(|f| f.value));
-        let file = if own.field("settings").is_some() { own.file } else { more.map_or(own.file, |m| m.file) };
-        let site = Site::of(file, "settings");
-        let site = RESOURCE.key("settings").map_or(site, |key| site.under(key));
-        let settings = match settings {
-            Some(settings) => settings::read(&settings, kind, site, out),
-            None => {
-                for needed in settings::needed(kind) {
-                    let (name, article) = (kind.name, article(kind.name));
-                    let message = format!("{article} {name} resource needs `settings` with `{needed}`");
-                    let hint = format!("write `{}`", settings::to_write(kind));
-                    site.refuse(out, own.node.head(), "missing-key", message, hint);
-                }
-                serde_json::json!({})
-            }
+        let Some(kind) = self.connector(own, out) else {
+            // It is defined, if wrongly: to say that nothing defines it would mislead.
+            self.draft.unfit_resources.extend(own.field("name").and_then(|f| f.text()).map(str::to_owned));
+            return;
         };
+        let layers = || more.into_iter().chain([own]);
+        let settings = settings_of(own, more, kind, out);
         let Some(named) = own.field("name") else { return };
         let Some(name) = named.text().and_then(|t| ResourceName::new(t).ok()) else { return };
         let field = |key: &str| layers().find_map(|layer| layer.field(key));
@@ -105,10 +95,55 @@ impl Drafter<'_> {
     }
 }
 
+/// Resources that an environment defines, save those that the base has.
+fn of_the_overlay_alone<'n>(defined: Vec<Layer<'n>>, base: &[Layer<'n>], out: &mut Problems) -> Vec<Layer<'n>> {
+    let name = |layer: &Layer<'n>| layer.field("name").and_then(|field| field.text());
+    let known: BTreeSet<&str> = base.iter().filter_map(name).collect();
+    let (again, new): (Vec<_>, Vec<_>) =
+        defined.into_iter().partition(|layer| name(layer).is_some_and(|name| known.contains(name)));
+    for field in again.into_iter().filter_map(|layer| layer.field("name")) {
+        let message = format!("there is a resource `{}` already", shown(field.text().unwrap_or_default()));
+        let hint = "remove `connector`: an environment fills in what the base defines, whose connector it keeps";
+        out.error(field.file, field.value.at(), "duplicate-name", message, hint);
+    }
+    new
+}
+
+/// What a resource and its environment set, checked.
+fn settings_of<'n>(
+    own: Layer<'n>,
+    more: Option<Layer<'n>>,
+    kind: &ConnectorKind,
+    out: &mut Problems,
+) -> serde_json::Value {
+    let (theirs, ours) = (more.and_then(|more| more.field("settings")), own.field("settings"));
+    let site = |file: &'n str| {
+        RESOURCE.key("settings").map_or(Site::of(file, "settings"), |key| Site::of(file, "").under(key))
+    };
+    // What is no mapping at all is told where it stands.
+    let whole = theirs.filter(|field| !matches!(field.value.value, Value::Map(..))).or(ours).or(theirs);
+    let file: &'n str = whole.map_or(own.file, |field| field.file);
+    let own_site = site(file);
+    let overlay = theirs.map(|field| (site(field.file), field.value));
+    let settings = merged(theirs.map(|field| field.value), ours.map(|field| field.value));
+    if let Some(settings) = settings {
+        return settings::read(&settings, kind, settings::Origin { own: own_site, overlay }, out);
+    }
+    for needed in settings::needed(kind) {
+        let (name, article) = (kind.name, article(kind.name));
+        let message = format!("{article} {name} resource needs `settings` with `{needed}`");
+        let hint = format!("write `{}`", settings::to_write(kind));
+        own_site.refuse(out, own.node.head(), "missing-key", message, hint);
+    }
+    serde_json::json!({})
+}
+
 /// The settings of both, the environment's where both speak.
 fn merged(more: Option<&Node>, own: Option<&Node>) -> Option<Node> {
     let (Some(more), Some(own)) = (more, own) else { return more.or(own).cloned() };
-    let Value::Map(layout, entries) = &own.value else { return Some(own.clone()) };
+    let (Value::Map(layout, entries), Value::Map(..)) = (&own.value, &more.value) else {
+        return Some(if matches!(more.value, Value::Map(..)) { own } else { more }.clone());
+    };
     let kept = |e: &&Entry| more.entries().iter().all(|m| m.key.text() != e.key.text());
     let entries = entries.iter().filter(kept).chain(more.entries()).cloned().collect();
     Some(Node { value: Value::Map(*layout, entries), ..own.clone() })

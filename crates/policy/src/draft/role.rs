@@ -51,6 +51,7 @@ impl Drafter<'_> {
         for (name, layer) in changed {
             let hint = match nearest(name, names.iter().copied()) {
                 Some(near) => format!("did you mean `{near}`?"),
+                None if names.is_empty() => "define it in the base: an environment only narrows roles".to_owned(),
                 None => format!("name one that there is: {}", names.join(", ")),
             };
             out.error(

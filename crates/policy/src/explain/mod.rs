@@ -4,7 +4,7 @@ mod instead;
 mod nearby;
 
 use crate::ask::{Ask, Explanation};
-use crate::decide::{abridged, wanted};
+use crate::decide::{NOBODY_KNOWS_WHO, abridged, wanted};
 use crate::model::{Requesters, Role};
 use crate::set::PolicySet;
 use crate::window;
@@ -74,9 +74,12 @@ impl PolicySet {
             }
             ReasonCode::Mfa => Some("sign in again with a second factor".to_owned()),
             ReasonCode::Concurrency => Some(format!("wait: {}", reason.message)),
-            ReasonCode::Inputs => Some(format!("give the input that is missing or wrong: {}", reason.message)),
+            ReasonCode::Inputs => Some(input(role, ask, reason)),
             ReasonCode::When => Some(format!("the role says: {}", reason.message)),
             ReasonCode::Guardrail => Some(format!("the guardrail at {place} says: {}", reason.message)),
+            ReasonCode::Approvable if reason.message == NOBODY_KNOWS_WHO => {
+                Some("an entry under `people` would have to say whose the account is that started the run".to_owned())
+            }
             ReasonCode::Approvable => Some(format!("another approver at {place} could decide it")),
         }
     }
@@ -91,6 +94,21 @@ fn approved(stages: &[Stage]) -> String {
     };
     let all: Vec<String> = stages.iter().map(one).collect();
     format!("granted once {}", all.join(", then "))
+}
+
+/// An input that is wrong, or that the role has not.
+fn input(role: &Role, ask: &Ask, reason: &Reason) -> String {
+    let has = |name: &str| role.constraints.inputs.iter().any(|rule| rule.name == name);
+    let foreign = ask.inputs.keys().map(|name| curfew_domain::text::visible(name));
+    let foreign = foreign.filter(|name| !has(name)).find(|name| reason.message.contains(&format!("`{name}`")));
+    match (foreign, role.constraints.inputs.as_slice()) {
+        (None, _) => format!("give the input that is missing or wrong: {}", reason.message),
+        (Some(name), []) => format!("leave out the input `{name}`: the role has none"),
+        (Some(name), rules) => {
+            let names: Vec<String> = rules.iter().map(|rule| rule.name.clone()).collect();
+            format!("leave out the input `{name}`: the role has {}", abridged(&names))
+        }
+    }
 }
 
 fn unknown(reason: &Reason) -> String {

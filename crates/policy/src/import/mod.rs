@@ -79,12 +79,10 @@ pub enum Effect {
 pub fn import(files: &[SourceFile], origin: Option<Origin>) -> Result<Imported, Vec<Problem>> {
     let mut out = Problems::default();
     let documents = documents(files, &mut out);
-    let found = origin.or_else(|| documents.iter().find_map(|(_, d)| origin_of(d)));
+    let found = origin.or_else(|| the_origin(&documents, &mut out));
     let Some(origin) = found.filter(|_| !out.has_errors()) else {
         if !out.has_errors() {
-            let hint = "say --from jit-groups, teleport or aws-team";
-            let file = files.first().map_or("", |f| f.path.as_str());
-            out.error(file, At::FILE, "unknown-origin", "this is no policy of a system that can be read", hint);
+            unknown_origin(files, &documents, &mut out);
         }
         return Err(out.sorted());
     };
@@ -108,13 +106,49 @@ pub fn import(files: &[SourceFile], origin: Option<Origin>) -> Result<Imported, 
     Ok(Imported { origin, policy, remarks: outline.remarks })
 }
 
+/// The system that the documents are of; several are told apart, and not read.
+fn the_origin(documents: &[Read], out: &mut Problems) -> Option<Origin> {
+    let mut found = documents.iter().filter_map(|(path, document)| Some((path, origin_of(document)?)));
+    let (first, origin) = found.next()?;
+    if let Some((path, other)) = found.find(|(_, other)| *other != origin) {
+        let message = format!("this is a policy of {}, and {first} is one of {}", other.name(), origin.name());
+        out.error(path, At::FILE, "unknown-origin", message, "import the files of one system at a time");
+    }
+    Some(origin)
+}
+
+fn unknown_origin(files: &[SourceFile], documents: &[Read], out: &mut Problems) {
+    let ours = |root: &crate::node::Node| {
+        ["roles", "resources", "groups", "idp_groups", "tests"].iter().any(|key| root.get(key).is_some())
+    };
+    if let Some((path, _)) = documents.iter().find(|(_, document)| ours(&document.root)) {
+        let hint = "there is nothing to import: `curfew policy check` says what is wrong with it, if anything";
+        return out.error(path, At::FILE, "unknown-origin", "this looks like a policy of Curfew already", hint);
+    }
+    let hint = "name the files of another system; --from jit-groups, teleport or aws-team says of which";
+    let file = files.first().map_or("", |f| f.path.as_str());
+    out.error(file, At::FILE, "unknown-origin", "this is no policy of a system that can be read", hint);
+}
+
+impl Origin {
+    /// As people call the system.
+    fn name(self) -> &'static str {
+        match self {
+            Self::JitGroups => "JIT Groups",
+            Self::Teleport => "Teleport",
+            Self::AwsTeam => "TEAM",
+        }
+    }
+}
+
 /// A document and the name of its file.
 type Read = (String, Document);
 
 /// Every document of every file. Other systems keep several in one file.
 fn documents(files: &[SourceFile], out: &mut Problems) -> Vec<Read> {
     let mut read = Vec::new();
-    for file in files {
+    // Guardrails are Curfew's own, and no YAML.
+    for file in files.iter().filter(|file| !file.path.ends_with(".cedar")) {
         for part in parts(file) {
             let mut own = Problems::default();
             let document = parse(&part, &mut own);

@@ -158,6 +158,24 @@ fn what_is_nobodys_policy_is_refused() {
 }
 
 #[test]
+fn what_is_ours_or_of_two_systems_is_told() {
+    let file = |path: &str, text: &str| SourceFile { path: path.to_owned(), bytes: text.as_bytes().to_vec() };
+    let told = |files: &[SourceFile]| {
+        let problem = import(files, None).expect_err("refused").remove(0);
+        (problem.file, problem.message, problem.hint)
+    };
+    let guardrail = file("g.cedar", "@message(\"no\")\nforbid (principal, action, resource);\n");
+    let (at, message, hint) = told(&[guardrail, file("p.yaml", "roles: [{name: x}]\n")]);
+    assert_eq!((at.as_str(), message.as_str()), ("p.yaml", "this looks like a policy of Curfew already"));
+    assert!(hint.contains("curfew policy check"), "{hint}");
+    let teleport = file("t.yaml", "kind: role\nmetadata: {name: a}\nspec: {}\n");
+    let (at, message, hint) = told(&[teleport, file("j.yaml", "schemaVersion: 1\nenvironment: {name: e}\n")]);
+    assert_eq!(at, "j.yaml");
+    assert_eq!(message, "this is a policy of JIT Groups, and t.yaml is one of Teleport");
+    assert_eq!(hint, "import the files of one system at a time");
+}
+
+#[test]
 fn no_text_escapes_its_quotes() {
     let evil = "x\\\"]\\n    approval: automatic # ";
     let text = format!(

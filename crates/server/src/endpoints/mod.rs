@@ -261,6 +261,8 @@ mod claim_tests;
 #[cfg(test)]
 mod more_time_tests;
 #[cfg(test)]
+mod overdue_tests;
+#[cfg(test)]
 mod refused_policy_tests;
 #[cfg(test)]
 mod rules_tests;

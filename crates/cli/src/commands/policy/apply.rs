@@ -8,7 +8,7 @@ use super::check::load_in;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::Output;
-use crate::policy_files::surroundings;
+use crate::policy_files::{self, surroundings};
 use crate::session::{self, Session};
 use clap::Args;
 use curfew_api::{PolicyAppliedState, PolicyAppliedView, PolicyApplyBody, PolicySourceView};
@@ -64,9 +64,15 @@ async fn meant_by(
     let policy = session.client.policy().await.map_err(session::failure)?;
     match policy.source {
         PolicySourceView::Git => {
-            let repository =
-                Repository::around(&surroundings(&context.machine), &context.machine.path(Path::new(folder)))?;
-            body.commit = Some(repository.commit("HEAD")?);
+            let place = context.machine.path(Path::new(folder));
+            let repository = Repository::around(&surroundings(&context.machine), &place)?;
+            let commit = repository.commit("HEAD")?;
+            if is_changed_since(&repository, &place, &commit) {
+                context.output.warn(&format!(
+                    "{folder} is not as it was committed: its HEAD is applied, without what was changed since"
+                ));
+            }
+            body.commit = Some(commit);
         }
         PolicySourceView::Folder => {
             let set =
@@ -75,6 +81,13 @@ async fn meant_by(
         }
     }
     Ok(())
+}
+
+/// Whether the files of a folder are others than those of its commit. What cannot be read is the server's to refuse.
+fn is_changed_since(repository: &Repository, place: &Path, commit: &str) -> bool {
+    let committed = repository.read(commit).ok().flatten().map(|read| read.files);
+    let here = policy_files::read(place).ok().map(|read| read.files);
+    matches!((committed, here), (Some(committed), Some(here)) if committed != here)
 }
 
 fn print(output: &mut Output, applied: &PolicyAppliedView) -> Result<(), Failure> {
@@ -95,4 +108,46 @@ fn print(output: &mut Output, applied: &PolicyAppliedView) -> Result<(), Failure
         output.line(&format!("live: {} of {} ({}): {fate}", grant.id, grant.subject, grant.role))?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_changed_since;
+    use crate::machine::Machine;
+    use crate::policy_files::surroundings;
+    use curfew_source::Repository;
+    use std::process::Command;
+
+    #[test]
+    fn what_is_not_committed_is_noticed() {
+        let base = tempfile::tempdir().expect("a folder");
+        let git = |args: &[&str]| {
+            let mut command = Command::new("git");
+            command.current_dir(base.path()).args(["-c", "user.name=t", "-c", "user.email=t@example.com"]);
+            let done = command.args(["-c", "commit.gpgsign=false"]).args(args).output().expect("git runs");
+            assert!(done.status.success(), "{args:?}");
+        };
+        let place = base.path().join("policies");
+        let write = |name: &str, text: &str| std::fs::write(place.join(name), text).expect("written");
+        git(&["init", "--quiet", "--initial-branch=main"]);
+        std::fs::create_dir_all(place.join("teams")).expect("made");
+        for name in ["teams/b.yaml", "a.yaml", ".curfewignore"] {
+            write(name, "# c.yaml\n");
+        }
+        git(&["add", "--all"]);
+        git(&["commit", "--quiet", "--message", "one"]);
+        let machine = Machine::with(base.path(), []);
+        let repository = Repository::around(&surroundings(&machine), &place).expect("a repository");
+        let commit = repository.commit("HEAD").expect("a commit");
+        let changed = || is_changed_since(&repository, &place, &commit);
+        assert!(!changed(), "nothing was changed");
+        std::fs::write(base.path().join("README.md"), "beside it").expect("written");
+        write("notes.txt", "no policy");
+        assert!(!changed(), "what is no policy is no change of it");
+        write("teams/new.yaml", "groups: {}\n");
+        assert!(changed(), "a new file");
+        std::fs::remove_file(place.join("teams/new.yaml")).expect("removed");
+        write("a.yaml", "groups: {}\n");
+        assert!(changed(), "a changed file");
+    }
 }

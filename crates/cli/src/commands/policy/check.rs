@@ -27,6 +27,9 @@ pub(crate) struct CheckArgs {
     /// Check again whenever a file changes, until interrupted
     #[arg(long, conflicts_with = "format")]
     watch: bool,
+    /// The environment that has to be there; every overlay is checked, with and without it
+    #[arg(long, value_name = "NAME")]
+    env: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -48,12 +51,7 @@ pub(super) struct CheckedFiles {
     read: PolicyFiles,
 }
 
-/// Reads and checks a folder or file.
-pub(super) fn load(context: &Context, path: &Path) -> Result<CheckedFiles, Failure> {
-    load_in(context, path, None)
-}
-
-/// The same, as one environment makes it.
+/// Reads and checks a folder or file, as one environment makes it.
 pub(super) fn load_in(context: &Context, path: &Path, environment: Option<&str>) -> Result<CheckedFiles, Failure> {
     let mut read = policy_files::read(&context.machine.path(path))?;
     // Places are shown as the person wrote them.
@@ -70,9 +68,11 @@ pub(super) fn checked(
     let checked = curfew_policy::check_in(&read.files, &context.kinds, Purpose::Check, environment);
     let Some(checked) = checked else {
         let names = curfew_policy::environments(&read.files);
-        let hint =
-            if names.is_empty() { "there are none".to_owned() } else { format!("there are: {}", names.join(", ")) };
         let name = environment.unwrap_or_default();
+        let hint = match names.is_empty() {
+            true => format!("leave --env out, or write environments/{name}.yaml: this folder has no environments"),
+            false => format!("there are: {}", names.join(", ")),
+        };
         return Err(Failure::wrong_use(format!("there is no environment `{name}`")).hint(hint));
     };
     let mut problems = std::mem::take(&mut read.problems);
@@ -94,9 +94,11 @@ impl CheckedFiles {
 
     /// The set, or the failure that says all that is wrong with it.
     pub(super) fn usable(self, output: &mut Output) -> Result<PolicySet, Failure> {
-        let count = self.count(Severity::Error);
+        let (count, advice) = (self.count(Severity::Error), self.advice());
+        // Whoever reads the problems has their places already.
+        let hint = if self.is_tests_alone() { advice } else { "" };
         let document = json!({
-            "error": {"code": "invalid_policy", "message": format!("the policy has {count}"), "hint": "curfew policy check"},
+            "error": {"code": "invalid_policy", "message": format!("the policy has {count}"), "hint": advice},
             "ok": false, "problems": self.problems,
         });
         if !self.is_ok() && output.voice() != Voice::Json {
@@ -109,8 +111,23 @@ impl CheckedFiles {
             Some(_) | None => Err(Failure {
                 code: "invalid_policy".to_owned(),
                 document: Some(Box::new(document)),
+                hint: hint.to_owned(),
                 ..Failure::wrong_use(format!("the policy has {count}"))
             }),
+        }
+    }
+
+    /// Whether one file of tests was named, without the roles that it is about.
+    fn is_tests_alone(&self) -> bool {
+        let ending = |path: &str| [".test.yaml", ".test.yml", ".test.json"].iter().any(|end| path.ends_with(end));
+        matches!(self.read.files.as_slice(), [only] if ending(&only.path))
+    }
+
+    /// What to do about a set that cannot be used.
+    fn advice(&self) -> &'static str {
+        match self.is_tests_alone() {
+            true => "name the folder: a file of tests is read together with the roles beside it",
+            false => "`curfew policy check` shows each with its place and what to write",
         }
     }
 
@@ -139,6 +156,9 @@ impl CheckedFiles {
 
     /// The path of a problem's file as the person would write it.
     fn shown(&self, problem: &Problem) -> String {
+        if problem.file.is_empty() {
+            return self.read.folder.display().to_string();
+        }
         let path = self.read.folder.join(&problem.file);
         path.strip_prefix(".").unwrap_or(&path).display().to_string()
     }
@@ -161,7 +181,10 @@ impl CheckedFiles {
         match (ok, output.voice()) {
             (_, Voice::Quiet) => Ok(()),
             (true, _) => output.line(&format!("ok: roles: {roles}, files: {files}, {warnings}")),
-            (false, _) => output.line(&format!("{errors}, {warnings}")),
+            (false, _) => {
+                output.line(&format!("{errors}, {warnings}"))?;
+                if self.is_tests_alone() { output.line(&format!("hint: {}", self.advice())) } else { Ok(()) }
+            }
         }
     }
 }
@@ -176,13 +199,13 @@ pub(crate) fn run(context: &mut Context, args: &CheckArgs) -> Result<Exit, Failu
             return Err(Failure::wrong_use("--watch prints for people; it goes without --json"));
         }
         let ticks = std::iter::repeat_with(|| std::thread::sleep(WATCH_EVERY));
-        return watch(context, &args.path, ticks);
+        return watch(context, args, ticks);
     }
-    once(context, &args.path, format)
+    once(context, args, format)
 }
 
-fn once(context: &mut Context, path: &Path, format: Format) -> Result<Exit, Failure> {
-    let checked = match (load(context, path), format) {
+fn once(context: &mut Context, args: &CheckArgs, format: Format) -> Result<Exit, Failure> {
+    let checked = match (load_in(context, &args.path, args.env.as_deref()), format) {
         (Ok(checked), _) => checked,
         (Err(failure), Format::Json) => {
             context.output.document(&unreadable(&failure))?;
@@ -199,7 +222,7 @@ fn once(context: &mut Context, path: &Path, format: Format) -> Result<Exit, Fail
 }
 
 /// Checks now, and after each tick that finds other files. Ends with the ticks, or when nobody reads any more.
-fn watch(context: &mut Context, path: &Path, ticks: impl Iterator<Item = ()>) -> Result<Exit, Failure> {
+fn watch(context: &mut Context, args: &CheckArgs, ticks: impl Iterator<Item = ()>) -> Result<Exit, Failure> {
     let mut seen = None;
     let mut exit = Exit::Done;
     for () in std::iter::once(()).chain(ticks) {
@@ -207,14 +230,14 @@ fn watch(context: &mut Context, path: &Path, ticks: impl Iterator<Item = ()>) ->
             break;
         }
         // What cannot be read just now, while an editor replaces it, is a state like any other.
-        let now = policy_files::read(&context.machine.path(path)).map(|read| (read.files, read.problems));
+        let now = policy_files::read(&context.machine.path(&args.path)).map(|read| (read.files, read.problems));
         if seen.as_ref() == Some(&now) {
             continue;
         }
         if seen.is_some() {
             context.output.line("")?;
         }
-        exit = match once(context, path, Format::Human) {
+        exit = match once(context, args, Format::Human) {
             Ok(exit) => exit,
             Err(failure) => {
                 context.output.failure(&failure);
@@ -240,7 +263,7 @@ fn unreadable(failure: &Failure) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use super::watch;
+    use super::{CheckArgs, Format, watch};
     use crate::commands::Context;
     use crate::exit::Exit;
     use crate::machine::Machine;
@@ -300,6 +323,47 @@ mod tests {
     }
 
     #[test]
+    fn an_environment_that_is_named_has_to_be_there() {
+        let folder = folder(SMALLEST);
+        let (exit, _, err) = run_in(folder.path(), &["policy", "check", "--env", "prod"]);
+        assert_eq!(exit, Exit::WrongUse);
+        assert!(err.contains("there is no environment `prod`") && err.contains("environments/prod.yaml"), "{err}");
+        std::fs::create_dir(folder.path().join("environments")).expect("made");
+        let narrower = "roles: [{name: temporary-developer-debug, duration: 1h}]\n";
+        std::fs::write(folder.path().join("environments/prod.yaml"), narrower).expect("written");
+        let (exit, out, err) = run_in(folder.path(), &["policy", "check", "--env", "prod"]);
+        assert_eq!((exit, err.as_str()), (Exit::Done, ""), "{out}");
+        let (exit, _, err) = run_in(folder.path(), &["policy", "check", "--env", "staging"]);
+        assert!(exit == Exit::WrongUse && err.contains("there are: prod"), "{err}");
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_folder_stands_in_no_line() {
+        let base = tempfile::tempdir().expect("a folder");
+        std::fs::create_dir(base.path().join("empty")).expect("made");
+        for named in ["empty", "empty/"] {
+            let (exit, out, _) = run_in(base.path(), &["policy", "check", named]);
+            assert_eq!(exit, Exit::WrongUse);
+            assert!(out.contains(&format!("--> {named}\n")), "{out}");
+        }
+        let (_, out, _) = run_in(&base.path().join("empty"), &["policy", "check"]);
+        assert!(out.contains("--> .\n"), "{out}");
+    }
+
+    #[test]
+    fn tests_alone_are_sent_to_their_folder() {
+        let folder = folder(SMALLEST);
+        let test = "tests: [{name: t, as: {user: d@example.com}, request: {role: temporary-developer-debug}, expect: needs_approval}]\n";
+        std::fs::write(folder.path().join("a.test.yaml"), test).expect("written");
+        let (exit, out, _) = run_in(folder.path(), &["policy", "check", "a.test.yaml"]);
+        assert!(exit == Exit::WrongUse && out.ends_with("read together with the roles beside it\n"), "{out}");
+        let (exit, _, err) = run_in(folder.path(), &["policy", "test", "a.test.yaml"]);
+        assert!(exit == Exit::WrongUse && err.contains("hint: name the folder"), "{err}");
+        let (exit, out, _) = run_in(folder.path(), &["policy", "test"]);
+        assert!(exit == Exit::Done && out.contains("passed: 1"), "{out}");
+    }
+
+    #[test]
     fn code_hosts_get_the_path_from_where_the_check_ran() {
         let base = tempfile::tempdir().expect("a folder");
         std::fs::create_dir(base.path().join("policies")).expect("made");
@@ -334,7 +398,8 @@ mod tests {
         let machine = Machine::with(folder.path(), []);
         let output = Output::new(streams, Voice::Human);
         let mut context = Context { machine, output, server: None, kinds: Vec::new() };
-        assert_eq!(watch(&mut context, Path::new("."), ticks), Ok(Exit::Done));
+        let args = CheckArgs { path: Path::new(".").to_owned(), format: Format::Human, watch: true, env: None };
+        assert_eq!(watch(&mut context, &args, ticks), Ok(Exit::Done));
         let out = out.text();
         let states: Vec<_> = out.lines().filter(|l| l.starts_with("ok:") || l.contains(" errors, ")).collect();
         assert_eq!(states.len(), 3, "{out}");

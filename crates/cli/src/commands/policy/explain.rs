@@ -6,13 +6,14 @@ use crate::commands::request::{Input, input};
 use crate::commands::views::print_decision;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::output::{Facts, Voice};
+use crate::output::{Facts, Output, Voice};
 use clap::{ArgGroup, Args, ValueEnum};
 use curfew_api::DecisionView;
 use curfew_domain::{
-    ActionName, Email, GroupName, Identity, ResourceName, RoleName, Seconds, Subject, SubjectId, SubjectKind, Timestamp,
+    ActionName, Email, GroupName, Identity, ReasonCode, ResourceName, RoleName, Seconds, Subject, SubjectId,
+    SubjectKind, Timestamp,
 };
-use curfew_policy::{Ask, Claims, Facts as Known, Grants, MfaFact, OnCall, Provider, Token};
+use curfew_policy::{Ask, Claims, Facts as Known, Grants, MfaFact, OnCall, PolicySet, Provider, Token};
 use std::collections::BTreeSet;
 use std::io::Read;
 use std::net::IpAddr;
@@ -29,7 +30,7 @@ pub(crate) struct ExplainArgs {
     #[arg(long = "as", value_name = "EMAIL")]
     email: Option<Email>,
     /// With these groups of the identity provider (repeatable)
-    #[arg(long = "group", value_name = "GROUP", requires = "email")]
+    #[arg(long = "group", value_name = "GROUP", requires = "email", value_parser = group)]
     groups: Vec<GroupName>,
     /// As a workload of this kind
     #[arg(long = "as-workload", value_name = "KIND", value_enum, requires = "claims")]
@@ -47,7 +48,7 @@ pub(crate) struct ExplainArgs {
     #[arg(long = "action", value_name = "ACTION")]
     actions: Vec<ActionName>,
     /// For how long
-    #[arg(long = "for", value_name = "DURATION")]
+    #[arg(long = "for", value_name = "DURATION", allow_hyphen_values = true)]
     duration: Option<Seconds>,
     /// Why
     #[arg(long, value_name = "TEXT")]
@@ -78,7 +79,7 @@ struct FactArgs {
     #[arg(long = "input", value_name = "NAME=VALUE", value_parser = input)]
     inputs: Vec<Input>,
     /// Where the request comes from
-    #[arg(long, value_name = "IP")]
+    #[arg(long, value_name = "IP", value_parser = address)]
     source_ip: Option<IpAddr>,
     /// Signed in with a second factor just now
     #[arg(long)]
@@ -105,25 +106,54 @@ enum TicketState {
     Missing,
 }
 
+/// `sre`; in a policy it is `group:sre`.
+fn group(text: &str) -> Result<GroupName, String> {
+    let bare = text.strip_prefix("group:").filter(|name| GroupName::new(*name).is_ok());
+    match bare {
+        Some(name) => Err(format!("write `{name}`, without `group:`")),
+        None => GroupName::new(text).map_err(|error| error.to_string()),
+    }
+}
+
+fn address(text: &str) -> Result<IpAddr, String> {
+    text.parse().map_err(|_| "write an address such as 10.1.2.3 or 2001:db8::1".to_owned())
+}
+
+/// Why a role cannot be explained that the set has not.
+fn no_role(set: &PolicySet, role: &RoleName) -> Failure {
+    if let Some(bundle) = set.bundles().iter().find(|bundle| bundle.name == *role) {
+        let roles: Vec<_> = bundle.roles.iter().map(|(role, _)| role.to_string()).collect();
+        let message = format!("`{role}` is no role but a bundle: each of its roles is decided by its own rule");
+        return Failure::not_found(message).hint(format!("explain one of {}", roles.join(", ")));
+    }
+    let names: Vec<_> = set.roles().map(|role| role.name.to_string()).take(20).collect();
+    let hint = match names.is_empty() {
+        true => "there are none: name the folder that holds the policies".to_owned(),
+        false => format!("there are: {}", names.join(", ")),
+    };
+    Failure::not_found(format!("there is no role `{role}`")).hint(hint)
+}
+
+/// Groups that change nothing, because no policy knows them: in silence they would look like a refusal.
+fn warn_of_groups(output: &mut Output, set: &PolicySet, groups: &[GroupName]) {
+    if output.voice() != Voice::Human {
+        return;
+    }
+    let known: Vec<String> = set.idp_groups().map(ToString::to_string).take(20).collect();
+    let known = if known.is_empty() { "the policies declare none".to_owned() } else { known.join(", ") };
+    for group in groups.iter().filter(|group| !set.idp_groups().any(|known| known == *group)) {
+        output.warn(&format!("`{group}` is none of `idp_groups`, so being in it changes nothing ({known})"));
+    }
+}
+
 pub(crate) fn run(context: &mut Context, args: ExplainArgs) -> Result<Exit, Failure> {
     let (who, token) = identity(context, &args)?;
     let set = load_in(context, &args.path, args.env.as_deref())?.usable(&mut context.output)?;
     if set.role(&args.role).is_none() {
-        if let Some(bundle) = set.bundles().iter().find(|bundle| bundle.name == args.role) {
-            let roles: Vec<_> = bundle.roles.iter().map(|(role, _)| role.to_string()).collect();
-            return Err(Failure::not_found(format!(
-                "`{}` is no role but a bundle: each of its roles is decided by its own rule",
-                args.role
-            ))
-            .hint(format!("explain one of {}", roles.join(", "))));
-        }
-        let names: Vec<_> = set.roles().map(|role| role.name.to_string()).take(20).collect();
-        return Err(Failure::not_found(format!("there is no role `{}`", args.role))
-            .hint(format!("there are: {}", names.join(", "))));
+        return Err(no_role(&set, &args.role));
     }
-    for group in args.groups.iter().filter(|group| !set.idp_groups().any(|known| known == *group)) {
-        context.output.note(&format!("`{group}` is none of `idp_groups`, so being in it changes nothing"));
-    }
+    warn_of_groups(&mut context.output, &set, &args.groups);
+    let alone = args.email.is_some() && args.groups.is_empty();
     let inputs = args.facts.inputs.iter().map(|input| (input.name.as_str(), input.value.as_str()));
     let ask = Ask {
         resources: args.resources,
@@ -142,6 +172,10 @@ pub(crate) fn run(context: &mut Context, args: ExplainArgs) -> Result<Exit, Fail
     }
     print_decision(&mut context.output, &DecisionView::from(&explanation.decision))?;
     Facts::new().list("would change", explanation.would_change).print(&mut context.output)?;
+    let refused = explanation.decision.unsatisfied.iter().any(|reason| reason.code == ReasonCode::Eligibility);
+    if alone && refused && set.idp_groups().next().is_some() {
+        context.output.note("they were taken to be in no group of the identity provider: --group NAME says otherwise");
+    }
     Ok(Exit::Done)
 }
 
@@ -185,8 +219,7 @@ fn workload(kind: Workload, path: &Path) -> Result<(Subject, Option<Token>), Fai
     let mut text = String::new();
     let read = std::fs::File::open(path).and_then(|file| file.take(CLAIMS_BYTES).read_to_string(&mut text));
     read.map_err(|error| Failure::file("read", path, &error))?;
-    let claims: serde_json::Map<String, serde_json::Value> = serde_json::from_str(&text)
-        .map_err(|error| Failure::wrong_use(format!("{}: not a JSON object of claims: {error}", path.display())))?;
+    let claims = claims_of(&text, path)?;
     let word = kind.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned());
     let claim = |name: &str| claims.get(name).and_then(|value| value.as_str()).map(str::to_owned);
     let issuer = claim("iss").unwrap_or_else(|| word.clone());
@@ -203,6 +236,17 @@ fn workload(kind: Workload, path: &Path) -> Result<(Subject, Option<Token>), Fai
     };
     let token = Token { provider, issuer: None, claims: Claims::from_json(&claims) };
     Ok((Subject { kind: SubjectKind::Workload, id, email: None, name: Some(word) }, Some(token)))
+}
+
+/// What a file of claims says, or what should stand in it.
+fn claims_of(text: &str, path: &Path) -> Result<serde_json::Map<String, serde_json::Value>, Failure> {
+    let hint = "write the payload of the token: {\"sub\": \"...\", \"repository_id\": \"123456\", \"ref\": \"refs/heads/main\"}";
+    let refuse = |why: String| Failure::wrong_use(format!("{} {why}", path.display())).hint(hint);
+    match serde_json::from_str(text) {
+        Ok(serde_json::Value::Object(claims)) => Ok(claims),
+        Ok(_) => Err(refuse("holds no JSON object of claims".to_owned())),
+        Err(error) => Err(refuse(format!("is not JSON, from line {} column {} on", error.line(), error.column()))),
+    }
 }
 
 #[cfg(test)]
@@ -310,6 +354,42 @@ mod tests {
             explain(&["--as-workload", "gitlab", "--claims", "run.json", "--role", "piped"]),
             "denied eligibility / "
         );
+    }
+
+    #[test]
+    fn what_to_type_instead_is_said() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).expect("written");
+        write("p.yaml", &format!("idp_groups: [sre]\n{POLICY}"));
+        write("none.yaml", "auditors: [a@example.com]\n");
+        write("list.json", "[1]");
+        write("cut.json", "{\"sub\": ");
+        let said = |more: &[&str]| {
+            let (exit, out, err) = run_in(folder.path(), &[&["policy", "explain"], more].concat());
+            (exit, format!("{out}{err}"))
+        };
+        let dev = ["--as", "dev@example.com", "--role", "debug"];
+        let with = |more: &[&str]| said(&[&dev[..], more].concat());
+        for (more, exit, part) in [
+            (vec!["--group", "group:sre", "p.yaml"], Exit::WrongUse, "write `sre`, without `group:`"),
+            (vec!["--source-ip", "10.0.0", "p.yaml"], Exit::WrongUse, "write an address such as 10.1.2.3"),
+            (vec!["--for", "-5m", "p.yaml"], Exit::WrongUse, "'-5m'"),
+            (vec!["--group", "srre", "p.yaml"], Exit::Done, "warning: `srre` is none of `idp_groups`"),
+            (vec!["--input", "x=1", "p.yaml"], Exit::Done, "leave out the input `x`: the role has none"),
+            (vec!["none.yaml"], Exit::NotFound, "name the folder that holds the policies"),
+        ] {
+            let (got, text) = with(&more);
+            assert!(got == exit && text.contains(part), "{more:?}: {text}");
+        }
+        for file in ["list.json", "cut.json"] {
+            let (exit, text) = said(&["--as-workload", "github", "--claims", file, "--role", "debug", "p.yaml"]);
+            assert!(exit == Exit::WrongUse && text.contains("write the payload of the token"), "{text}");
+            assert!(!text.contains("sequence") && !text.contains("EOF"), "{text}");
+        }
+        let actor = r#"{"iss": "https://x", "sub": "s", "repository_id": "1", "actor_id": "7"}"#;
+        write("run.json", actor);
+        let (_, text) = said(&["--as-workload", "github", "--claims", "run.json", "--role", "debug", "p.yaml"]);
+        assert!(text.contains("an entry under `people`") && !text.contains("another approver at"), "{text}");
     }
 
     #[test]

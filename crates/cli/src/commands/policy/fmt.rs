@@ -33,6 +33,10 @@ struct Outcome {
 
 pub(crate) fn run(context: &mut Context, args: &FmtArgs) -> Result<Exit, Failure> {
     let read = policy_files::read(&context.machine.path(&args.path))?;
+    if read.files.is_empty() {
+        let message = format!("there is no policy file in {}", args.path.display());
+        return Err(Failure::wrong_use(message).hint("name the folder that holds the policies, or one file"));
+    }
     // Places are shown as the person wrote them.
     let is_folder = read.folder == context.machine.path(&args.path);
     let named = if is_folder { Some(args.path.as_path()) } else { args.path.parent() };
@@ -119,6 +123,14 @@ mod tests {
                 assert!(out.contains(shown), "{named}: {out}");
             }
         }
+    }
+
+    #[test]
+    fn a_folder_without_policies_is_not_in_order() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (exit, out, err) = run_in(folder.path(), &["policy", "fmt", "--check"]);
+        assert_eq!((exit, out.as_str()), (Exit::WrongUse, ""));
+        assert!(err.contains("there is no policy file in .") && err.contains("name the folder"), "{err}");
     }
 
     #[test]

@@ -51,6 +51,10 @@ pub(crate) fn run(context: &mut Context, args: &ImportArgs) -> Result<Exit, Fail
         let read = policy_files::read(&context.machine.path(path))?;
         files.extend(read.files.into_iter().map(|file| as_named(path, file)));
     }
+    if files.is_empty() {
+        return Err(Failure::wrong_use("there is no YAML or JSON file to import")
+            .hint("name the files of the other system, or the folder that holds them"));
+    }
     let imported = match curfew_policy::import(&files, args.from.map(System::origin)) {
         Ok(imported) => imported,
         Err(problems) => return unreadable(context, &problems, &files),
@@ -110,6 +114,9 @@ fn print(
     for problem in problems {
         let text = render_problem(output, problem, &file.path, Some(file));
         text.lines().for_each(|line| output.aside(line));
+    }
+    if imported.policy.lines().any(|line| line == "roles: []") {
+        output.aside("no role came of it: name the files that define the roles as well as those who may have them");
     }
     let count = |effect| imported.remarks.iter().filter(|r| r.effect == effect).count();
     let (wider, narrower, to_do) = (count(Effect::Wider), count(Effect::Narrower), count(Effect::ToDo));

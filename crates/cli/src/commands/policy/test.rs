@@ -10,7 +10,7 @@ use crate::whole_file::{Readers, replace};
 use clap::Args;
 use curfew_domain::text::visible;
 use curfew_domain::{Outcome, Reason};
-use curfew_policy::{Spot, TrialResult, TrialRun, Untouched};
+use curfew_policy::{Problem, Severity, Spot, TrialResult, TrialRun, Untouched};
 use serde_json::json;
 use std::path::PathBuf;
 
@@ -32,16 +32,26 @@ pub(crate) struct TestArgs {
 }
 
 pub(crate) fn run(context: &mut Context, args: &TestArgs) -> Result<Exit, Failure> {
-    let set = load_in(context, &args.path, args.env.as_deref())?.usable(&mut context.output)?;
+    let checked = load_in(context, &args.path, args.env.as_deref())?;
+    let warnings: Vec<Problem> =
+        checked.problems.iter().filter(|problem| problem.severity == Severity::Warning).cloned().collect();
+    let set = checked.usable(&mut context.output)?;
     let run = set.run_tests();
-    if let Some(path) = &args.junit {
+    let written = args.junit.as_ref().map_or(Ok(()), |path| {
         let path = context.machine.path(path);
-        replace(&context.machine, &path, junit(&run).as_bytes(), &Readers::Everybody)?;
-    }
+        replace(&context.machine, &path, junit(&run).as_bytes(), &Readers::Everybody)
+    });
     let untouched = args.coverage.then(|| set.untouched(&run));
     match context.output.voice() {
-        Voice::Json => document(&mut context.output, &run, untouched.as_ref())?,
-        Voice::Human | Voice::Quiet => print(&mut context.output, &run, untouched.as_ref())?,
+        Voice::Json => {
+            written?;
+            document(&mut context.output, &run, untouched.as_ref())?;
+        }
+        // A report that cannot be written is no reason to hide what it would hold.
+        Voice::Human | Voice::Quiet => {
+            print(&mut context.output, &run, untouched.as_ref(), &warnings)?;
+            written?;
+        }
     }
     Ok(if run.failed == 0 { Exit::Done } else { Exit::No })
 }
@@ -54,7 +64,12 @@ fn document(output: &mut Output, run: &TrialRun, untouched: Option<&Untouched>) 
     output.document(&document)
 }
 
-fn print(output: &mut Output, run: &TrialRun, untouched: Option<&Untouched>) -> Result<(), Failure> {
+fn print(
+    output: &mut Output,
+    run: &TrialRun,
+    untouched: Option<&Untouched>,
+    warnings: &[Problem],
+) -> Result<(), Failure> {
     let all = output.voice() == Voice::Human;
     for test in run.results.iter().filter(|test| all || !test.ok) {
         let mark = if test.ok { output.paint(Colour::Green, "ok  ") } else { output.paint(Colour::Red, "FAIL") };
@@ -62,6 +77,7 @@ fn print(output: &mut Output, run: &TrialRun, untouched: Option<&Untouched>) -> 
         output.raw(format!("{mark}  {place}  {}\n", visible(&test.name)).as_bytes())?;
         if !test.ok {
             explain(output, test)?;
+            warn(output, run, test, warnings)?;
         }
     }
     if output.voice() == Voice::Quiet {
@@ -84,6 +100,18 @@ fn explain(output: &mut Output, test: &TrialResult) -> Result<(), Failure> {
     let not = test.decision.unsatisfied.iter().map(|reason| ("not satisfied", reason));
     for (what, reason) in not.chain(test.decision.failed.iter().map(|reason| ("failed", reason))) {
         output.line(&format!("      {what}: {} ({})", reason.message, place(reason)))?;
+    }
+    Ok(())
+}
+
+/// What the check warns of in the lines of a test that failed: a mistyped group is the likely cause.
+fn warn(output: &mut Output, run: &TrialRun, test: &TrialResult, warnings: &[Problem]) -> Result<(), Failure> {
+    let later = run.results.iter().filter(|other| other.file == test.file && other.line > test.line);
+    let next = later.map(|other| other.line).min().unwrap_or(u32::MAX);
+    let of_the_test = |w: &&Problem| w.file == test.file && (test.line..next).contains(&w.line);
+    for warning in warnings.iter().filter(of_the_test) {
+        let Problem { message, file, line, hint, .. } = warning;
+        output.line(&format!("      warning: {message} ({file}:{line}): {hint}"))?;
     }
     Ok(())
 }
@@ -168,6 +196,28 @@ mod tests {
         let (exit, out, _) = run_in(folder.path(), &["--json", "policy", "test"]);
         let document: Value = serde_json::from_str(&out).expect("one document");
         assert_eq!((exit, &document["failed"]), (Exit::No, &2.into()));
+    }
+
+    #[test]
+    fn a_test_that_fails_shows_what_the_check_warns_of_in_it() {
+        let folder = folder(&TESTS.replace("groups: [sre]", "groups: [srre]"));
+        let (exit, out, _) = run_in(folder.path(), &["policy", "test"]);
+        assert_eq!(exit, Exit::No);
+        let warning = "      warning: `srre` is none of `idp_groups`, so being in it changes nothing (roles.test.yaml:3): did you mean `sre`?\n";
+        assert_eq!(out.matches(warning).count(), 1, "{out}");
+        assert!(out.find(warning) < out.find("nobody else may ask"), "it stands with its test: {out}");
+    }
+
+    #[test]
+    fn a_report_that_cannot_be_written_hides_no_result() {
+        let folder = folder(TESTS);
+        let (exit, out, err) = run_in(folder.path(), &["policy", "test", "--junit", "gone/report.xml"]);
+        assert_eq!(exit, Exit::WrongUse);
+        assert!(out.contains("passed: 2, failed: 0"), "{out}");
+        assert!(err.contains("make the folder first") && !err.contains("os error"), "{err}");
+        let (exit, out, _) = run_in(folder.path(), &["--json", "policy", "test", "--junit", "gone/report.xml"]);
+        let document: Value = serde_json::from_str(&out).expect("one document");
+        assert_eq!((exit, &document["error"]["code"]), (Exit::WrongUse, &"wrong_use".into()));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::{Facts, Output, Voice};
 use clap::Args;
-use curfew_domain::{ActionName, ResourceName};
+use curfew_domain::{ActionName, ResourceName, RoleName};
 use curfew_policy::{Needed, Reach};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -30,6 +30,10 @@ pub(crate) fn run(context: &mut Context, args: &WhoArgs) -> Result<Exit, Failure
     if !set.names_resource(&args.resource) && set.reach(&args.resource, None).is_empty() {
         let names: Vec<_> = set.resources().map(|resource| resource.name.to_string()).take(20).collect();
         let failure = Failure::not_found(format!("no policy names the resource `{}`", args.resource));
+        if RoleName::new(args.resource.as_str()).is_ok_and(|role| set.role(&role).is_some()) {
+            let one = names.first().map_or("services/db", String::as_str);
+            return Err(failure.hint(format!("`{}` is a role; name a resource, such as {one}", args.resource)));
+        }
         return Err(failure.hint(match names.is_empty() {
             true => "none is defined under `resources`".to_owned(),
             false => format!("there are: {}", names.join(", ")),
@@ -127,6 +131,8 @@ mod tests {
         let (exit, out, _) = run_in(folder.path(), &["policy", "who", "services/db", "ddl", "policies"]);
         assert_eq!(exit, Exit::Done);
         assert_eq!(out, "nobody: no role gives `ddl` on services/db; roles give read, write there\n");
+        let (exit, _, err) = run_in(folder.path(), &["policy", "who", "debug", "policies"]);
+        assert!(exit == Exit::NotFound && err.contains("`debug` is a role; name a resource"), "{err}");
         let (exit, _, err) = run_in(folder.path(), &["policy", "who", "services/nothing", "policies"]);
         assert_eq!(exit, Exit::NotFound, "{err}");
     }

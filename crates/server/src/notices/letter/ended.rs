@@ -43,7 +43,7 @@ pub(super) fn ended(told: &Told, grant: &Grant, envelope: &Envelope<'_>) -> Lett
         said: Vec::new(),
         commands: vec![("See it in full", format!("curfew show {}", grant.id))],
         page: page(grant, envelope),
-        because: YOURS,
+        because: envelope.because(&grant.subject, YOURS),
     }
 }
 
@@ -71,7 +71,7 @@ pub(super) fn overdue(told: &Told, lease: &Lease, envelope: &Envelope<'_>) -> Le
             ("See it in full", format!("curfew show {}", lease.grant_id)),
         ],
         page: envelope.page(&format!("grants/{}", lease.grant_id)),
-        because: YOURS,
+        because: envelope.because(&lease.subject, YOURS),
     }
 }
 

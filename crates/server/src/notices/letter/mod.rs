@@ -21,6 +21,9 @@ const LINES: usize = 20;
 /// Characters of a subject line at most.
 const SUBJECT_CHARS: usize = 150;
 
+/// Why somebody else than the subject gets a letter.
+const NAMED: &str = "You get this because the role names you among those to tell.";
+
 /// One fact: its name and its lines.
 type Fact = (&'static str, Vec<String>);
 
@@ -59,6 +62,11 @@ impl Envelope<'_> {
 
     fn is_for(&self, subject: &curfew_domain::Subject) -> bool {
         subject.email.as_ref().is_some_and(|email| email.as_str() == self.to)
+    }
+
+    /// Why this address gets it: the subject for a reason of their own, others because the role names them.
+    fn because(&self, subject: &curfew_domain::Subject, own: &'static str) -> &'static str {
+        if self.is_for(subject) { own } else { NAMED }
     }
 }
 

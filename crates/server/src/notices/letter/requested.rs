@@ -105,17 +105,30 @@ pub(super) fn approved(request: &Request, envelope: &Envelope<'_>) -> Letter {
             said: verdicts(request),
             commands: vec![("See how it stands", format!("curfew show {}", request.id))],
             page: page(request, envelope),
-            because: YOURS,
+            because: envelope.because(&request.subject, YOURS),
         };
     }
+    let (lead, command) = match envelope.is_for(&request.subject) {
+        true => (
+            format!("You may activate it until {claim}. Its {duration} begin when you do, not now."),
+            ("Activate it", format!("curfew activate {}", request.id)),
+        ),
+        false => (
+            format!(
+                "{} may activate it until {claim}. Its {duration} begin then, not now.",
+                words::who(&request.subject)
+            ),
+            ("See how it stands", format!("curfew show {}", request.id)),
+        ),
+    };
     Letter {
         subject: format!("{} is approved ({duration})", request.role),
-        lead: format!("You may activate it until {claim}. Its {duration} begin when you do, not now."),
+        lead,
         facts,
         said: verdicts(request),
-        commands: vec![("Activate it", format!("curfew activate {}", request.id))],
+        commands: vec![command],
         page: page(request, envelope),
-        because: YOURS,
+        because: envelope.because(&request.subject, YOURS),
     }
 }
 
@@ -148,7 +161,7 @@ fn over(request: &Request, envelope: &Envelope<'_>, what: &str, lead: String) ->
         said: verdicts(request),
         commands: vec![("See why", format!("curfew show {}", request.id))],
         page: page(request, envelope),
-        because: YOURS,
+        because: envelope.because(&request.subject, YOURS),
     }
 }
 

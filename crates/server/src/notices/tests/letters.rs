@@ -2,8 +2,8 @@
 
 use super::things::{active, denied, mail_of, notice, request, told, told_by};
 use crate::notices::letter::{Envelope, Letter, compose};
-use curfew_domain::lease::Evidence;
-use curfew_domain::{EndCause, GrantState, Request};
+use curfew_domain::lease::{Definition, Evidence};
+use curfew_domain::{EndCause, GrantState, Id, Lease, LeaseState, Request, Version};
 use curfew_engine::seams::store::{Change, Store};
 use curfew_store::MemoryStore;
 use serde_json::{Value, json};
@@ -126,6 +126,50 @@ async fn an_administrator_reads_what_is_wrong_with_a_policy() {
     for said in ["stays: abc", "p.yaml:3: there is no role `x\\u{7}`", "curfew policy check"] {
         assert!(text.contains(said), "{said}: {text}");
     }
+}
+
+#[tokio::test]
+async fn an_end_that_takes_too_long_is_told_to_its_subject_and_to_those_whom_the_role_names() {
+    let grant = active();
+    let lease = Lease {
+        id: Id::new(grant.approved_at, [7; 10]),
+        version: Version::NONE,
+        grant_id: grant.id,
+        subject: grant.subject.clone(),
+        resource: "services/db".parse().expect("a name"),
+        connector: "postgres".to_owned(),
+        actions: Vec::new(),
+        definition: Definition { admin: None, settings: json!({}) },
+        expires_at: grant.until().expect("an end"),
+        extends_to: None,
+        public_half: String::new(),
+        residual_exposure: vec!["an open session".to_owned()],
+        state: LeaseState::Revoking { since: grant.approved_at, locator: None },
+    };
+    let told = async |to: &str| letter("overdue", to, json!({ "lease": lease, "minutes": 15 })).await;
+    let named = told("pager@example.com").await;
+    assert_eq!(named.subject, "Access to services/db is not gone after 15 minutes");
+    for said in ["ann@example.com", "services/db", &lease.handle(), "an open session", "curfew doctor"] {
+        assert!(named.text().contains(said), "{said}: {}", named.text());
+    }
+    assert!(named.text().contains("because the role names you"), "{}", named.text());
+    let own = told("ann@example.com").await;
+    assert!(own.text().contains("because the access is yours"), "{}", own.text());
+}
+
+#[tokio::test]
+async fn whom_the_role_names_is_not_taken_for_the_one_who_asked() {
+    let asked = request("why");
+    for about in ["denied", "approved"] {
+        let asked = if about == "denied" { denied("use the replica") } else { asked.clone() };
+        let letter = letter(about, "sec@example.com", json!({ "request": asked })).await;
+        assert!(letter.text().contains("because the role names you"), "{}", letter.text());
+        assert!(!letter.text().contains("You may") && !letter.text().contains("curfew activate"), "{}", letter.text());
+    }
+    let own = letter("approved", "ann@example.com", json!({ "request": asked })).await;
+    assert!(own.text().contains("You may activate it") && own.text().contains("curfew activate"), "{}", own.text());
+    let ended = letter("ended", "sec@example.com", json!({ "grant": active() })).await;
+    assert!(ended.text().contains("because the role names you"), "{}", ended.text());
 }
 
 #[tokio::test]

@@ -19,7 +19,7 @@ pub(super) struct Sides {
 /// Reads both.
 pub(super) fn load(context: &mut Context, what: &[PathBuf], environments: &[String]) -> Result<Sides, Failure> {
     let (base, head) = match (what, environments) {
-        (_, [_, _, _, ..]) => return Err(Failure::wrong_use("--env is given at most twice")),
+        (_, [_, _, _, ..]) => return Err(how_to("--env is given at most twice")),
         ([] | [_], [first, second]) => {
             let folder = what.first().map_or(Path::new("."), PathBuf::as_path);
             (load_in(context, folder, Some(first))?, load_in(context, folder, Some(second))?)
@@ -34,6 +34,7 @@ pub(super) fn load(context: &mut Context, what: &[PathBuf], environments: &[Stri
         ([first, second, ..], environment) => match range_of(context, first) {
             Some(_) => revisions(context, first, second, environment.first())?,
             None => {
+                both_are_there(context, first, second)?;
                 let environment = environment.first().map(String::as_str);
                 (load_in(context, first, environment)?, load_in(context, second, environment)?)
             }
@@ -75,6 +76,20 @@ fn range_of(context: &Context, text: &Path) -> Option<Range> {
     Range::parse(text.to_str()?)
 }
 
+/// Two names that are no range are two folders, or two revisions in the words of another tool.
+fn both_are_there(context: &Context, first: &Path, second: &Path) -> Result<(), Failure> {
+    let is_there = |path: &Path| context.machine.path(path).exists();
+    let (one, other) = (first.display(), second.display());
+    let (missing, hint) = match (is_there(first), is_there(second)) {
+        (true, true) => return Ok(()),
+        (true, false) => (second, "name two folders, or two revisions as main..HEAD [DIR]".to_owned()),
+        (false, true) => (first, format!("a revision is written {one}..HEAD {other}")),
+        (false, false) => (first, format!("two revisions are written {one}..{other} [DIR]")),
+    };
+    let path = context.machine.path(missing);
+    Err(Failure::wrong_use(format!("cannot read {}: there is no such folder or file", path.display())).hint(hint))
+}
+
 fn revisions(
     context: &Context,
     range: &Path,
@@ -84,6 +99,12 @@ fn revisions(
     let Some(range) = range_of(context, range) else {
         return Err(how_to(&format!("`{}` is no range of revisions, and one folder is not enough", range.display())));
     };
+    let there = context.machine.path(folder);
+    if !there.is_dir() {
+        let what = if there.exists() { "is a file" } else { "is not there" };
+        return Err(Failure::wrong_use(format!("`{}` {what}", folder.display()))
+            .hint("name the folder that holds the policies: BASE..HEAD reads it in both revisions"));
+    }
     let repository = Repository::around(&surroundings(&context.machine), &context.machine.path(folder))?;
     let (base, head) = repository.commits(&range)?;
     let side = |commit: &str, name: &str| -> Result<CheckedFiles, Failure> {

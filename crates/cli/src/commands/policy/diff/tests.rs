@@ -82,6 +82,25 @@ fn two_revisions_are_compared_without_a_checkout() {
 }
 
 #[test]
+fn what_was_meant_is_guessed_from_what_is_there() {
+    let base = tempfile::tempdir().expect("a folder");
+    let folder = base.path();
+    write(folder, "a/p.yaml", BASE);
+    for (args, parts) in [
+        (vec!["HEAD~1", "HEAD"], ["HEAD~1", "two revisions are written HEAD~1..HEAD [DIR]"]),
+        (vec!["HEAD~1", "a"], ["HEAD~1", "a revision is written HEAD~1..HEAD a"]),
+        (vec!["a", "gone"], ["gone", "name two folders"]),
+        (vec!["main..HEAD", "gone"], ["`gone` is not there", "name the folder that holds the policies"]),
+        (vec!["main..HEAD", "a/p.yaml"], ["`a/p.yaml` is a file", "name the folder that holds the policies"]),
+        (vec!["--env", "x", "--env", "y", "--env", "z", "a"], ["at most twice", "--env A --env B DIR"]),
+    ] {
+        let (exit, _, err) = run_in(folder, &[&["policy", "diff"], args.as_slice()].concat());
+        assert_eq!(exit, Exit::WrongUse, "{args:?}: {err}");
+        assert!(parts.iter().all(|part| err.contains(part)) && !err.contains("install git"), "{args:?}: {err}");
+    }
+}
+
+#[test]
 fn what_cannot_be_compared_says_how_to() {
     let base = tempfile::tempdir().expect("a folder");
     write(base.path(), "a/p.yaml", BASE);

@@ -42,6 +42,9 @@ pub(crate) struct ReplayArgs {
 struct Replay {
     /// Asks that were decided again.
     replayed: usize,
+    /// Those for a role that these policies have not.
+    #[serde(skip)]
+    foreign: usize,
     /// Asks of which the log does not hold enough to decide them again.
     skipped: usize,
     /// Those that come out otherwise, in the order of the log.
@@ -84,14 +87,26 @@ pub(crate) fn run(context: &mut Context, args: &ReplayArgs) -> Result<Exit, Fail
         Timestamp::from_millis(context.machine.now().as_millis().saturating_sub(ago))
     });
     let mut replay = Replay::default();
-    let mut take = |line: &[u8]| match past::read(line) {
+    let mut take = |past: Past| match past {
         Past::Asked(asked) => replay.decide(&set, *asked, oldest),
         Past::Unknown(at) if oldest.is_none_or(|oldest| at >= oldest) => replay.skipped += 1,
-        Past::Unknown(_) | Past::Other => {}
+        Past::Unknown(_) | Past::Other | Past::Checkpoint | Past::NoEvent => {}
     };
     match &args.from {
-        Some(path) => from_file(&context.machine.path(path), &mut take)?,
+        Some(path) => {
+            let path = context.machine.path(path);
+            if from_file(&path, &mut take)? == Ending::Open {
+                let path = path.display();
+                context.output.warn(&format!(
+                    "{path} does not end with a checkpoint, as an export does: it may be cut short \
+                     (`curfew audit verify` tells)"
+                ));
+            }
+        }
         None => wait_for(from_server(context, &mut take))?,
+    }
+    if replay.replayed > 0 && replay.foreign == replay.replayed {
+        context.output.warn("these policies have none of the roles that were asked for: is it another server's log?");
     }
     context.output.show(&replay, print)?;
     Ok(Exit::Done)
@@ -104,6 +119,7 @@ impl Replay {
             return;
         }
         self.replayed += 1;
+        self.foreign += usize::from(set.role(&ask.role).is_none());
         let after = set.decide(&ask).decision;
         let why = differences(&before, &after);
         if why.is_empty() {
@@ -149,32 +165,54 @@ fn whose_yes(decision: &Decision) -> String {
     if stages.is_empty() { "approved by nobody".to_owned() } else { format!("approved by {}", stages.join("; ")) }
 }
 
-fn from_file(path: &Path, take: &mut impl FnMut(&[u8])) -> Result<(), Failure> {
+/// How an export ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ending {
+    /// With its checkpoint.
+    Sealed,
+    /// Somewhere.
+    Open,
+}
+
+fn from_file(path: &Path, take: &mut impl FnMut(Past)) -> Result<Ending, Failure> {
     let failed = |error: std::io::Error| Failure::file("read", path, &error);
+    let refuse = |why: String| {
+        Failure::wrong_use(format!("{} is no audit export: {why}", path.display()))
+            .hint("`curfew audit export --out FILE` writes one: an event a line, and its checkpoint")
+    };
     let mut reader = BufReader::new(File::open(path).map_err(failed)?);
-    let mut line = Vec::new();
+    let (mut line, mut number, mut ending) = (Vec::new(), 0_u64, Ending::Open);
     loop {
         line.clear();
         let most = EXPORT_LINE_BYTES as u64 + 1;
         if reader.by_ref().take(most).read_until(b'\n', &mut line).map_err(failed)? == 0 {
-            return Ok(());
+            return if number == 0 { Err(refuse("it is empty".to_owned())) } else { Ok(ending) };
         }
-        if !line.starts_with(b"{") || line.len() > EXPORT_LINE_BYTES {
-            return Err(Failure::wrong_use(format!("{} is no audit export", path.display()))
-                .hint("it is what `curfew audit export` writes: one event a line"));
+        number += 1;
+        if line.len() > EXPORT_LINE_BYTES {
+            return Err(refuse(format!("line {number} is longer than an event")));
         }
-        take(&line);
+        let past = past::read(&line);
+        ending = match past {
+            Past::NoEvent if !line.ends_with(b"\n") => {
+                return Err(refuse(format!("line {number} is cut short")));
+            }
+            Past::NoEvent => return Err(refuse(format!("line {number} is no event"))),
+            Past::Checkpoint => Ending::Sealed,
+            Past::Asked(_) | Past::Unknown(_) | Past::Other => Ending::Open,
+        };
+        take(past);
     }
 }
 
-async fn from_server(context: &mut Context, take: &mut impl FnMut(&[u8])) -> Result<(), Failure> {
+async fn from_server(context: &mut Context, take: &mut impl FnMut(Past)) -> Result<(), Failure> {
     let session = Session::signed_in(context)?;
     let mut download = session.client.audit_export().await.map_err(session::failure)?;
     let mut rest = Vec::new();
     while let Some(chunk) = download.chunk().await.map_err(session::failure)? {
         rest.extend(chunk);
         while let Some(end) = rest.iter().position(|b| *b == b'\n') {
-            take(&rest[..=end]);
+            take(past::read(&rest[..=end]));
             rest.drain(..=end);
         }
         if rest.len() > EXPORT_LINE_BYTES {

@@ -14,6 +14,10 @@ pub(super) enum Past {
     Unknown(Timestamp),
     /// Something else.
     Other,
+    /// The signed end of an export.
+    Checkpoint,
+    /// No line of an export, or a part of one.
+    NoEvent,
 }
 
 /// Something that was asked, and what was said to it.
@@ -28,11 +32,13 @@ pub(super) struct Asked {
 
 /// Reads one line.
 pub(super) fn read(line: &[u8]) -> Past {
-    let Ok(event) = serde_json::from_slice::<Value>(line) else { return Past::Other };
+    let Ok(event) = serde_json::from_slice::<Value>(line) else { return Past::NoEvent };
     let asked = match event["action"].as_str() {
         Some("request.created") => created(&event),
         Some("request.refused") => refused(&event),
-        Some(_) | None => return Past::Other,
+        Some(_) => return Past::Other,
+        None if event["checkpoint"].is_string() => return Past::Checkpoint,
+        None => return Past::NoEvent,
     };
     let unknown = || member::<Timestamp>(&event["at"]).map_or(Past::Other, Past::Unknown);
     asked.map_or_else(unknown, |asked| Past::Asked(Box::new(asked)))

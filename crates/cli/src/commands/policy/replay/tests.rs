@@ -104,6 +104,38 @@ fn what_is_no_export_and_no_server_is_said() {
 }
 
 #[test]
+fn an_export_that_is_empty_cut_short_or_anothers_is_said() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).expect("written");
+    write("p.yaml", POLICY);
+    write("foreign.yaml", &POLICY.replace("name: debug", "name: other"));
+    let whole = export();
+    let lines: Vec<&str> = whole.split_inclusive('\n').collect();
+    let cut_in_a_line = &whole[..lines[0].len() + 30];
+    let run = |export: &str, policy: &str| {
+        write("audit.jsonl", export);
+        run_in(folder.path(), &["policy", "replay", "--from", "audit.jsonl", policy])
+    };
+    for (export, part) in [
+        ("", "it is empty"),
+        (cut_in_a_line, "line 2 is cut short"),
+        ("hello\n", "line 1 is no event"),
+        ("{\"a\": 1}\n", "line 1 is no event"),
+        ("{\"checkpoint\": 1}\n", "line 1 is no event"),
+    ] {
+        let (exit, out, err) = run(export, "p.yaml");
+        assert_eq!((exit, out.as_str()), (Exit::WrongUse, ""), "{export}: {err}");
+        assert!(err.contains(part) && err.contains("curfew audit export --out FILE"), "{export}: {err}");
+    }
+    let (exit, out, err) = run(&lines[..3].concat(), "p.yaml");
+    assert!(exit == Exit::Done && out.starts_with("1 decided again"), "{out}");
+    assert!(err.contains("does not end with a checkpoint") && err.contains("curfew audit verify"), "{err}");
+    let (exit, _, err) = run(&whole, "foreign.yaml");
+    assert!(exit == Exit::Done && err.contains("another server's log"), "{err}");
+    assert_eq!(run(&whole, "p.yaml").2, "", "an export as it should be is worth no warning");
+}
+
+#[test]
 fn more_time_and_emergencies_are_decided_again_as_what_they_were() {
     let words = "    extension: {times: 1, max_total: 3h, approval: same}\n    break_glass: {who: [group:sre], duration: 1h, review_within: 1d}\n";
     let grant = "grt_01kb9n7r00e00000000000000a".parse().expect("an id");

@@ -43,7 +43,8 @@ fn level(severity: Severity) -> &'static str {
 
 /// The document of a check that could not begin.
 pub(crate) fn sarif_of_failure(failure: &Failure) -> Value {
-    let said = json!({"level": "error", "message": {"text": failure.message}});
+    let text = if failure.hint.is_empty() { String::new() } else { format!("; {}", failure.hint) };
+    let said = json!({"level": "error", "message": {"text": format!("{}{text}", failure.message)}});
     let mut run = run(&[]);
     run["results"] = json!([]);
     run["invocations"] = json!([{"executionSuccessful": false, "toolExecutionNotifications": [said]}]);

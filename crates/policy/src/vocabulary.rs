@@ -1,0 +1,112 @@
+//! Words that Cedar takes for any text, and of which only some exist: a guardrail that forbids `wirte` forbids nothing,
+//! and nobody would notice.
+//!
+//! **Invariant:** warnings only. What is compared in a way that is not looked at here is not judged.
+
+use crate::draft::Draft;
+use crate::expression::path_of;
+use crate::language::RISKS;
+use crate::nearest::nearest;
+use crate::shape::shown;
+use curfew_domain::ActionName;
+use serde_json::Value;
+use std::collections::BTreeSet;
+
+const EFFECTS: [&str; 4] = ["read", "write", "define", "admin"];
+const TICKET_STATES: [&str; 3] = ["open", "closed", "missing"];
+
+/// What a text is compared with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Kind {
+    /// `context.actions`.
+    Action,
+    /// `context.effects`.
+    Effect,
+    /// `resource.risk`.
+    Risk,
+    /// `context.ticket_state`.
+    TicketState,
+}
+
+impl Kind {
+    /// As a person names it, and every word there is; none where the connectors say them.
+    fn words(self) -> Option<(&'static str, &'static [&'static str])> {
+        match self {
+            Self::Action => None,
+            Self::Effect => Some(("effects", &EFFECTS)),
+            Self::Risk => Some(("risk", RISKS)),
+            Self::TicketState => Some(("ticket_state", &TICKET_STATES)),
+        }
+    }
+}
+
+/// The words that an operator compares something of a known kind with, from Cedar's own JSON of it.
+pub(crate) fn compared(operator: &str, operand: &Value) -> Vec<(Kind, String)> {
+    let side = |name: &str| operand.get(name).unwrap_or(&Value::Null);
+    let (left, right) = (side("left"), side("right"));
+    let found = match operator {
+        "contains" | "containsAny" | "containsAll" => kind(left).map(|kind| (kind, right)),
+        "==" | "!=" => {
+            let turned = || kind(right).map(|kind| (kind, left));
+            kind(left).map(|kind| (kind, right)).or_else(turned)
+        }
+        _ => None,
+    };
+    let Some((kind, other)) = found else { return Vec::new() };
+    texts(other).into_iter().map(|text| (kind, text.to_owned())).collect()
+}
+
+fn kind(expression: &Value) -> Option<Kind> {
+    let mut path = Vec::new();
+    if !path_of(expression, &mut path) {
+        return None;
+    }
+    match path.as_slice() {
+        ["context", "actions"] => Some(Kind::Action),
+        ["context", "effects"] => Some(Kind::Effect),
+        ["resource", "risk"] => Some(Kind::Risk),
+        ["context", "ticket_state"] => Some(Kind::TicketState),
+        _ => None,
+    }
+}
+
+/// A text, or the texts of a set.
+fn texts(expression: &Value) -> Vec<&str> {
+    match expression.get("Set").and_then(Value::as_array) {
+        Some(items) => items.iter().filter_map(|item| item.get("Value")?.as_str()).collect(),
+        None => expression.get("Value").and_then(Value::as_str).into_iter().collect(),
+    }
+}
+
+/// The words there are.
+pub(crate) struct Vocabulary<'d> {
+    actions: BTreeSet<&'d str>,
+}
+
+impl<'d> Vocabulary<'d> {
+    /// Of the connectors, the resources and the roles of a set.
+    pub(crate) fn of(draft: &'d Draft) -> Self {
+        let resources = || draft.resources.iter().map(|defined| &defined.resource);
+        let built_in = resources().flat_map(|resource| resource.connector.actions).map(|action| action.name);
+        let own = resources().filter_map(|resource| resource.settings.get("actions")?.as_object());
+        let roles = draft.roles.iter().flat_map(|role| &role.conditions).flat_map(|condition| &condition.actions);
+        let actions = built_in.chain(own.flat_map(|actions| actions.keys().map(String::as_str)));
+        Self { actions: actions.chain(roles.map(ActionName::as_str)).collect() }
+    }
+
+    /// Whether there is such a word.
+    pub(crate) fn has(&self, kind: Kind, word: &str) -> bool {
+        kind.words().map_or_else(|| self.actions.contains(word), |(_, words)| words.contains(&word))
+    }
+
+    /// What is said of a word that there is not, and what to write.
+    pub(crate) fn doubt(&self, kind: Kind, word: &str) -> Option<(String, String)> {
+        let shown = shown(word);
+        if let Some((what, words)) = kind.words() {
+            return Some((format!("`{what}` is never `{shown}`"), format!("write one of: {}", words.join(", "))));
+        }
+        // A connector that comes later has other actions: only what looks like a slip is told.
+        let near = nearest(word, self.actions.iter().copied())?;
+        Some((format!("nothing has an action `{shown}`, so that this is never so"), format!("did you mean `{near}`?")))
+    }
+}
