@@ -115,7 +115,7 @@ fn begin(world: &mut World) {
         },
         |client| (client.bound, client.beat),
     );
-    let beats = *world.chance.pick(&[0, 0, 1, 4, 30]);
+    let beats = *world.chance.pick(&[0, 0, 1, 4, 20]);
     let says_so = world.chance.one_in(2);
     let asking = world.chance.one_in(2).then(|| asking(world, &bound, &beat, "deploy"));
     let (engine, jobs, clock) = (world.engine.clone(), world.jobs.clone(), world.clock.clone());

@@ -3,9 +3,7 @@
 
 use crate::targets::{Kind, Targets, kind, resources};
 use curfew_domain::lease::Evidence;
-use curfew_domain::{
-    BeatId, Grant, GrantState, Id, Lease, Request, ResourceName, Run, RunKey, SubjectId, Timestamp,
-};
+use curfew_domain::{BeatId, Grant, GrantState, Id, Lease, Request, ResourceName, Run, RunKey, SubjectId, Timestamp};
 use curfew_store::memory::MemoryStore;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};

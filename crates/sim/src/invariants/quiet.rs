@@ -1,5 +1,6 @@
 //! What holds once nothing has gone wrong for a while, and once every limit is over.
 
+use super::timely::is_stray;
 use super::{Broken, broken};
 use crate::memory::Ledger;
 use crate::targets::{Kind, Presence, Shown, kind, resources};
@@ -98,7 +99,10 @@ fn policy_gives_it(world: &World, ledger: &Ledger, grant: &Grant) -> Result<(), 
         return Ok(());
     }
     if grant.lives_with.is_some() {
-        return broken(23, format!("{} is {} with no client that beats", grant.id, grant.state_word()));
+        return match is_stray(world, grant, world.engine.now()) {
+            true => broken(23, format!("{} is {} with no client that beats", grant.id, grant.state_word())),
+            false => Ok(()),
+        };
     }
     let Some(request) = ledger.requests.get(&grant.request_id) else { return Ok(()) };
     let who = request.asker();

@@ -54,7 +54,8 @@ fn remember_strays(world: &mut World, ledger: &Ledger) {
     }
 }
 
-fn is_stray(world: &World, grant: &Grant, now: Timestamp) -> bool {
+/// Whether what lives with a run or a client may still give access, and that is over.
+pub(super) fn is_stray(world: &World, grant: &Grant, now: Timestamp) -> bool {
     let Some(lives) = &grant.lives_with else { return false };
     if matches!(grant.state, GrantState::Ending { .. } | GrantState::Ended { .. }) {
         return false;
