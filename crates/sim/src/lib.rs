@@ -10,6 +10,7 @@ mod commits;
 mod edge;
 mod executor;
 mod invariants;
+mod jobs;
 mod luck;
 mod memory;
 mod people;

@@ -3,7 +3,7 @@
 
 use crate::targets::{Kind, Targets, kind, resources};
 use curfew_domain::lease::Evidence;
-use curfew_domain::{Grant, GrantState, Id, Lease, Request, ResourceName, SubjectId, Timestamp};
+use curfew_domain::{BeatId, Grant, GrantState, Id, Lease, Request, ResourceName, Run, RunKey, SubjectId, Timestamp};
 use curfew_store::memory::MemoryStore;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -23,6 +23,10 @@ pub(crate) enum Promise {
     Ended(Id<Grant>),
     /// A grant was given this end.
     Extended { grant: Id<Grant>, until: Timestamp },
+    /// A client said that it is done.
+    Done { run: Id<Run>, beat: BeatId },
+    /// A provider said that a run has ended.
+    RunEnded(RunKey),
     /// Access was given, and this was wrong with it.
     Activated { leases: Vec<Id<Lease>>, wrong: Option<String> },
 }
@@ -72,6 +76,8 @@ pub(crate) struct Memory {
     pub(crate) made: BTreeMap<(ResourceName, String), u64>,
     /// When a grant was first seen to give access, by the time that really passed.
     pub(crate) begun: BTreeMap<Id<Grant>, Timestamp>,
+    /// When it was first seen that what an open grant lives with is over, by the time that really passed.
+    pub(crate) strays: BTreeMap<Id<Grant>, Timestamp>,
     /// The highest epoch that each target has seen.
     pub(crate) epochs: BTreeMap<ResourceName, u64>,
     /// How often the ledger was set back.

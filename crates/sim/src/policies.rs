@@ -17,6 +17,7 @@ pub(crate) enum Rules {
 const RESOURCES: &str = r#"
 groups:
   dba: [ann@example.com, bob@example.com]
+  crew: [dev@example.com, eve@example.com]
 resources:
   - {name: services/db, connector: postgres, admin: "env:CURFEW_SERVICES_DB_URL"}
   - {name: services/mq, connector: postgres, admin: "env:CURFEW_SERVICES_MQ_URL"}
@@ -55,6 +56,24 @@ roles:
     conditions: [{resource: hosts/web, actions: [logs]}]
     approval: automatic
     extension: {times: 1, max_total: 10m, approval: none}
+  - name: deploy
+    requesters: [{gitlab: {project_id: "7", ref: main, ref_protected: "true"}}]
+    duration: {min: 1s, default: 10m, max: 1h}
+    conditions: [{resource: services/db, actions: [read, write]}]
+    approval: automatic
+    extension: {times: 2, max_total: 2h, approval: none}
+  - name: ship
+    requesters: [{gitlab: {project_id: "7", ref: main, ref_protected: "true"}}]
+    duration: 10m
+    conditions: [{resource: hosts/web, actions: [shell]}]
+    approvers: [ann@example.com]
+  - name: hotfix
+    triggers:
+      - gitlab: {project_id: "7", ref: main, ref_protected: "true"}
+        grant_to: [pipeline, group:crew]
+    duration: 15m
+    conditions: [{resource: services/mq, actions: [read]}]
+    approval: automatic
 "#;
 
 const NARROW: &str = r#"
@@ -84,6 +103,26 @@ roles:
     requesters: [dev@example.com, eve@example.com]
     duration: 3m
     conditions: [{resource: hosts/web, actions: [logs]}]
+    approval: automatic
+  - name: deploy
+    on_policy_change: end
+    requesters: [{gitlab: {project_id: "7", ref: main, ref_protected: "true"}}]
+    duration: {min: 1s, default: 10m, max: 1h}
+    conditions: [{resource: services/db, actions: [read, write]}]
+    approval: automatic
+    extension: {times: 2, max_total: 2h, approval: none}
+  - name: ship
+    requesters: [{gitlab: {project_id: "7", ref: main, ref_protected: "true"}}]
+    duration: 10m
+    conditions: [{resource: hosts/web, actions: [shell]}]
+    approvers: [bob@example.com]
+  - name: hotfix
+    deny: [eve@example.com]
+    triggers:
+      - gitlab: {project_id: "7", ref: main, ref_protected: "true"}
+        grant_to: [pipeline, group:crew]
+    duration: 15m
+    conditions: [{resource: services/mq, actions: [read]}]
     approval: automatic
 "#;
 

@@ -3,7 +3,7 @@
 use crate::invariants::{Broken, check_all, check_left, check_now, check_quiet, check_soon};
 use crate::targets::resources;
 use crate::world::{Trouble, World};
-use crate::{luck, people};
+use crate::{jobs, luck, people};
 use curfew_engine::seams::store::Store;
 use futures::executor::block_on;
 use sha2::{Digest, Sha256};
@@ -63,7 +63,8 @@ fn step(world: &mut World) {
     if trouble.target_fault_once_in > 0 && world.chance.one_in(trouble.target_fault_once_in) {
         return luck::step(world);
     }
-    match world.chance.below(29) {
+    jobs::beat(world);
+    match world.chance.below(33) {
         0..=6 => people::ask(world),
         7..=12 => people::judge(world),
         13..=18 => people::activate(world),
@@ -72,6 +73,7 @@ fn step(world: &mut World) {
         23 => people::withdraw(world),
         24 => luck::change_policy(world),
         25..=27 => people::extend(world),
+        28..=31 => jobs::step(world),
         _ => luck::host_turns(world),
     }
 }

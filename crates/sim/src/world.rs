@@ -5,6 +5,7 @@ use crate::clock::SimClock;
 use crate::commits::CommitTrouble;
 use crate::edge::{Edge, Edged, LateCall};
 use crate::executor::Executor;
+use crate::jobs::Jobs;
 use crate::memory::{Backup, Ledger, Memory};
 use crate::policies::{Rules, policy};
 use crate::targets::{Targets, resources};
@@ -53,6 +54,7 @@ pub struct World {
     pub(crate) engine: Arc<Engine>,
     pub(crate) rules: PolicySet,
     pub(crate) memory: Memory,
+    pub(crate) jobs: Jobs,
     pub(crate) backup: Option<Backup>,
     pub(crate) late: Vec<LateCall>,
     pub(crate) serving: Arc<Mutex<Serving>>,
@@ -104,6 +106,7 @@ impl World {
             engine,
             rules,
             memory: Memory::default(),
+            jobs: Jobs::default(),
             backup: None,
             late: Vec::new(),
             serving: Arc::default(),

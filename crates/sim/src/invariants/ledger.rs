@@ -5,6 +5,8 @@ use crate::memory::{Ledger, Promise};
 use crate::world::World;
 use curfew_domain::approval::Verdict;
 use curfew_domain::{Grant, GrantState, Id, Lease, LeaseState, Request, RequestState, Seconds, Timestamp};
+use curfew_engine::seams::Store;
+use futures::executor::block_on;
 use std::collections::{BTreeMap, BTreeSet};
 
 pub(super) fn check(ledger: &Ledger) -> Result<(), Broken> {
@@ -156,6 +158,16 @@ pub(super) fn promises(world: &World, ledger: &Ledger) -> Result<(), Broken> {
                 return broken(6, format!("the end of {grant} was ordered, and that is lost"));
             }
             Promise::Denied(_) | Promise::Withdrawn(_) | Promise::Ended(_) => {}
+            Promise::Done { run, beat } => {
+                if block_on(world.store.beat(run, &beat)).ok().flatten().is_some() {
+                    return broken(23, format!("{beat} of {run} said that it is done, and is waited for"));
+                }
+            }
+            Promise::RunEnded(key) => {
+                if block_on(world.store.newest_run(&key)).ok().flatten().is_some_and(|run| run.is_live()) {
+                    return broken(23, format!("{key} has ended, and goes on"));
+                }
+            }
             Promise::Extended { grant, until } => extended(ledger, grant, until)?,
             Promise::Activated { leases, wrong } => activated(ledger, &leases, wrong)?,
         }

@@ -1,11 +1,14 @@
 //! What holds once nothing has gone wrong for a while, and once every limit is over.
 
+use super::timely::is_stray;
 use super::{Broken, broken};
 use crate::memory::Ledger;
 use crate::targets::{Kind, Presence, Shown, kind, resources};
 use crate::world::World;
 use curfew_domain::lease::handle;
 use curfew_domain::{Grant, GrantState, Lease, LeaseState, RequestState, Timestamp};
+use curfew_engine::seams::store::{Page, RunFilter, Store};
+use futures::executor::block_on;
 
 /// How long an end may take where nothing is in its way. Milliseconds.
 const PROMPT: u64 = 5_000;
@@ -90,10 +93,16 @@ fn grant_is_whole(world: &World, ledger: &Ledger, grant: &Grant) -> Result<(), B
     }
 }
 
-/// 5: nobody has what the policy in force does not let them ask for.
+/// 5 and 23: nobody has what the policy in force does not let them ask for, or what lives with clients that are silent.
 fn policy_gives_it(world: &World, ledger: &Ledger, grant: &Grant) -> Result<(), Broken> {
     if matches!(grant.state, GrantState::Ended { .. }) {
         return Ok(());
+    }
+    if grant.lives_with.is_some() {
+        return match is_stray(world, grant, world.engine.now()) {
+            true => broken(23, format!("{} is {} with no client that beats", grant.id, grant.state_word())),
+            false => Ok(()),
+        };
     }
     let Some(request) = ledger.requests.get(&grant.request_id) else { return Ok(()) };
     let who = request.asker();
@@ -130,6 +139,10 @@ pub(crate) fn check_left(world: &World) -> Result<(), Broken> {
     let ledger = Ledger::read(&world.store);
     if let Some(grant) = ledger.grants.values().find(|g| !matches!(g.state, GrantState::Ended { .. })) {
         return broken(10, format!("{} is {} after every limit", grant.id, grant.state_word()));
+    }
+    let live = block_on(world.store.runs(&RunFilter::default(), Page { before: None, limit: 1 })).unwrap_or_default();
+    if let Some(run) = live.first() {
+        return broken(23, format!("{} is live after every limit", run.id));
     }
     if let Some(request) = ledger.requests.values().find(|r| matches!(r.state, RequestState::Pending)) {
         return broken(10, format!("{} is pending after every limit", request.id));
