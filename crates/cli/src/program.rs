@@ -105,8 +105,9 @@ fn one_level_down(error: &clap::Error) -> Option<String> {
     if command.find_subcommand(word).is_some() {
         return None;
     }
-    let group = command.get_subcommands().find(|group| group.find_subcommand(word).is_some())?;
-    Some(format!("write `curfew {} {word}`", group.get_name()))
+    let groups = command.get_subcommands().filter(|group| group.find_subcommand(word).is_some());
+    let written: Vec<String> = groups.map(|group| format!("`curfew {} {word}`", group.get_name())).collect();
+    (!written.is_empty()).then(|| format!("write {}", written.join(" or ")))
 }
 
 /// What clap says, as a message and what to do about it: its first paragraph is what is wrong, its tips and the usage
@@ -194,7 +195,7 @@ pub(crate) mod tests {
         assert!(said(&["request", "r", "--for", "-1m"]).0.contains("'-1m'"));
         for (args, hint) in [
             (vec!["explain", "--as", "dev@example.com"], "write `curfew policy explain`"),
-            (vec!["policy", "verify"], "write `curfew audit verify`"),
+            (vec!["policy", "verify"], "write `curfew pipeline verify` or `curfew audit verify`"),
         ] {
             assert_eq!(said(&args).1, hint, "{args:?}");
         }
