@@ -6,10 +6,11 @@ use crate::targets::{Kind, Presence, kind, resources};
 use crate::world::World;
 use curfew_connectors::postgres::fake::{Call, Fault, Power};
 use curfew_connectors::ssh::fake::Agent;
-use curfew_domain::{Id, Lease, ResourceName, Seconds, Subject};
-use curfew_engine::seams::Clock;
+use curfew_domain::{Id, Lease, LeaseState, ResourceName, Seconds, Subject};
 use curfew_engine::seams::connector::Marker;
+use curfew_engine::seams::{Clock, Store};
 use futures::FutureExt;
+use futures::executor::block_on;
 use std::time::Duration;
 
 /// One piece of it.
@@ -59,14 +60,19 @@ fn step_clock(world: &World) {
     world.clock.step(step);
 }
 
-pub(crate) fn remove_something(world: &World, resource: &ResourceName) {
+pub(crate) fn remove_something(world: &mut World, resource: &ResourceName) {
     let there: Vec<_> = world.targets.look(resource).into_iter().filter(|s| s.presence == Presence::There).collect();
     if there.is_empty() {
         return;
     }
-    let name = world.chance.pick(&there).name.clone();
-    world.note(&format!("somebody removes {name} from {resource}"));
-    world.targets.remove(resource, &name);
+    let thing = world.chance.pick(&there);
+    world.note(&format!("somebody removes {} from {resource}", thing.name));
+    world.targets.remove(resource, &thing.name);
+    let lease = thing.marker.as_ref().and_then(|marker| block_on(world.store.lease(marker.lease)).ok().flatten());
+    if lease.is_some_and(|lease| matches!(lease.state, LeaseState::Issuing { .. })) {
+        // Its call is not answered yet, and when it is repeated the same lease makes the same name anew.
+        world.memory.made.remove(&(resource.clone(), thing.name.clone()));
+    }
 }
 
 fn plant_anothers(world: &World, resource: &ResourceName) {
