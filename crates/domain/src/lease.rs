@@ -261,6 +261,18 @@ impl Lease {
         Ok(Transition::new(Self { state: LeaseState::Revoking { since: now, locator }, ..self }, event))
     }
 
+    /// What the subject had left behind; nothing before all of it is gone or reported.
+    pub fn leftovers(&self) -> &[Leftover] {
+        match &self.state {
+            LeaseState::Revoked { leftovers, .. } => leftovers,
+            LeaseState::Wanted
+            | LeaseState::Issuing { .. }
+            | LeaseState::Live { .. }
+            | LeaseState::Revoking { .. }
+            | LeaseState::LockedOut { .. } => &[],
+        }
+    }
+
     /// Says that nobody gets in or is still in, while leftovers are still being cleared.
     ///
     /// # Errors

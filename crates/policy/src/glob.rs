@@ -126,6 +126,7 @@ mod tests {
         ];
         for (glob, name) in yes {
             assert!(matches(glob, name), "{glob} should cover {name}");
+            assert!(with_double_stars(glob, name), "the long way says otherwise of {glob} and {name}");
         }
         let no = [
             ("services/*", "services"),
@@ -140,6 +141,7 @@ mod tests {
         ];
         for (glob, name) in no {
             assert!(!matches(glob, name), "{glob} should not cover {name}");
+            assert!(!with_double_stars(glob, name), "the long way says otherwise of {glob} and {name}");
         }
     }
 

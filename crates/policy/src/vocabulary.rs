@@ -5,15 +5,19 @@
 
 use crate::draft::Draft;
 use crate::expression::path_of;
-use crate::language::RISKS;
+use crate::language::{RISKS, TICKET_STATES};
 use crate::nearest::nearest;
 use crate::shape::shown;
 use curfew_domain::ActionName;
+use curfew_domain::connector::Effect;
 use serde_json::Value;
 use std::collections::BTreeSet;
 
-const EFFECTS: [&str; 4] = ["read", "write", "define", "admin"];
-const TICKET_STATES: [&str; 3] = ["open", "closed", "missing"];
+/// The words of [`Effect::ALL`].
+const EFFECTS: [&str; 4] = {
+    let [(read, _), (write, _), (define, _), (admin, _)] = Effect::ALL;
+    [read, write, define, admin]
+};
 
 /// What a text is compared with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -35,7 +39,7 @@ impl Kind {
             Self::Action => None,
             Self::Effect => Some(("effects", &EFFECTS)),
             Self::Risk => Some(("risk", RISKS)),
-            Self::TicketState => Some(("ticket_state", &TICKET_STATES)),
+            Self::TicketState => Some(("ticket_state", TICKET_STATES)),
         }
     }
 }

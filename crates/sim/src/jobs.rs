@@ -1,6 +1,7 @@
 //! What pipelines do: a run begins, its clients beat, ask, claim and say that they are done, or fall silent; its
 //! provider says that it has ended. Now and then one tries what is another's.
 
+use crate::clock::SimClock;
 use crate::memory::{Promise, Promises};
 use crate::script::show;
 use crate::targets::public_half;
@@ -115,9 +116,11 @@ fn begin(world: &mut World) {
         },
         |client| (client.bound, client.beat),
     );
-    let beats = *world.chance.pick(&[0, 0, 1, 4, 20]);
-    let says_so = world.chance.one_in(2);
-    let asking = world.chance.one_in(2).then(|| asking(world, &bound, &beat, "deploy"));
+    let job = Job {
+        asking: world.chance.one_in(2).then(|| asking(world, &bound, &beat, "deploy")),
+        beats: *world.chance.pick(&[0, 0, 1, 4, 20]),
+        says_so: world.chance.one_in(2),
+    };
     let (engine, jobs, clock) = (world.engine.clone(), world.jobs.clone(), world.clock.clone());
     let promises = world.memory.promises.clone();
     let what = format!("{beat} begins {}", bound.token.run);
@@ -127,26 +130,46 @@ fn begin(world: &mut World) {
             Ok(lives) => lives.run.id,
             Err(error) => return format!("no: {error}"),
         };
-        let Beginning { bound, beat, .. } = beginning;
-        let client = JobClient { bound, beat, run };
+        let client = JobClient { bound: beginning.bound, beat: beginning.beat, run };
         jobs.add(client.clone());
-        let given = match asking {
-            Some(asking) => ask_and_claim(&engine, &promises, asking).await,
+        job.go_on(&engine, &clock, (&jobs, &promises), client).await
+    };
+    world.begin(what, verb.boxed());
+}
+
+/// What a client does once its run has begun.
+struct Job {
+    asking: Option<(AskFor, String)>,
+    beats: usize,
+    /// Whether it says that it is done, or falls silent.
+    says_so: bool,
+}
+
+impl Job {
+    async fn go_on(
+        self,
+        engine: &Engine,
+        clock: &SimClock,
+        (jobs, promises): (&Jobs, &Promises),
+        client: JobClient,
+    ) -> String {
+        let run = client.run;
+        let given = match self.asking {
+            Some(asking) => ask_and_claim(engine, promises, asking).await,
             None => "asks for nothing".to_owned(),
         };
-        for _ in 0..beats {
+        for _ in 0..self.beats {
             clock.sleep(BEAT).await;
             if engine.beat(&client.bound, run, &client.beat).await.is_err() {
                 return format!("{run}, {given}; then not heard");
             }
         }
-        if says_so {
-            let done = finish(&engine, &jobs, &promises, client).await;
+        if self.says_so {
+            let done = finish(engine, jobs, promises, client).await;
             return format!("{run}, {given}; then done: {done}");
         }
         format!("{run}, {given}")
-    };
-    world.begin(what, verb.boxed());
+    }
 }
 
 /// What a client asks for, and the key of that one click.

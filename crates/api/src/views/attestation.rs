@@ -8,8 +8,8 @@ use super::{ArtefactView, LeftoverView, ResourceActionsView, SubjectView};
 use curfew_domain::audit::{Envelope, EnvelopeSignature};
 use curfew_domain::lease::Evidence;
 use curfew_domain::{
-    ActionName, Approval, EndCause, Grant, GrantState, Id, Lease, LeaseState, Request, ResourceName, RoleName, Run,
-    RunEnd, Timestamp,
+    ActionName, Approval, EndCause, Grant, GrantState, Id, Lease, Request, ResourceName, RoleName, Run, RunEnd,
+    Timestamp,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -259,14 +259,6 @@ impl From<&(Id<Request>, Approval)> for AttestedApprovalView {
 
 impl From<&Lease> for AttestedLeaseView {
     fn from(lease: &Lease) -> Self {
-        let leftovers = match &lease.state {
-            LeaseState::Revoked { leftovers, .. } => leftovers.iter().map(LeftoverView::from).collect(),
-            LeaseState::Wanted
-            | LeaseState::Issuing { .. }
-            | LeaseState::Live { .. }
-            | LeaseState::Revoking { .. }
-            | LeaseState::LockedOut { .. } => Vec::new(),
-        };
         Self {
             id: lease.id,
             resource: lease.resource.clone(),
@@ -277,7 +269,7 @@ impl From<&Lease> for AttestedLeaseView {
             verified: matches!(lease.evidence(), Some(Evidence::Read { .. })),
             verified_at: lease.evidence().map(Evidence::at),
             residual_exposure: lease.residual_exposure.clone(),
-            leftovers,
+            leftovers: lease.leftovers().iter().map(LeftoverView::from).collect(),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What was really made in a target, on the wire.
 
 use curfew_domain::lease::{Leftover, LeftoverDone};
-use curfew_domain::{ActionName, Id, Lease, LeaseState, ResourceName, Timestamp};
+use curfew_domain::{ActionName, Id, Lease, ResourceName, Timestamp};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -60,14 +60,6 @@ pub struct LeftoverView {
 
 impl From<&Lease> for LeaseView {
     fn from(lease: &Lease) -> Self {
-        let leftovers: &[Leftover] = match &lease.state {
-            LeaseState::Revoked { leftovers, .. } => leftovers,
-            LeaseState::Wanted
-            | LeaseState::Issuing { .. }
-            | LeaseState::Live { .. }
-            | LeaseState::Revoking { .. }
-            | LeaseState::LockedOut { .. } => &[],
-        };
         Self {
             id: lease.id,
             resource: lease.resource.clone(),
@@ -77,7 +69,7 @@ impl From<&Lease> for LeaseView {
             handle: lease.handle(),
             expires_at: lease.expires_at,
             residual_exposure: lease.residual_exposure.clone(),
-            leftovers: leftovers.iter().map(LeftoverView::from).collect(),
+            leftovers: lease.leftovers().iter().map(LeftoverView::from).collect(),
             held_up: None,
         }
     }

@@ -129,7 +129,7 @@ fn possible(facts: &BTreeSet<String>, role: Option<&RoleName>) -> Vec<Value> {
         risk_score,
         vec![compared(">=", risk_score, json!({"Value": 0})), compared("<=", risk_score, json!({"Value": 255}))],
     );
-    add("context.ticket_state", vec![one_of(&["open", "closed", "missing"], "context.ticket_state")]);
+    add("context.ticket_state", vec![one_of(crate::language::TICKET_STATES, "context.ticket_state")]);
     add("resource.risk", vec![one_of(crate::language::RISKS, "resource.risk")]);
     if let Some(role) = role {
         add("context.role", vec![compared("==", "context.role", json!({"Value": role.as_str()}))]);
