@@ -75,7 +75,7 @@ fn check_requesters(node: &Node, site: Site<'_>, out: &mut Problems) {
 }
 
 /// A mapping with exactly one key: the provider's.
-fn check_workload(node: &Node, entries: &[Entry], site: Site<'_>, out: &mut Problems) {
+pub(crate) fn check_workload(node: &Node, entries: &[Entry], site: Site<'_>, out: &mut Problems) {
     if let Some(hint) = principal_with_blank(entries) {
         let message = format!("an entry of `{}` is a mapping where a text was meant", site.what);
         return site.refuse(out, node.head(), "wrong-kind", message, hint);

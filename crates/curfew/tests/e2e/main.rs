@@ -6,6 +6,7 @@
 mod arguments;
 mod canary;
 mod crash;
+mod deployed;
 mod dev;
 mod ends;
 mod examples;
