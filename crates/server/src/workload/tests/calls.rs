@@ -232,6 +232,9 @@ async fn everything_is_closed_to_machines_that_is_not_opened() {
         "/api/v1/runs/{id}/attestation",
         "/api/v1/runs/{id}/beats",
         "/api/v1/runs/{id}/end",
+        // For the pipelines that the configuration names; `a_machine_asks...` sees that others are refused.
+        "/api/v1/policy",
+        "/api/v1/policy/apply",
     ]
     .into();
     let to_anybody =
