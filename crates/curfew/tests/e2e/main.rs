@@ -18,6 +18,7 @@ mod mail;
 mod outage;
 mod pipelines;
 mod pipelines_killed;
+mod proposed;
 mod races;
 mod replay;
 mod solver;
