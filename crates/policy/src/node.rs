@@ -45,6 +45,15 @@ pub(crate) enum Layout {
 pub(crate) struct Entry {
     pub(crate) key: Node,
     pub(crate) value: Node,
+    /// The key that a misspelt one stands for: see `meant`.
+    pub(crate) meant: Option<&'static str>,
+}
+
+impl Entry {
+    /// The key as it is written, or as it was meant.
+    pub(crate) fn name(&self) -> Option<&str> {
+        self.meant.or_else(|| self.key.text())
+    }
 }
 
 /// A comment, for the formatter.
@@ -105,7 +114,7 @@ impl Node {
 
     /// The value under a key of a mapping.
     pub(crate) fn get(&self, key: &str) -> Option<&Node> {
-        self.entries().iter().find(|e| e.key.text() == Some(key)).map(|e| &e.value)
+        self.entries().iter().find(|e| e.name() == Some(key)).map(|e| &e.value)
     }
 
     /// What a person would call it.

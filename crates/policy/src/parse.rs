@@ -306,7 +306,7 @@ impl<'a> Builder<'a> {
             return;
         }
         seen.insert(text.clone(), key.pos.line);
-        entries.push(Entry { key, value });
+        entries.push(Entry { key, value, meant: None });
     }
 
     /// Refuses a null, and says so at the key when there is no text to point at.

@@ -276,12 +276,12 @@ fn workflow_path(reference: &str) -> Option<String> {
 
 /// Reports what a provider's mapping lacks or must not have. Its keys were checked before.
 pub(crate) fn check(entry: &Entry, site: Site<'_>, out: &mut Problems) {
-    let Some(provider) = entry.key.text().and_then(Provider::of) else { return };
+    let Some(provider) = entry.name().and_then(Provider::of) else { return };
     let node = &entry.value;
     for claim in node
         .entries()
         .iter()
-        .flat_map(|e| if e.key.text() == Some("claims") { e.value.entries() } else { std::slice::from_ref(e) })
+        .flat_map(|e| if e.name() == Some("claims") { e.value.entries() } else { std::slice::from_ref(e) })
     {
         check_wildcards(claim, site, out);
     }
@@ -356,7 +356,7 @@ fn check_wildcards(claim: &Entry, site: Site<'_>, out: &mut Problems) {
 
 /// A provider's mapping that was checked.
 pub(crate) fn read(node: &Node) -> Option<Workload> {
-    let (entry, provider) = node.entries().iter().find_map(|e| Some((e, Provider::of(e.key.text()?)?)))?;
+    let (entry, provider) = node.entries().iter().find_map(|e| Some((e, Provider::of(e.name()?)?)))?;
     let texts = |node: &Node| -> Vec<String> {
         match node.text() {
             Some(text) => vec![text.to_owned()],
@@ -369,8 +369,8 @@ pub(crate) fn read(node: &Node) -> Option<Workload> {
             entry.value.entries()
         }
     };
-    let claims = claims.iter().filter(|e| e.key.text() != Some("issuer") || provider == Provider::Oidc);
-    let claims = claims.filter_map(|e| Some((e.key.text()?.to_owned(), texts(&e.value)))).collect();
+    let claims = claims.iter().filter(|e| e.name() != Some("issuer") || provider == Provider::Oidc);
+    let claims = claims.filter_map(|e| Some((e.name()?.to_owned(), texts(&e.value)))).collect();
     let issuer = entry.value.get("issuer").and_then(Node::text).map(str::to_owned);
     Some(Workload { provider, issuer, claims })
 }
