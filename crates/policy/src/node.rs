@@ -2,6 +2,7 @@
 
 use crate::problem::At;
 use crate::source::{Pos, Span};
+use crate::whereabouts::Verbatim;
 
 /// A value of the document.
 #[derive(Debug, Clone)]
@@ -25,6 +26,7 @@ pub(crate) enum Value {
 pub(crate) struct Scalar {
     pub(crate) text: String,
     pub(crate) style: Style,
+    pub(crate) verbatim: Verbatim,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,6 +95,14 @@ impl Node {
         match &self.value {
             Value::Scalar(s) => Some(&s.text),
             Value::List(..) | Value::Map(..) | Value::Broken => None,
+        }
+    }
+
+    /// How its text stands in the file.
+    pub(crate) fn verbatim(&self) -> Verbatim {
+        match &self.value {
+            Value::Scalar(s) => s.verbatim,
+            Value::List(..) | Value::Map(..) | Value::Broken => Verbatim::No,
         }
     }
 
@@ -240,7 +250,7 @@ mod tests {
     use super::*;
 
     fn looks(text: &str) -> Looks {
-        Scalar { text: text.to_owned(), style: Style::Plain }.looks()
+        Scalar { text: text.to_owned(), style: Style::Plain, verbatim: Verbatim::No }.looks()
     }
 
     #[test]
@@ -282,6 +292,6 @@ mod tests {
         for text in ["nope", "tRUE", "none", "one", "y", "N"] {
             assert_eq!(looks(text), Looks::Text, "{text}");
         }
-        assert_eq!(Scalar { text: "no".to_owned(), style: Style::Quoted }.looks(), Looks::Text);
+        assert_eq!(Scalar { text: "no".to_owned(), style: Style::Quoted, verbatim: Verbatim::No }.looks(), Looks::Text);
     }
 }
