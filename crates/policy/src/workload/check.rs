@@ -35,12 +35,12 @@ impl Workload {
 
 /// Reports what a provider's mapping lacks or must not have. Its keys were checked before.
 pub(crate) fn check(entry: &Entry, site: Site<'_>, out: &mut Problems) {
-    let Some(provider) = entry.key.text().and_then(Provider::of) else { return };
+    let Some(provider) = entry.name().and_then(Provider::of) else { return };
     let node = &entry.value;
     for claim in node
         .entries()
         .iter()
-        .flat_map(|e| if e.key.text() == Some("claims") { e.value.entries() } else { std::slice::from_ref(e) })
+        .flat_map(|e| if e.name() == Some("claims") { e.value.entries() } else { std::slice::from_ref(e) })
     {
         check_wildcards(claim, site, out);
     }

@@ -278,7 +278,7 @@ fn workflow_path(reference: &str) -> Option<String> {
 
 /// A provider's mapping that was checked.
 pub(crate) fn read(node: &Node) -> Option<Workload> {
-    let (entry, provider) = node.entries().iter().find_map(|e| Some((e, Provider::of(e.key.text()?)?)))?;
+    let (entry, provider) = node.entries().iter().find_map(|e| Some((e, Provider::of(e.name()?)?)))?;
     let texts = |node: &Node| -> Vec<String> {
         match node.text() {
             Some(text) => vec![text.to_owned()],
@@ -291,8 +291,8 @@ pub(crate) fn read(node: &Node) -> Option<Workload> {
             entry.value.entries()
         }
     };
-    let claims = claims.iter().filter(|e| e.key.text() != Some("issuer") || provider == Provider::Oidc);
-    let claims = claims.filter_map(|e| Some((e.key.text()?.to_owned(), texts(&e.value)))).collect();
+    let claims = claims.iter().filter(|e| e.name() != Some("issuer") || provider == Provider::Oidc);
+    let claims = claims.filter_map(|e| Some((e.name()?.to_owned(), texts(&e.value)))).collect();
     let issuer = entry.value.get("issuer").and_then(Node::text).map(str::to_owned);
     Some(Workload { provider, issuer, claims })
 }
