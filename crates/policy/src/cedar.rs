@@ -11,7 +11,7 @@ use crate::nearest::nearest;
 use crate::problem::{At, Problems};
 use crate::shape::shown;
 use crate::source::Place;
-use crate::vocabulary::Vocabulary;
+use crate::vocabulary::{Kind, Vocabulary};
 use crate::whereabouts::{Verbatim, within};
 use cedar_policy::{
     Authorizer, Context, Decision, Entities, Policy, PolicySet, Request, Schema, ValidationMode, ValidationWarning,
@@ -244,6 +244,22 @@ impl<'d> Checker<'d> {
             };
             refuse("unknown-input", message, hint);
         }
+        let capitals =
+            needs.words.iter().filter(|(kind, word)| *kind == Kind::Email && !self.vocabulary.has(*kind, word));
+        for (_, word) in capitals {
+            let message = format!("`principal.email` is in small letters, so that it is never `{}`", shown(word));
+            refuse("never-anybody", message, format!("write `{}`", shown(&word.to_ascii_lowercase())));
+        }
+        for (kind, id) in needs.entities.iter().filter(|(kind, _)| ["Person", "Workload"].contains(&kind.as_str())) {
+            let message = format!("nobody is ever `{kind}::\"{}\"`", shown(id));
+            let hint = match kind.as_str() {
+                "Person" => "compare the address, in small letters: `principal.email == \"ann@example.com\"`",
+                _ => {
+                    "compare what its token says, such as `context.claims.repository_id`; `principal is Workload` is any"
+                }
+            };
+            refuse("never-anybody", message, hint.to_owned());
+        }
         for (_, id) in
             needs.entities.iter().filter(|(kind, id)| kind == "Resource" && !self.resources.contains(id.as_str()))
         {
@@ -261,7 +277,8 @@ impl<'d> Checker<'d> {
 
     /// Says which words nothing has, so that a comparison with them never holds.
     fn words(&self, needs: &Needs, spot: Spot<'_>, out: &mut Problems) {
-        for (kind, word) in needs.words.iter().filter(|(kind, word)| !self.vocabulary.has(*kind, word)) {
+        let others = needs.words.iter().filter(|(kind, _)| *kind != Kind::Email);
+        for (kind, word) in others.filter(|(kind, word)| !self.vocabulary.has(*kind, word)) {
             if out.is_full_of_warnings() || !out.may_suggest() {
                 return;
             }

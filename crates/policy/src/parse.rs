@@ -27,6 +27,17 @@ pub(crate) fn parse(file: &SourceFile, out: &mut Problems) -> Option<Document> {
     }
     let skipped = if file.bytes.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len() } else { 0 };
     let text = utf8(file, skipped, out)?;
+    if text.as_bytes().starts_with(BYTE_ORDER_MARK) {
+        let at = At { pos: Pos { line: 1, column: 1 }, span: None };
+        out.error(
+            &file.path,
+            at,
+            "syntax",
+            "the file begins with two byte-order marks",
+            "save it as UTF-8, with one or none",
+        );
+        return None;
+    }
     if is_json(&file.path) {
         // YAML forbids tabs where JSON allows them. Strict JSON has none inside a text, and a blank is as long.
         json_is_sound(&file.path, text, skipped, out)?;

@@ -54,6 +54,10 @@ pub struct ReachStage {
     pub require: u32,
     /// Who they are.
     pub approvers: Vec<String>,
+    /// Who may decide it as well once its time is over.
+    pub escalate_to: Vec<String>,
+    /// Who decides it when nobody but the requester is left in it.
+    pub fallback: Vec<String>,
 }
 
 /// A pipeline that opens the role.
@@ -88,8 +92,14 @@ impl PolicySet {
             Approval::Automatic(_) => (Needed::Automatic, Vec::new()),
             Approval::Stages(chain) => {
                 let stage = |s: &crate::model::StageRule| {
-                    let approvers = Crowd::of(self.directory(), &s.approvers).without(&denied).names();
-                    ReachStage { name: s.name.clone(), require: s.require, approvers }
+                    let who = |list: &[Listed]| Crowd::of(self.directory(), list).without(&denied).names();
+                    ReachStage {
+                        name: s.name.clone(),
+                        require: s.require,
+                        approvers: who(&s.approvers),
+                        escalate_to: who(s.escalates_to()),
+                        fallback: who(&s.fallback),
+                    }
                 };
                 (Needed::NeedsApproval, chain.stages.iter().map(stage).collect())
             }

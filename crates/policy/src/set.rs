@@ -154,6 +154,15 @@ impl PolicySet {
         self.resource(name).is_some() || self.undefined_resources().contains(name)
     }
 
+    /// Whether there is such an action on a resource, given by a role or not. Of what nothing defines nobody can tell, and it may.
+    pub fn has_action(&self, resource: &ResourceName, action: &ActionName) -> bool {
+        self.resource(resource).is_none_or(|resource| {
+            let own = resource.settings.get("actions").and_then(serde_json::Value::as_object);
+            let is_built_in = resource.connector.actions.iter().any(|built_in| built_in.name == action.as_str());
+            is_built_in || own.is_some_and(|own| own.contains_key(action.as_str()))
+        })
+    }
+
     /// One resource.
     pub fn resource(&self, name: &ResourceName) -> Option<&Resource> {
         self.inventory.resource(name)

@@ -12,6 +12,7 @@ use curfew_domain::RoleName;
 use curfew_domain::connector::{ConnectorKind, Field, Presence, Shape};
 use curfew_domain::limits;
 use serde_json::{Map, Value as Json};
+use std::collections::BTreeMap;
 
 /// Whose words the settings are: those of the environment where it says a key, else the resource's own.
 #[derive(Clone, Copy)]
@@ -34,9 +35,13 @@ pub(crate) fn read(node: &Node, kind: &ConnectorKind, origin: Origin<'_>, out: &
     let before = out.errors_found();
     let settings = all(node, kind, origin, out);
     for entry in node.get("actions").map(Node::entries).unwrap_or_default() {
-        let built_in = kind.actions.iter().find(|a| entry.key.text() == Some(a.name));
+        let name = entry.key.text().unwrap_or_default();
+        let built_in = kind.actions.iter().find(|a| name.eq_ignore_ascii_case(a.name));
         if let Some(action) = built_in {
-            let message = format!("`{}` is built in: {}", action.name, action.meaning);
+            let message = match name == action.name {
+                true => format!("`{}` is built in: {}", action.name, action.meaning),
+                false => format!("`{}` and the built-in `{}` are the same name but for case", shown(name), action.name),
+            };
             origin.of("actions").refuse(
                 out,
                 entry.key.at(),
@@ -44,6 +49,15 @@ pub(crate) fn read(node: &Node, kind: &ConnectorKind, origin: Origin<'_>, out: &
                 message,
                 format!("built-in names keep their meaning; call yours `{}-more`", action.name),
             );
+        }
+    }
+    let mut seen: BTreeMap<String, &Entry> = BTreeMap::new();
+    for entry in node.get("actions").map(Node::entries).unwrap_or_default() {
+        let name = entry.key.text().unwrap_or_default();
+        let first = seen.insert(name.to_ascii_lowercase(), entry).and_then(|first| first.key.text());
+        if let Some(first) = first.filter(|first| *first != name) {
+            let message = format!("`{}` and `{}` are the same name but for case", shown(name), shown(first));
+            origin.of("actions").refuse(out, entry.key.at(), "duplicate-name", message, "rename one of the two");
         }
     }
     if out.errors_found() == before {

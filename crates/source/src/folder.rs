@@ -100,9 +100,10 @@ fn read_folder(path: &Path) -> Result<PolicyFiles, FolderError> {
     let ignore =
         if found.regular.iter().any(|p| p == IGNORE_FILE) { open_below(&root, IGNORE_FILE).ok() } else { None };
     let ignore = ignore.map(bounded).transpose().map_err(FolderError::unreadable(path))?;
-    let ignore = ignore.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+    let (ignore, not_text) = ignore_text(ignore);
     let selection = select_files(&found.regular, ignore.as_deref());
     let mut problems = selection.problems;
+    problems.extend(not_text);
     problems.extend(irregular(&found, ignore.as_deref()));
     let (mut files, mut total) = (Vec::new(), 0);
     for name in selection.files {
@@ -202,9 +203,24 @@ fn bounded(file: File) -> std::io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// The text of an ignore file, and what is wrong when it is none.
+pub(crate) fn ignore_text(bytes: Option<Vec<u8>>) -> (Option<String>, Option<Problem>) {
+    match bytes.map(String::from_utf8) {
+        None => (None, None),
+        Some(Ok(text)) => (Some(text), None),
+        Some(Err(_)) => {
+            let message = "the file is not UTF-8 text".to_owned();
+            (None, Some(problem("not-utf8", IGNORE_FILE, message, "save it as UTF-8")))
+        }
+    }
+}
+
 /// What is no regular file is an error, unless the ignore file lists it.
 pub(crate) fn irregular(found: &Found, ignore: Option<&str>) -> Vec<Problem> {
     let belongs = |path: &str| {
+        if path == IGNORE_FILE {
+            return true;
+        }
         let as_folder = format!("{path}/any.yaml");
         let has_policy_name = select_files(&[path.to_owned()], None).files.len() == 1;
         let probe = if has_policy_name { path.to_owned() } else { as_folder };
@@ -221,7 +237,13 @@ pub(crate) fn irregular(found: &Found, ignore: Option<&str>) -> Vec<Problem> {
     let badly_named = found.badly_named.iter().map(|path| {
         problem("file-name", path, "the name of this file is not UTF-8".to_owned(), "rename it in ASCII letters")
     });
-    irregular.chain(badly_named).collect()
+    let below = format!("{IGNORE_FILE}/");
+    let is_folder = found.regular.iter().any(|path| path.starts_with(&below));
+    let folder = is_folder.then(|| {
+        let message = "this is a folder".to_owned();
+        problem("irregular-file", IGNORE_FILE, message, "it is the file that lists what does not belong to the set")
+    });
+    irregular.chain(badly_named).chain(folder).collect()
 }
 
 fn problem(code: &'static str, file: &str, message: String, hint: &str) -> Problem {
@@ -256,6 +278,26 @@ mod tests {
         let mut problems: Vec<_> = read.problems.iter().map(|p| (p.code, p.file.as_str())).collect();
         problems.sort_unstable();
         assert_eq!(problems, [("irregular-file", "stolen.yaml"), ("irregular-file", "teams/etc")]);
+    }
+
+    #[test]
+    fn an_ignore_file_is_a_file_of_text() {
+        let base = tempfile::tempdir().expect("a folder");
+        let ignore = base.path().join(IGNORE_FILE);
+        std::fs::write(base.path().join("a.yaml"), "x").expect("written");
+        let found = || {
+            let read = read(base.path()).expect("read");
+            read.problems.iter().map(|p| (p.code, p.file.clone())).collect::<Vec<_>>()
+        };
+        std::fs::write(&ignore, [0xff, 0xfe]).expect("written");
+        assert_eq!(found(), [("not-utf8", IGNORE_FILE.to_owned())]);
+        std::fs::remove_file(&ignore).expect("removed");
+        symlink("a.yaml", &ignore).expect("linked");
+        assert_eq!(found(), [("irregular-file", IGNORE_FILE.to_owned())]);
+        std::fs::remove_file(&ignore).expect("removed");
+        std::fs::create_dir(&ignore).expect("made");
+        std::fs::write(ignore.join("b.yaml"), "x").expect("written");
+        assert_eq!(found(), [("irregular-file", IGNORE_FILE.to_owned())]);
     }
 
     #[test]

@@ -203,6 +203,15 @@ pub(super) static KINDS: &[ProblemKind] = &[
         ),
     ),
     error(
+        "never-anybody",
+        Guardrail,
+        "An expression names somebody in a way that nobody is ever named: addresses are in small letters, and persons and workloads are no entities that a policy can write.",
+        (
+            "forbid (principal, action, resource) when { principal.email == \"Dev@example.com\" };",
+            "forbid (principal, action, resource) when { principal.email == \"dev@example.com\" };",
+        ),
+    ),
+    error(
         "overlay-widens",
         Overlay,
         "An environment gives more than the set without it.",

@@ -1,4 +1,5 @@
-//! Who may ask for a role: for every subject that either set names, and for symbolic members of the provider's groups.
+//! Who may ask for a role: for every subject that either set names, and for symbolic members of the provider's groups and of
+//! rotas.
 
 use super::change::{Changes, Direction, Draft, Kind};
 use super::shared::{Memo, Shared};
@@ -6,6 +7,7 @@ use super::workload::is_within;
 use crate::crowd::Crowd;
 use curfew_domain::{Email, GroupName, RoleName};
 use std::collections::BTreeSet;
+use std::fmt;
 
 /// Who may ask, and who may not whatever that says.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -14,19 +16,58 @@ pub(super) struct Askers {
     pub(super) denied: Shared,
 }
 
-/// A person as the rules can tell persons apart: an address that is named somewhere or none, and groups.
+/// What only others can list, and a person can be in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Badge<'a> {
+    /// A group of the provider's.
+    Group(&'a GroupName),
+    /// Those on call, by the name of the rota.
+    OnCall(&'a GroupName),
+}
+
+impl<'a> Badge<'a> {
+    fn all(crowd: &'a Crowd) -> impl Iterator<Item = Self> {
+        crowd.groups.iter().map(Badge::Group).chain(crowd.oncall.iter().map(Badge::OnCall))
+    }
+
+    fn is_in(self, crowd: &Crowd) -> bool {
+        match self {
+            Self::Group(name) => crowd.groups.contains(name),
+            Self::OnCall(name) => crowd.oncall.contains(name),
+        }
+    }
+
+    /// As one of those who wear it.
+    fn role(self) -> String {
+        match self {
+            Self::Group(_) => format!("as a member of {self}"),
+            Self::OnCall(_) => format!("as one of {self}"),
+        }
+    }
+}
+
+impl fmt::Display for Badge<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Group(name) => write!(f, "group:{name}"),
+            Self::OnCall(name) => write!(f, "oncall:{name}"),
+        }
+    }
+}
+
+/// A person as the rules can tell persons apart: an address that is named somewhere or none, and badges.
 ///
-/// One group that lets in and one that keeps out are enough: whoever gains by more groups gains by two of them.
+/// One badge that lets in and one that keeps out are enough: whoever gains by more of them gains by two.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Symbol<'a> {
     email: Option<&'a Email>,
-    groups: BTreeSet<&'a GroupName>,
+    badges: BTreeSet<Badge<'a>>,
 }
 
 impl Askers {
     fn may(&self, who: &Symbol<'_>) -> bool {
         let named = |crowd: &Crowd| {
-            who.email.is_some_and(|e| crowd.persons.contains(e)) || who.groups.iter().any(|g| crowd.groups.contains(*g))
+            who.email.is_some_and(|e| crowd.persons.contains(e)) || who.badges.iter().any(|badge| badge.is_in(crowd))
         };
         (self.crowd.anyone || named(&self.crowd)) && !named(&self.denied) && !self.denied.anyone
     }
@@ -36,29 +77,27 @@ impl Askers {
 pub(super) fn compare(role: &RoleName, before: &Askers, after: &Askers, changes: &mut Changes) {
     let memo = changes.memo.clone();
     let mut said = Said { role, before, after, changes, settled: BTreeSet::new() };
-    said.about(&Symbol { email: None, groups: BTreeSet::new() }, "anyone".to_owned(), "");
-    let all = |pick: fn(&Crowd) -> &BTreeSet<GroupName>| -> BTreeSet<&GroupName> {
-        [&before.crowd, &before.denied, &after.crowd, &after.denied].into_iter().flat_map(|c| pick(c)).collect()
-    };
-    let groups = all(|crowd| &crowd.groups);
-    for group in &groups {
-        said.about(&Symbol { email: None, groups: BTreeSet::from([*group]) }, format!("group:{group}"), "");
+    said.about(&Symbol { email: None, badges: BTreeSet::new() }, "anyone".to_owned(), "");
+    let crowds = [&before.crowd, &before.denied, &after.crowd, &after.denied];
+    let badges: BTreeSet<Badge<'_>> = crowds.into_iter().flat_map(|crowd| Badge::all(crowd)).collect();
+    for badge in &badges {
+        said.about(&Symbol { email: None, badges: BTreeSet::from([*badge]) }, badge.to_string(), "");
     }
     for email in &persons(before, after, &memo) {
-        said.about(&Symbol { email: Some(email), groups: BTreeSet::new() }, email.to_string(), "");
+        said.about(&Symbol { email: Some(email), badges: BTreeSet::new() }, email.to_string(), "");
     }
-    let denying: BTreeSet<&GroupName> = before.denied.groups.iter().chain(&after.denied.groups).collect();
-    for group in &groups {
-        for denying in denying.iter().filter(|d| *d != group) {
-            let both = Symbol { email: None, groups: BTreeSet::from([*group, *denying]) };
-            said.about(&both, format!("group:{group}"), &format!(" as a member of group:{denying} too"));
+    let denying: BTreeSet<Badge<'_>> = Badge::all(&before.denied).chain(Badge::all(&after.denied)).collect();
+    for badge in &badges {
+        for denying in denying.iter().filter(|denying| *denying != badge) {
+            let both = Symbol { email: None, badges: BTreeSet::from([*badge, *denying]) };
+            said.about(&both, badge.to_string(), &format!(" {} too", denying.role()));
         }
     }
-    // Somebody on a deny list whom a group would let in.
+    // Somebody on a deny list whom a badge would let in.
     for email in memo.on_one_side(&before.denied, &after.denied).iter() {
-        for group in &groups {
-            let member = Symbol { email: Some(email), groups: BTreeSet::from([*group]) };
-            said.about(&member, email.to_string(), &format!(" as a member of group:{group}"));
+        for badge in &badges {
+            let member = Symbol { email: Some(email), badges: BTreeSet::from([*badge]) };
+            said.about(&member, email.to_string(), &format!(" {}", badge.role()));
         }
     }
     said.machines();

@@ -1,7 +1,7 @@
 //! Resources: what their actions give, where they point, and what rules go by. What cannot be shown to give less
 //! counts as more.
 
-use super::change::{Changes, Draft, Kind};
+use super::change::{Changes, Direction, Draft, Kind};
 use super::order::{Order, Proof};
 use super::view::{Mentions, View};
 use crate::address::Network;
@@ -9,7 +9,8 @@ use crate::model::Resource;
 use serde_json::Value;
 use std::collections::BTreeSet;
 
-/// Says what becomes of every resource that both sets define. One that comes or goes shows in the scope of roles.
+/// Says what becomes of every resource that both sets define, and of one that comes or goes while roles name it outright: any other
+/// shows in the scope of roles.
 pub(super) fn compare(before: &View<'_>, after: &View<'_>, changes: &mut Changes) {
     let mentions = before.mentions.with(&after.mentions);
     for (name, old) in &before.resources {
@@ -20,6 +21,20 @@ pub(super) fn compare(before: &View<'_>, after: &View<'_>, changes: &mut Changes
         said.classification(&mentions);
         said.files();
     }
+    let come = after.resources.iter().filter(|(name, _)| !before.resources.contains_key(*name));
+    let gone = before.resources.iter().filter(|(name, _)| !after.resources.contains_key(*name));
+    // What nothing defines is where whoever defines it next says that it is.
+    for (name, resource) in come.filter(|(name, _)| before.names(name)) {
+        changes.push(Draft::new(Kind::Target, Direction::Wider).resource(name).becomes(defined(resource)));
+    }
+    for (name, resource) in gone.filter(|(name, _)| after.names(name)) {
+        changes.push(Draft::new(Kind::Target, Direction::Wider).resource(name).was(defined(resource)));
+    }
+}
+
+fn defined(resource: &Resource) -> String {
+    let admin = resource.admin.as_ref().map_or_else(String::new, |admin| format!(", admin: {admin}"));
+    format!("connector: {}{admin}, risk: {}", resource.connector.name, resource.risk.word())
 }
 
 struct Said<'a> {
@@ -89,29 +104,35 @@ impl Said<'_> {
         };
         self.say(Kind::Classification, order, "risk", (Some(old.word().to_owned()), Some(new.word().to_owned())));
         let labels: BTreeSet<String> = self.old.labels.keys().chain(self.new.labels.keys()).cloned().collect();
-        for label in labels.into_iter().filter(|label| mentions.labels.contains(label)) {
+        for label in labels {
             let (old, new) = (self.old.labels.get(&label).cloned(), self.new.labels.get(&label).cloned());
             let order = match (&old, &new) {
                 _ if old == new => Order::Same,
+                // Nothing asks for it.
+                _ if !mentions.labels.contains(&label) => Order::Narrower,
                 // What is not known never helps anybody.
                 (Some(_), None) => Order::Narrower,
                 (None | Some(_), _) => Order::Wider,
             };
             self.say(Kind::Classification, order, &format!("label {label}"), (old, new));
         }
-        if mentions.effects {
-            self.effects();
-        }
+        self.effects(mentions);
     }
 
-    fn effects(&mut self) {
+    fn effects(&mut self, mentions: &Mentions) {
         let all = |resource: &'_ Resource| -> BTreeSet<String> {
             crate::link::actions_of(resource).map(str::to_owned).collect()
         };
         for action in all(self.old).intersection(&all(self.new)) {
             let (old, new) = (self.old.effects(action), self.new.effects(action));
             let sides = (Some(old.join(", ")), Some(new.join(", ")));
-            self.say(Kind::Classification, differs(&old, &new), &format!("effects of {action}"), sides);
+            let order = match differs(&old, &new) {
+                Order::Same => Order::Same,
+                // Nothing asks for them.
+                _ if !mentions.effects => Order::Narrower,
+                order => order,
+            };
+            self.say(Kind::Classification, order, &format!("effects of {action}"), sides);
         }
     }
 

@@ -5,10 +5,12 @@ use super::asking::{self, Askers};
 use super::change::{Changes, Direction, Draft, Kind};
 use super::constraint;
 use super::order::Order;
+use super::shared::Shared;
 use super::view::{RoleView, Trigger};
 use super::workload::is_within;
 use crate::model::{Extension, ExtensionApproval, OnPolicyChange};
-use curfew_domain::{RoleName, Seconds};
+use curfew_domain::{GroupName, RoleName, Seconds};
+use std::collections::BTreeSet;
 
 /// Says what becomes of a role. A renamed one is one gone and one new.
 pub(super) fn compare(before: Option<&RoleView<'_>>, after: Option<&RoleView<'_>>, changes: &mut Changes) {
@@ -17,10 +19,12 @@ pub(super) fn compare(before: Option<&RoleView<'_>>, after: Option<&RoleView<'_>
         (None, Some(new)) => {
             asking::compare(&new.role.name, &Askers::default(), &new.askers, changes);
             triggers(&new.role.name, &[], &new.triggers, changes);
+            emergency_alone(new, Direction::Wider, changes);
         }
         (Some(old), None) => {
             asking::compare(&old.role.name, &old.askers, &Askers::default(), changes);
             triggers(&old.role.name, &old.triggers, &[], changes);
+            emergency_alone(old, Direction::Narrower, changes);
         }
         (None, None) => {}
     }
@@ -42,13 +46,49 @@ fn compare_both(before: &RoleView<'_>, after: &RoleView<'_>, changes: &mut Chang
     extension(role, before.role.extension.as_ref(), after.role.extension.as_ref(), changes);
     break_glass(before, after, changes);
     triggers(role, &before.triggers, &after.triggers, changes);
-    let owner = |view: &RoleView<'_>| view.role.owner.as_ref().map(|listed| listed.principal.to_string());
-    if owner(before) != owner(after) {
-        let direction = if after.role.owner.is_some() { Direction::Wider } else { Direction::Narrower };
-        let sides = |owner: Option<String>| owner.map(|owner| format!("owner {owner}"));
-        let draft = Draft::new(Kind::Authority, direction).role(role);
-        changes.push(draft.sides(sides(owner(before)), sides(owner(after))));
+    owner(before, after, changes);
+    rotas(before, after, changes);
+}
+
+/// By name and by who is behind it: a group may have got another member.
+fn owner(before: &RoleView<'_>, after: &RoleView<'_>, changes: &mut Changes) {
+    let name = |view: &RoleView<'_>| view.role.owner.as_ref().map(|listed| listed.principal.to_string());
+    if name(before) == name(after) && before.owner == after.owner {
+        return;
     }
+    let nobody = Shared::default();
+    let fewer =
+        name(before) == name(after) && changes.memo.is_within((&after.owner, &nobody), (&before.owner, &nobody));
+    let direction = if after.role.owner.is_some() && !fewer { Direction::Wider } else { Direction::Narrower };
+    let text = |view: &RoleView<'_>| name(view).map(|name| format!("owner {name}: {}", view.owner));
+    let draft = Draft::new(Kind::Authority, direction).role(&after.role.name);
+    changes.push(draft.sides(text(before), text(after)));
+}
+
+/// `context.oncall` is about the rotas that the role itself names: with others, an expression says something else.
+fn rotas(before: &RoleView<'_>, after: &RoleView<'_>, changes: &mut Changes) {
+    let (old, new) = (before.role.oncall_names(), after.role.oncall_names());
+    if old == new || !(before.asks_oncall && after.asks_oncall) {
+        return;
+    }
+    let text = |names: BTreeSet<&GroupName>| {
+        let names: Vec<String> = names.into_iter().map(|name| format!("oncall:{name}")).collect();
+        let of = if names.is_empty() { "nobody".to_owned() } else { names.join(", ") };
+        Some(format!("`context.oncall` is of {of}"))
+    };
+    let draft = Draft::new(Kind::Identity, Direction::Unknown).role(&after.role.name);
+    changes.push(draft.sides(text(old), text(new)));
+}
+
+/// The emergency access of a role that comes or goes.
+fn emergency_alone(view: &RoleView<'_>, direction: Direction, changes: &mut Changes) {
+    let Some(rule) = &view.role.break_glass else { return };
+    let text = format!("{} for {}, reviewed within {}", view.emergency, rule.duration, rule.review_within);
+    let draft = Draft::new(Kind::BreakGlass, direction).role(&view.role.name);
+    changes.push(match direction {
+        Direction::Wider | Direction::Unknown => draft.becomes(text),
+        Direction::Narrower => draft.was(text),
+    });
 }
 
 fn scope(before: &RoleView<'_>, after: &RoleView<'_>, changes: &mut Changes) {

@@ -20,6 +20,12 @@ pub(super) fn compare(before: &View<'_>, after: &View<'_>, changes: &mut Changes
 /// Who may ask and approve is compared for every person, so only a group that keeps its name is spoken of here. An
 /// expression can use a group either way round.
 fn groups(before: &View<'_>, after: &View<'_>, changes: &mut Changes) {
+    let were_provided = after.groups.iter().filter(|(name, _)| !before.groups.contains_key(*name));
+    for (name, new) in were_provided.filter(|(name, _)| before.mentions.groups.contains(*name)) {
+        // Whom the provider had put into it, an expression does not see as a member any more.
+        let draft = Draft::new(Kind::Identity, Direction::Wider).subject(format!("group:{name}"));
+        changes.push(draft.was("whoever the identity provider says").becomes(new.to_string()));
+    }
     for (name, old) in &before.groups {
         let Some(new) = after.groups.get(name) else {
             if let (true, true) = (before.mentions.groups.contains(name), after.mentions.groups.contains(name)) {
@@ -52,7 +58,7 @@ fn members(name: &GroupName, (old, new): (&Crowd, &Crowd), used: Used, changes: 
     let names = |crowd: &Crowd| -> BTreeSet<String> { crowd.names().into_iter().collect() };
     let (old, new) = (names(old), names(new));
     let mut say = |who: &BTreeSet<&String>, direction, came: Came| {
-        if who.is_empty() || !(used.gives || used.takes || used.asked) {
+        if who.is_empty() {
             return;
         }
         let who = who.iter().map(|w| w.as_str()).collect::<Vec<_>>().join(", ");

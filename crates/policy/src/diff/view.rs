@@ -40,6 +40,10 @@ pub(super) struct RoleView<'a> {
     pub(super) approvals: Approvals,
     /// Who may have it in an emergency.
     pub(super) emergency: Shared,
+    /// Who is behind its owner.
+    pub(super) owner: Shared,
+    /// Whether an expression of the role or a guardrail speaks of `context.oncall`.
+    pub(super) asks_oncall: bool,
     pub(super) triggers: Vec<Trigger<'a>>,
 }
 
@@ -72,6 +76,13 @@ pub(super) struct Mentions {
     pub(super) groups: BTreeSet<GroupName>,
     pub(super) risk: bool,
     pub(super) effects: bool,
+}
+
+impl View<'_> {
+    /// Whether a role gives anything on this resource.
+    pub(super) fn names(&self, resource: &ResourceName) -> bool {
+        self.roles.values().any(|view| view.pairs.iter().any(|pair| pair.resource == *resource))
+    }
 }
 
 impl Mentions {
@@ -228,8 +239,17 @@ impl<'a> Reader<'a, '_> {
             pairs: self.set.pairs(&role.name),
             approvals: self.approvals(role),
             emergency: role.break_glass.as_ref().map(|b| self.shared(&b.who)).unwrap_or_default(),
+            owner: role.owner.as_ref().map(|owner| self.shared(std::slice::from_ref(owner))).unwrap_or_default(),
+            asks_oncall: self.asks_oncall(role),
             triggers: role.triggers.iter().map(trigger).collect(),
         }
+    }
+
+    fn asks_oncall(&self, role: &Role) -> bool {
+        let when = role.constraints.when.iter().map(|when| &when.expression);
+        let own = role.auto_approve_when.iter().chain(when).map(|expression| &expression.needs);
+        let mut all = own.chain(self.set.guardrails().iter().map(|guardrail| &guardrail.needs));
+        all.any(|needs| needs.context.contains("oncall"))
     }
 
     fn approvals(&self, role: &Role) -> Approvals {

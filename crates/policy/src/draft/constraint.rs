@@ -112,13 +112,22 @@ fn source_ip(field: Field<'_>) -> SourceIp {
 fn mfa(field: Field<'_>, out: &mut Problems) -> Mfa {
     let layer = field.layer();
     let flag = |key: &str| layer.field(key).and_then(|f| leaf::boolean(f.value));
+    let max_age = layer.field("max_age").and_then(|f| leaf::duration(f.value));
+    if required(layer) == Required::No {
+        return Mfa { request: false, approve: false, max_age, place: field.place() };
+    }
     let approve = flag("approve").unwrap_or(false);
     let request = flag("request").unwrap_or(!approve);
     if !request && !approve {
         let message = "`mfa` asks for it of nobody";
-        out.error(field.file, field.key.at(), "mfa", message, "write `request: true` or `approve: true`, or remove it");
+        out.error(
+            field.file,
+            field.key.at(),
+            "mfa",
+            message,
+            "write `request: true`, `approve: true` or, to lift a default, `required: false`",
+        );
     }
-    let max_age = layer.field("max_age").and_then(|f| leaf::duration(f.value));
     Mfa { request, approve, max_age, place: field.place() }
 }
 

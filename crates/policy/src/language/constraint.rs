@@ -110,6 +110,13 @@ pub(crate) static WINDOW: Record = Record {
 pub(crate) static MFA: Record = Record {
     what: "`mfa`",
     keys: &[
+        optional(
+            "required",
+            Shape::Boolean,
+            "`false` asks for it of nobody: a role that lifts what `defaults` asks for.",
+        )
+        .absent("true")
+        .such_as("false"),
         optional("request", Shape::Boolean, "Whoever asks. When absent, `true` unless `approve` is.").such_as("true"),
         optional("approve", Shape::Boolean, "Whoever approves.").absent("false").such_as("true"),
         optional(

@@ -3,7 +3,7 @@
 use super::warn;
 use crate::address::Network;
 use crate::model::{
-    Approval, Chain, Constraints, ExtensionApproval, Justification, OnPolicyChange, Required, Role, Ticket,
+    Approval, Chain, Constraints, ExtensionApproval, Input, Justification, OnPolicyChange, Required, Role, Ticket,
 };
 use crate::problem::Problems;
 use crate::source::Place;
@@ -113,7 +113,18 @@ fn constraints<'r>(own: &'r Constraints, all: &Constraints) -> Vec<Looser<'r>> {
         ),
         compared(&own.cooldown, &all.cooldown, |c| &c.place, "cooldown", |own, all| own.wait < all.wait),
         when(own, all),
+        inputs(own, all),
     ]
+}
+
+/// An input that the defaults require and the role's own list does not.
+fn inputs<'r>(own: &'r Constraints, all: &Constraints) -> Looser<'r> {
+    let first = own.inputs.first().filter(|first| all.inputs.iter().all(|input| input.place != first.place))?;
+    let needed = all.inputs.iter().filter(|input| input.required == Required::Yes);
+    let lost = |input: &Input| {
+        own.inputs.iter().all(|own| own.name != input.name || own.required == Required::No || own.kind != input.kind)
+    };
+    needed.into_iter().any(lost).then_some(("inputs", &first.place))
 }
 
 /// An expression of the defaults that the role's own list has no longer.

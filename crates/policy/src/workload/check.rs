@@ -42,7 +42,7 @@ pub(crate) fn check(entry: &Entry, site: Site<'_>, out: &mut Problems) {
         .iter()
         .flat_map(|e| if e.name() == Some("claims") { e.value.entries() } else { std::slice::from_ref(e) })
     {
-        check_wildcards(claim, site, out);
+        check_wildcards(claim, (provider, node), site, out);
     }
     for any in provider.needed() {
         if !any.iter().any(|key| node.get(key).is_some()) {
@@ -88,12 +88,23 @@ fn check_reference(provider: Provider, key: &str, value: &Node, site: Site<'_>, 
             }
         };
         let message = format!("no run of {} has the `{key}` `{}`", provider.word(), shown(text));
-        let hint = format!("write `{key}: {}`", shown(&meant));
+        let tag = if text.starts_with("refs/tags/") { ", with `ref_type: tag`" } else { "" };
+        let hint = match provider {
+            Provider::Gitlab => format!("write `{key}: {}`{tag}", shown(&meant)),
+            Provider::Github | Provider::Circleci | Provider::Kubernetes | Provider::Buildkite | Provider::Oidc => {
+                format!("write `{key}: {}`", shown(&meant))
+            }
+        };
         out.warning(site.file, node.at(), "unlikely-ref", message, hint);
     }
 }
 
-fn check_wildcards(claim: &Entry, site: Site<'_>, out: &mut Problems) {
+/// GitLab writes a tag by its bare name and says beside it that it is one.
+fn is_of_tags(provider: Provider, node: &Node) -> bool {
+    provider == Provider::Gitlab && node.get("ref_type").and_then(Node::text) == Some("tag")
+}
+
+fn check_wildcards(claim: &Entry, (provider, of): (Provider, &Node), site: Site<'_>, out: &mut Problems) {
     let key = claim.key.text().unwrap_or_default();
     let texts = if claim.value.text().is_some() { std::slice::from_ref(&claim.value) } else { claim.value.items() };
     for node in texts {
@@ -102,12 +113,18 @@ fn check_wildcards(claim: &Entry, site: Site<'_>, out: &mut Problems) {
             site.refuse(out, node.at(), "empty-text", format!("`{key}` is empty"), "name what it has to be");
         }
         let tag = matches!(key, "ref" | "vcs_ref")
-            && text.starts_with("refs/tags/")
+            && (text.starts_with("refs/tags/") || (key == "ref" && is_of_tags(provider, of)))
             && text.find('*') == Some(text.len() - 1);
         if text.contains('*') && !tag {
             let message = format!("`{}` has a `*`, but claims are compared whole", shown(text));
-            let hint =
-                "the only wildcard is one `*` at the end of a tag ref: refs/tags/v*; otherwise list what you mean";
+            let hint = match provider {
+                Provider::Gitlab => {
+                    "the only wildcard is one `*` at the end of a tag: `ref: v*` with `ref_type: tag`; otherwise list what you mean"
+                }
+                Provider::Github | Provider::Kubernetes | Provider::Buildkite | Provider::Circleci | Provider::Oidc => {
+                    "the only wildcard is one `*` at the end of a tag ref: refs/tags/v*; otherwise list what you mean"
+                }
+            };
             site.refuse(out, node.at(), "workload-wildcard", message, hint);
         }
     }
@@ -129,7 +146,7 @@ mod tests {
             (r#"{"github": {"repository_id": "1"}}"#, "workload"),
             (r#"{"github": {"repository": "acme/policy", "ref": "refs/heads/main"}}"#, "workload-by-name"),
             (r#"{"github": {"repository_id": "1", "ref": "refs/heads/*"}}"#, "workload-wildcard"),
-            (r#"{"github": {"repository_id": 1, "ref": "refs/heads/main"}}"#, "wrong-kind"),
+            (r#"{"github": {"repository_id": 1, "ref": "refs/heads/main"}}"#, "quote-it"),
             (r#"{"github": {"repository_id": "1", "ref": "refs/heads/main", "branch": "x"}}"#, "unknown-key"),
             (r#"{"kubernetes": {"namespace": "a"}, "gitlab": {"project_id": "1", "ref": "main"}}"#, "workload"),
             (r"{}", "workload"),

@@ -183,7 +183,6 @@ pub const SAME: &[&[(&str, &str)]] = &[
         "{days: [mon, tue-fri], from: \"09:00\", to: \"12:00\", tz: Europe/Berlin}, {days: mon-fri, from: \"11:00\", to: \"18:00\", tz: Europe/Berlin}",
     )],
     &[(LONG_PROD, "// a comment\nwhen { context.duration > duration(\"240m\") && resource.labels.env == \"prod\" };")],
-    &[("note: \"main\"", "note: \"the main one\"")],
     &[("audit: {roles", "spare: {roles: [pg_monitor], effects: [read]}\n        audit: {roles")],
     &[("  banned: [mal@example.com]\n", "  banned: [mal@example.com]\n  unused: [new@example.com]\n")],
     &[

@@ -18,12 +18,11 @@ const FILE_BYTES: u64 = limits::POLICY_FILE_BYTES as u64 + 1;
 /// The files of the set; `place` is how a person would name the folder: `<commit>:policies/`.
 pub(super) fn files(git: &Plumbing, listing: Listing, place: &str) -> Result<PolicyFiles, GitError> {
     let mut source = Source::open(git)?;
-    let ignore = match listing.blobs.get(IGNORE_FILE) {
-        Some(blob) => Some(String::from_utf8_lossy(&source.blob(blob)?).into_owned()),
-        None => None,
-    };
+    let ignore = listing.blobs.get(IGNORE_FILE).map(|blob| source.blob(blob)).transpose()?;
+    let (ignore, not_text) = folder::ignore_text(ignore);
     let selection = select_files(&listing.found.regular, ignore.as_deref());
     let mut problems = selection.problems;
+    problems.extend(not_text);
     problems.extend(folder::irregular(&listing.found, ignore.as_deref()));
     let (mut files, mut total) = (Vec::new(), 0);
     for path in selection.files {

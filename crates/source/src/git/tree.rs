@@ -98,7 +98,9 @@ fn take(record: &[u8], listing: &mut Listing) -> Option<()> {
 /// As in a folder on disk: what begins with a dot never belongs, save the file that says what does not.
 fn is_hidden(path: &str) -> bool {
     let dotted = |part: &str| part.starts_with('.') && part != "." && part != "..";
-    path != curfew_policy::IGNORE_FILE && path.split('/').any(dotted)
+    // A folder in its place is seen, so that it can be refused.
+    let is_ignore_file = path.split('/').next() == Some(curfew_policy::IGNORE_FILE);
+    !is_ignore_file && path.split('/').any(dotted)
 }
 
 #[cfg(test)]

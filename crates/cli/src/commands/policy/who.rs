@@ -42,6 +42,13 @@ pub(crate) fn run(context: &mut Context, args: &WhoArgs) -> Result<Exit, Failure
     let ways = set.reach(&args.resource, action.as_ref());
     // A word that was mistyped is not to look like a door that is shut.
     let given: BTreeSet<ActionName> = set.reach(&args.resource, None).into_iter().flat_map(|way| way.actions).collect();
+    if let Some(action) =
+        action.as_ref().filter(|action| !given.contains(*action) && !set.has_action(&args.resource, action))
+    {
+        let given: Vec<&str> = given.iter().map(ActionName::as_str).collect();
+        return Err(Failure::not_found(format!("{} has no action `{action}`", args.resource))
+            .hint(format!("roles give: {}", given.join(", "))));
+    }
     context.output.show(&ways, |output, ways| match (ways.is_empty(), output.voice()) {
         (true, Voice::Human) => output.line(&nobody(&args.resource, action.as_ref(), &given)),
         (_, Voice::Human | Voice::Quiet | Voice::Json) => print(output, ways),
@@ -102,7 +109,14 @@ fn actions(way: &Reach) -> String {
 }
 
 fn stage(stage: &curfew_policy::ReachStage) -> String {
-    format!("{}: {} of {}", stage.name, stage.require, stage.approvers.join(", "))
+    let mut said = format!("{}: {} of {}", stage.name, stage.require, stage.approvers.join(", "));
+    if !stage.escalate_to.is_empty() {
+        said.push_str(&format!("; when its time is over also {}", stage.escalate_to.join(", ")));
+    }
+    if !stage.fallback.is_empty() {
+        said.push_str(&format!("; when nobody is left in it {}", stage.fallback.join(", ")));
+    }
+    said
 }
 
 #[cfg(test)]
@@ -131,6 +145,18 @@ mod tests {
         let (exit, out, _) = run_in(folder.path(), &["policy", "who", "services/db", "ddl", "policies"]);
         assert_eq!(exit, Exit::Done);
         assert_eq!(out, "nobody: no role gives `ddl` on services/db; roles give read, write there\n");
+        let defined = format!("resources: [{{name: services/db, connector: postgres}}]\n{POLICY}");
+        let defined = defined.replace("approvers: [group:dba, lead@example.com]", "approval: {stages: [{any_of: [group:dba], timeout: 1h, on_timeout: escalate, escalate_to: [zed@example.com], fallback: [quinn@example.com]}]}");
+        std::fs::write(folder.path().join("policies/a.yaml"), defined).expect("written");
+        let (exit, _, err) = run_in(folder.path(), &["policy", "who", "services/db", "wirte", "policies"]);
+        assert!(
+            exit == Exit::NotFound && err.contains("has no action `wirte`") && err.contains("roles give: read, write"),
+            "{err}"
+        );
+        let (exit, out, _) = run_in(folder.path(), &["policy", "who", "services/db", "ddl", "policies"]);
+        assert!(exit == Exit::Done && out.starts_with("nobody: "), "{out}");
+        let (_, out, _) = run_in(folder.path(), &["policy", "who", "services/db", "write", "policies"]);
+        assert!(out.contains("1 of ann@example.com; when its time is over also zed@example.com; when nobody is left in it quinn@example.com"), "{out}");
         let (exit, _, err) = run_in(folder.path(), &["policy", "who", "debug", "policies"]);
         assert!(exit == Exit::NotFound && err.contains("`debug` is a role; name a resource"), "{err}");
         let (exit, _, err) = run_in(folder.path(), &["policy", "who", "services/nothing", "policies"]);
