@@ -202,7 +202,7 @@ fn what_is_not_there_says_so() {
     let made = Made::new();
     let (_state, mirror) = mirror(&made);
     let error = mirror.fetch().expect_err("there is no such branch").to_string();
-    assert!(error.contains("refs/heads/main"), "{error}");
+    assert!(error.contains("no branch `main`"), "{error}");
     let gone = Remote::new("/nowhere/at/all.git", "main").expect("a remote");
     let folder = tempfile::tempdir().expect("a folder");
     let mirror = Mirror::open(&here(), &folder.path().join("policy.git"), gone).expect("a copy");

@@ -402,7 +402,7 @@ mod tests {
         let args = CheckArgs { path: Path::new(".").to_owned(), format: Format::Human, watch: true, env: None };
         assert_eq!(watch(&mut context, &args, ticks), Ok(Exit::Done));
         let out = out.text();
-        let states: Vec<_> = out.lines().filter(|l| l.starts_with("ok:") || l.contains(" errors, ")).collect();
+        let states: Vec<_> = out.lines().filter(|l| l.starts_with("ok:") || l.starts_with("1 error, ")).collect();
         assert_eq!(states.len(), 3, "{out}");
         assert!(states[0].starts_with("ok:") && states[2].starts_with("ok:"), "{out}");
         let (exit, out, err) = run_in(folder.path(), &["policy", "check", "--watch", "--json"]);
