@@ -129,7 +129,7 @@ codes! {
     /// The policy cannot be in force.
     PolicyRefused = "policy_refused", 422, "The policy in force stays; `curfew policy check` and `curfew policy test` show what is wrong with another.";
     /// The policy in force may be older than it is allowed to be; nothing new is granted.
-    PolicyStale = "policy_stale", 503, "`curfew doctor` tells why the policy repository cannot be reached; access that was given still ends.";
+    PolicyStale = "policy_stale", 503, "An administrator's `curfew doctor` tells why the policy repository cannot be reached; access that was given still ends.";
     /// The clock is in doubt; nothing new is granted.
     ClockInDoubt = "clock_in_doubt", 503, "Set the server's clock; access that was given still ends.";
     /// The answer took too long.

@@ -39,7 +39,11 @@ impl From<GitError> for Failure {
                 "`git log --oneline --all` lists those there are; a shallow clone has only some: fetch the base too"
             }
             GitError::Unrelated(..) => "write BASE..HEAD to compare them as they are",
-            GitError::Refused { .. } | GitError::Broken { .. } | GitError::TooFar(_) | GitError::Copy { .. } => "",
+            GitError::NoBranch(_)
+            | GitError::Refused { .. }
+            | GitError::Broken { .. }
+            | GitError::TooFar(_)
+            | GitError::Copy { .. } => "",
             GitError::TooMany(_) | GitError::TooLarge(_) => "name the folder that holds the policies",
         };
         let failure = match &error {
@@ -47,6 +51,7 @@ impl From<GitError> for Failure {
             GitError::NoGit(_)
             | GitError::NoRepository(_)
             | GitError::Unrelated(..)
+            | GitError::NoBranch(_)
             | GitError::Refused { .. }
             | GitError::Broken { .. }
             | GitError::TooMany(_)

@@ -85,15 +85,15 @@ async fn told((mut terminate, mut interrupt): (Signal, Signal)) {
 
 fn failure(error: ServeError) -> Failure {
     let message = error.to_string();
-    match error {
+    match &error {
         ServeError::Tls(_) | ServeError::Notices(_) | ServeError::Issuers(_) | ServeError::Hook(_) => {
             Failure::wrong_use(message)
         }
-        ServeError::Policy { .. } => {
-            Failure::wrong_use(message).hint("`curfew policy check DIR` shows everything that is wrong")
-        }
-        ServeError::Listen { .. } | ServeError::Start(_) | ServeError::Checkpoint(_) | ServeError::Broken => {
-            Failure::unavailable(message)
-        }
+        ServeError::Policy { error, .. } => Failure::wrong_use(message).hint(
+            error.hint().unwrap_or_else(|| "`curfew policy check DIR` shows everything that is wrong".to_owned()),
+        ),
+        ServeError::Listen { .. } => Failure::unavailable(message)
+            .hint("`listen` in the configuration, or `--listen` of `curfew dev`, names the address: 127.0.0.1:7374"),
+        ServeError::Start(_) | ServeError::Checkpoint(_) | ServeError::Broken => Failure::unavailable(message),
     }
 }

@@ -7,7 +7,13 @@ use crate::Engine;
 use crate::seams::store::Notice;
 use curfew_domain::{Grant, Lease, Request, ResourceName, RoleName, Seconds, Subject, SubjectKind, Timestamp};
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 
+/// The channel of a person.
+const EMAIL: &str = "email";
+/// What the facts of a notice say when its receiver is told only because the role names the address: it may be a
+/// mailbox of people who decide nothing.
+const ONLY_NAMED: &str = "only_named";
 /// How long before the end the subject hears of it.
 const BEFORE_THE_END: Seconds = Seconds::new(5 * 60);
 
@@ -96,22 +102,36 @@ impl Engine {
         data: &Value,
         now: Timestamp,
     ) -> Vec<Notice> {
-        let mut to = to;
         let policy = self.policy();
         let notify = policy.role(role).map(|role| role.notify.as_slice()).unwrap_or_default();
-        for entry in notify.iter().filter(|entry| entry.on.iter().any(|on| on == heard_as(about))) {
-            to.extend(entry.to.iter().filter_map(|to| to.strip_prefix("email:")).map(str::to_owned));
+        let entries = notify.iter().filter(|entry| entry.on.iter().any(|on| on == heard_as(about)));
+        let addresses = entries.flat_map(|entry| &entry.to).filter_map(|to| to.strip_prefix("email:"));
+        // Who is told anyhow is told in their own right.
+        let named: Vec<String> = addresses.map(str::to_owned).filter(|address| !to.contains(address)).collect();
+        let mut notices = self.notices(about, &to, data, now);
+        if named.is_empty() {
+            return notices;
         }
-        self.notices(about, &to, data, now)
+        let mut data = data.clone();
+        data[ONLY_NAMED] = Value::Bool(true);
+        notices.extend(self.mails(&named).map(|to| self.notice((EMAIL, to), about, &data, now)));
+        notices
     }
 
     fn notices(&self, about: &str, to: &[String], data: &Value, now: Timestamp) -> Vec<Notice> {
-        let mut people: Vec<&String> = to.iter().collect();
-        people.sort();
-        people.dedup();
-        let mails = people.into_iter().filter(|_| self.audience.mail_from.is_some()).map(|to| ("email", to));
+        let mails = self.mails(to).map(|to| (EMAIL, to));
         let hooks = self.audience.webhooks.iter().map(|name| ("webhook", name));
-        let notice = |(channel, to): (&str, &String)| Notice {
+        mails.chain(hooks).map(|way| self.notice(way, about, data, now)).collect()
+    }
+
+    /// Each of these addresses once; none where no mail is sent.
+    fn mails<'a>(&self, to: &'a [String]) -> impl Iterator<Item = &'a String> + use<'a> {
+        let people: BTreeSet<&String> = to.iter().filter(|_| self.audience.mail_from.is_some()).collect();
+        people.into_iter()
+    }
+
+    fn notice(&self, (channel, to): (&str, &String), about: &str, data: &Value, now: Timestamp) -> Notice {
+        Notice {
             id: self.notice_id(),
             channel: channel.to_owned(),
             to: to.clone(),
@@ -120,8 +140,7 @@ impl Engine {
             created_at: now,
             next_at: now,
             attempts: 0,
-        };
-        mails.chain(hooks).map(notice).collect()
+        }
     }
 
     fn notice_id(&self) -> String {

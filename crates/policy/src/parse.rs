@@ -184,17 +184,7 @@ impl<'a> Builder<'a> {
             Event::DocumentStart(..) => return self.document(span),
             Event::Comment(..) => self.comment(span),
             Event::Scalar(text, style, ..) => {
-                let raw = span.slice(self.text).unwrap_or_default();
-                let (style, verbatim) = match style {
-                    ScalarStyle::Plain => (Style::Plain, Verbatim::plain(raw, &text)),
-                    ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted => {
-                        (Style::Quoted, Verbatim::quoted(raw, &text))
-                    }
-                    ScalarStyle::Literal => (Style::Block, Verbatim::literal(raw, &text, pos(&span.start).column)),
-                    ScalarStyle::Folded => (Style::Block, Verbatim::No),
-                };
-                let scalar = Scalar { text: text.into_owned(), style, verbatim };
-                let node = self.node(span, Value::Scalar(scalar));
+                let node = self.node(span, Value::Scalar(self.scalar(text.into_owned(), style, span)));
                 self.put(node);
             }
             Event::SequenceStart(style, ..) => {
@@ -229,6 +219,18 @@ impl<'a> Builder<'a> {
             }
         }
         Then::GoOn
+    }
+
+    /// A text, and how it stands in the file.
+    fn scalar(&self, text: String, style: ScalarStyle, span: &granit_parser::Span) -> Scalar {
+        let raw = span.slice(self.text).unwrap_or_default();
+        let (style, verbatim) = match style {
+            ScalarStyle::Plain => (Style::Plain, Verbatim::plain(raw, &text)),
+            ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted => (Style::Quoted, Verbatim::quoted(raw, &text)),
+            ScalarStyle::Literal => (Style::Block, Verbatim::literal(raw, &text, pos(&span.start).column)),
+            ScalarStyle::Folded => (Style::Block, Verbatim::No),
+        };
+        Scalar { text, style, verbatim }
     }
 
     fn document(&mut self, span: &granit_parser::Span) -> Then {

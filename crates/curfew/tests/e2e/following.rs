@@ -151,13 +151,13 @@ fn what_is_signed_is_followed_and_nothing_else_over_http() {
     policies.write("policies/p.yaml", &longer(6).replace("approvers", "aprovers"));
     policies.signed("ann@example.com");
     policies.push();
-    refused(&root, "nothing says who approves this role");
+    refused(&root, "a role has no key `aprovers`: did you mean `approvers`?");
     let test = "tests: [{name: nobody waits, as: {user: dev@example.com}, at: 2026-03-02T10:00:00Z, \
                 request: {role: debug}, expect: automatic}]\n";
     policies.write("policies/p.yaml", &format!("{}{test}", longer(6)));
     policies.signed("ann@example.com");
     policies.push();
-    refused(&root, "1 of its tests do not hold; the first is `nobody waits`");
+    refused(&root, "1 of its tests does not hold; the first is `nobody waits`");
     // And all is well again.
     policies.write("policies/p.yaml", &longer(6));
     let last = policies.signed("ann@example.com");
@@ -392,7 +392,10 @@ fn a_folder_is_applied_when_an_administrator_says_so() {
     assert_eq!(root.json(&["policy", "diff", "--in-force", &next])["changes"], serde_json::json!([]));
     std::fs::write(policies.join("p.yaml"), longer(2).replace("approvers", "aprovers")).unwrap();
     let broken = root.curfew(&["policy", "apply", "--json"]).exits(1).json();
-    assert!(text(&broken["error"]["message"]).contains("nothing says who approves this role"), "{broken}");
+    assert!(
+        text(&broken["error"]["message"]).contains("a role has no key `aprovers`: did you mean `approvers`?"),
+        "{broken}"
+    );
     for args in [vec!["policy", "apply", "0123456789ab"], vec!["policy", "apply", "--rollback"]] {
         assert_eq!(root.curfew(&args).code, 1, "{args:?}");
     }

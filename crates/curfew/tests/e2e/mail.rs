@@ -48,7 +48,10 @@ fn to<'a>(mails: &'a [String], whom: &str) -> Vec<&'a String> {
 #[test]
 fn people_hear_of_what_concerns_them_also_when_the_mail_server_was_away() {
     let Some(python) = python() else { return };
-    let (mut world, port) = (World::without_server(POLICY), free_port());
+    // A mailbox of others, and one who decides anyhow.
+    let told = "    notify: [{on: [requested], to: [\"email:team@example.com\", \"email:bob@example.com\"]}]\n";
+    let policy = POLICY.replacen("    approvers: [group:dba]\n", &format!("    approvers: [group:dba]\n{told}"), 1);
+    let (mut world, port) = (World::without_server(&policy), free_port());
     let file = world.folder().join("mails");
     let variables = [
         ("CURFEW_MAIL_SMTP", format!("smtp://127.0.0.1:{port}")),
@@ -63,9 +66,14 @@ fn people_hear_of_what_concerns_them_also_when_the_mail_server_was_away() {
     let _post = MailServer::start(&python, port, &file);
     soon("both approvers have it", Duration::from_secs(30), || {
         let mails = mails(&file);
-        ["ann@example.com", "bob@example.com"].iter().all(|whom| to(&mails, whom).len() == 1)
+        let people = ["ann@example.com", "bob@example.com", "team@example.com"];
+        people.iter().all(|whom| to(&mails, whom).len() == 1)
     });
     let all = mails(&file);
+    let named = to(&all, "team@example.com")[0];
+    assert!(named.contains("Others have to decide") && named.contains("the role names you"), "{named}");
+    assert!(!named.contains("curfew approve") && !named.contains("curfew deny"), "{named}");
+    assert!(to(&all, "bob@example.com")[0].contains(&format!("curfew approve {id}")), "{all:?}");
     let asked = to(&all, "ann@example.com")[0];
     for said in ["Subject: dev@example.com asks for debug", "orders are stuck", "From: ", "curfew@example.com"] {
         assert!(asked.contains(said), "{said}: {asked}");

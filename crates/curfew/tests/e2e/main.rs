@@ -3,6 +3,7 @@
 #![allow(clippy::disallowed_methods, reason = "these tests run real programs on the real clock")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod advised;
 mod arguments;
 mod canary;
 mod crash;

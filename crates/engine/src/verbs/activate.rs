@@ -79,7 +79,7 @@ pub enum ActivateError {
     #[error("nothing new is given while {0}")]
     ClockInDoubt(String),
     /// The policy in force may be an old one: nothing new is given.
-    #[error("nothing new is given while {0}")]
+    #[error("nothing new is given: {0}")]
     PolicyStale(String),
     /// A target refuses or does not answer.
     #[error(transparent)]

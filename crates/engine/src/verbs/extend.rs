@@ -72,7 +72,7 @@ pub enum ExtendError {
     #[error("nothing new is given while {0}")]
     ClockInDoubt(String),
     /// The policy in force may be an old one: nothing new is given.
-    #[error("nothing new is given while {0}")]
+    #[error("nothing new is given: {0}")]
     PolicyStale(String),
     /// The server is coming up or going down.
     #[error("the server is starting or stopping")]

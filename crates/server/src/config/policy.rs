@@ -125,6 +125,6 @@ fn is_inside(path: &str) -> bool {
 }
 
 fn age(text: &str) -> Result<Seconds, ConfigProblem> {
-    let bad = || problem("policy.max_age", "is no length such as `24h`");
+    let bad = || problem("policy.max_age", "is a length such as `24h`, `90m` or `7d`, and more than nothing");
     text.parse().ok().filter(|age: &Seconds| age.as_secs() > 0).ok_or_else(bad)
 }

@@ -28,7 +28,7 @@ fn policy(app: &App) -> Option<FindingView> {
     let (standing, message) = match (app.engine.policy_doubt(), app.policy.trouble()) {
         (Some(doubt), trouble) => {
             let because = trouble.map(|trouble| format!(": {}", trouble.sentence())).unwrap_or_default();
-            (StandingView::Failed, format!("nothing new is given while {doubt}{because}"))
+            (StandingView::Failed, format!("nothing new is given: {doubt}{because}"))
         }
         (None, Some(trouble @ (Trouble::Unreachable(_) | Trouble::Held(_)))) => {
             (StandingView::Warning, trouble.sentence())

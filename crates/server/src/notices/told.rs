@@ -70,6 +70,8 @@ struct Written {
     policy_version: Option<String>,
     #[serde(default)]
     actor: Option<String>,
+    #[serde(default)]
+    only_named: bool,
 }
 
 /// The facts of a notice. Requests and grants are as they were when it was written, the leases of a grant as
@@ -90,6 +92,8 @@ pub(super) struct Told {
     pub(super) policy_version: Option<String>,
     /// Who wanted another; none when the server follows by itself.
     pub(super) actor: Option<String>,
+    /// Whether the receiver is told only because the role names the address, whoever reads what comes there.
+    pub(super) only_named: bool,
 }
 
 /// Why a notice cannot be told.
@@ -130,7 +134,7 @@ pub(super) async fn read(notice: &Notice, store: &dyn Store, now: Timestamp) -> 
         (Some(asked), About::Requested) => decided(asked, store).await?,
         (_, _) => None,
     };
-    let Written { request, grant, lease, minutes, resource, message, policy_version, actor } = written;
+    let Written { request, grant, lease, minutes, resource, message, policy_version, actor, only_named } = written;
     Ok(Worth::Telling(Box::new(Told {
         about,
         request,
@@ -143,6 +147,7 @@ pub(super) async fn read(notice: &Notice, store: &dyn Store, now: Timestamp) -> 
         message,
         policy_version,
         actor,
+        only_named,
     })))
 }
 

@@ -92,8 +92,17 @@ impl PolicyError {
     }
 
     /// What to do about it, when that is known.
-    pub(crate) fn hint(&self) -> Option<&'static str> {
-        if let Self::Unfit(unfit) = self { unfit.hint() } else { None }
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Unfit(unfit) => unfit.hint(),
+            Self::Folder(_) => {
+                Some("`policy.path`, or `--policies` of `curfew dev`, names the folder of policies.".to_owned())
+            }
+            Self::Environment { name, .. } => Some(format!(
+                "`environment` in the server's configuration names it: write environments/{name}.yaml, or take the key away."
+            )),
+            Self::Text(_) | Self::Completion(_) | Self::NotObeyed(_) | Self::Secrets(_) | Self::Issuers(_) => None,
+        }
     }
 }
 
@@ -161,9 +170,14 @@ impl PolicySource {
 fn shown(problems: &[Problem]) -> String {
     let mut errors = problems.iter().filter(|p| p.severity == Severity::Error);
     let Some(first) = errors.next() else { return "the policy folder holds no policy".to_owned() };
-    let place = format!("{}:{}:{}", first.file, first.line, first.column);
+    // No file at all has no place.
+    let place = match first.file.as_str() {
+        "" => String::new(),
+        file => format!("{file}:{}:{}: ", first.line, first.column),
+    };
+    let (message, hint) = (&first.message, &first.hint);
     match errors.count() {
-        0 => format!("{place}: {}", first.message),
-        more => format!("{place}: {} (and {more} more; `curfew policy check` shows all)", first.message),
+        0 => format!("{place}{message}: {hint}"),
+        more => format!("{place}{message}: {hint} (and {more} more; `curfew policy check` shows all)"),
     }
 }

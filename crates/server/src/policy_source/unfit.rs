@@ -58,7 +58,7 @@ pub enum Unfit {
         folder: String,
     },
     /// Its own tests do not hold.
-    #[error("{failed} of its tests do not hold; the first is `{first}`: {why}")]
+    #[error("{failed} of its tests {} not hold; the first is `{first}`: {why}", if *failed == 1 { "does" } else { "do" })]
     Tests {
         /// How many.
         failed: usize,
@@ -71,32 +71,57 @@ pub enum Unfit {
 
 impl Unfit {
     /// What to do about it, when that is known.
-    pub(crate) fn hint(&self) -> Option<&'static str> {
-        match self {
-            Self::Rewritten { .. } | Self::Lost { .. } => Some(
+    pub(crate) fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::Rewritten { from, to } => {
+                let (from, to) = (short(from), short(to));
+                return Some(format!(
+                    "Put the branch back to where it was: a commit that follows {from}. If it is right as it is, an \
+                     administrator says `curfew policy apply {to} --rollback`."
+                ));
+            }
+            Self::Lost { .. } => {
                 "Put the branch back to where it was, or, if it is right as it is, an administrator says \
-                 `curfew policy apply COMMIT --rollback`.",
-            ),
-            Self::Backwards { .. } => Some("Going back is a step of its own: `curfew policy apply COMMIT --rollback`."),
+                 `curfew policy apply COMMIT --rollback`."
+            }
+            Self::Backwards { to, .. } => {
+                let to = short(to);
+                return Some(format!("Going back is a step of its own: `curfew policy apply {to} --rollback`."));
+            }
             Self::NoSuchCommit(_) => {
-                Some("Name a commit of the branch by its id, seven digits or more; push it first if it is new.")
+                "Name a commit of the branch by its id, seven digits or more; push it first if it is new."
             }
-            Self::NoSigners { .. } => {
-                Some("`policy.allowed_signers` in the server's configuration says where they are.")
+            Self::NoSigners { .. } => "`policy.allowed_signers` in the server's configuration says where they are.",
+            Self::Signature(SignatureError::NoKeygen(_)) => {
+                "Install OpenSSH on the server's machine: its `ssh-keygen` checks signatures."
             }
-            Self::Signature(_) => Some(
-                "Sign each commit (`git commit -S` with `gpg.format=ssh`) with a key of the allowed signers. If the \
-                 signer was added in the same push, apply the commit that adds them first.",
-            ),
-            Self::Approvers(_) => Some(
+            Self::Signature(SignatureError::Unsigned { .. } | SignatureError::Git(_)) => SIGN,
+            Self::Approvers(_) => {
                 "Another of them signs a commit on top: one that changes such files, a merge, or an empty one \
-                 (`git commit --allow-empty -S`).",
-            ),
-            Self::Tests { .. } => Some("`curfew policy test` runs them."),
-            Self::Unreachable(_) | Self::NoFolder { .. } => None,
-        }
+                 (`git commit --allow-empty -S -m approve`)."
+            }
+            Self::NoFolder { .. } => {
+                "`policy.path` in the server's configuration names the folder of the repository; without it all of the \
+                 repository is the policy."
+            }
+            Self::Tests { .. } => "`curfew policy test` runs them.",
+            Self::Unreachable(GitError::NoBranch(_)) => {
+                "Push it, or name another one: `policy.branch` in the server's configuration."
+            }
+            Self::Unreachable(_) => {
+                "See that `policy.git` is right and that the server's machine gets there: `git ls-remote ADDRESS` lists \
+                 its branches."
+            }
+        };
+        Some(hint.to_owned())
     }
 }
+
+/// What whoever made a commit has to do that nobody of the list has signed.
+const SIGN: &str = "Sign it with a key of the allowed signers and push again: `git config gpg.format ssh`, `git config \
+                    user.signingkey ~/.ssh/id_ed25519.pub`, then `git commit --amend --no-edit -S`, or `git rebase \
+                    --force-rebase -S BASE` for several. A commit that was never in force may be replaced: `git push \
+                    --force-with-lease`. If the signer was added in the same push, apply the commit that adds them first.";
 
 impl From<SignatureError> for Unfit {
     fn from(error: SignatureError) -> Self {

@@ -35,8 +35,18 @@ pub(crate) async fn watch(folder: PathBuf, desk: Arc<PolicyDesk>) {
             Ok(files) => bytes = Some(files),
             Err(_) => bytes = None,
         }
-        // Why not is said, and written down, where it is found out.
-        let _ = desk.apply(Wanted::Tip, &By::Itself, None).await;
+        look_again(&desk).await;
+    }
+}
+
+/// Puts in force what there is. Why not is said, and written down, where it is found out; that all is well again would
+/// be said by nobody where it is what was in force before.
+async fn look_again(desk: &PolicyDesk) {
+    let was_in_trouble = desk.trouble().is_some();
+    let applied = desk.apply(Wanted::Tip, &By::Itself, None).await;
+    let Ok(report) = applied else { return };
+    if was_in_trouble && desk.trouble().is_none() && report.before == desk.in_force().await.0.version() {
+        tracing::info!("nothing is wrong with the policy any more; it is the one in force");
     }
 }
 
@@ -46,7 +56,7 @@ pub(crate) async fn follow(desk: Arc<PolicyDesk>, rounds: watch::Sender<u64>) {
     let every = if follower.branch().remote.is_here() { FETCH_HERE_EVERY } else { FETCH_EVERY };
     let fetching = async {
         loop {
-            let _ = desk.apply(Wanted::Tip, &By::Itself, None).await;
+            look_again(&desk).await;
             rounds.send_modify(|rounds| *rounds += 1);
             tokio::time::sleep(every).await;
         }

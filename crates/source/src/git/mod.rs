@@ -31,6 +31,9 @@ pub enum GitError {
     /// The folder is in no repository.
     #[error("{0} is in no git repository")]
     NoRepository(String),
+    /// The repository has no such branch.
+    #[error("the repository has no branch `{0}`")]
+    NoBranch(String),
     /// There is no such commit.
     #[error("there is no commit `{0}`")]
     NoCommit(String),

@@ -258,10 +258,15 @@ impl Running {
     }
 }
 
+/// What git says last when it could not even begin to read; why is in the line before.
+const NOT_READ: &str = "fatal: Could not read from remote repository.";
+
 /// The line that says why: the last complaint, for what a remote repository says comes before it.
 fn reason(said: &str) -> String {
     let complaint = |line: &&str| line.starts_with("fatal: ") || line.starts_with("error: ");
     let line = said.lines().rfind(complaint).or_else(|| said.lines().next()).unwrap_or("failed");
+    let before = || said.lines().take_while(|line| *line != NOT_READ).filter(|line| !line.trim().is_empty()).last();
+    let line = if line == NOT_READ { before().unwrap_or(line) } else { line };
     let plain = line.trim_start_matches("fatal: ").trim_start_matches("error: ");
     visible(&plain.chars().take(500).collect::<String>()).into_owned()
 }

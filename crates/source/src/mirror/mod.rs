@@ -25,6 +25,8 @@ use std::time::Duration;
 const SEEN: &str = "refs/curfew/seen";
 /// How long a fetch may take.
 const FETCH_WITHIN: Duration = Duration::from_secs(120);
+/// What git says of a branch that is not there.
+const NO_SUCH_REF: &str = "couldn't find remote ref";
 /// Bytes that the whole copy may take.
 const COPY_BYTES: u64 = 2 << 30;
 /// Commits that one step may hold.
@@ -109,7 +111,12 @@ impl Mirror {
     pub fn fetch(&self) -> Result<String, GitError> {
         self.tidy()?;
         let refspec = format!("+refs/heads/{}:{SEEN}", self.remote.branch());
-        self.fetch_into(&refspec)?;
+        self.fetch_into(&refspec).map_err(|error| match error {
+            GitError::Refused { said, .. } if said.starts_with(NO_SUCH_REF) => {
+                GitError::NoBranch(self.remote.branch().to_owned())
+            }
+            other => other,
+        })?;
         self.commit(SEEN)
     }
 

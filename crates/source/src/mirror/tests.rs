@@ -202,9 +202,27 @@ fn what_is_not_there_says_so() {
     let made = Made::new();
     let (_state, mirror) = mirror(&made);
     let error = mirror.fetch().expect_err("there is no such branch").to_string();
-    assert!(error.contains("refs/heads/main"), "{error}");
+    assert!(error.contains("no branch `main`"), "{error}");
     let gone = Remote::new("/nowhere/at/all.git", "main").expect("a remote");
     let folder = tempfile::tempdir().expect("a folder");
     let mirror = Mirror::open(&here(), &folder.path().join("policy.git"), gone).expect("a copy");
     assert!(mirror.fetch().is_err());
+}
+
+#[test]
+fn what_is_not_there_is_said_by_its_name() {
+    let made = Made::new();
+    made.write("policies/a.yaml", "one");
+    made.commit();
+    let state = tempfile::tempdir().expect("a folder");
+    let said = |remote: Remote, copy: &str| {
+        let mirror = Mirror::open(&here(), &state.path().join(copy), remote).expect("a copy");
+        mirror.fetch().expect_err("there is nothing").to_string()
+    };
+    let place = made.folder.path().display().to_string();
+    let branch = Remote::new(&place, "mian").expect("a remote");
+    assert_eq!(said(branch, "one.git"), "the repository has no branch `mian`");
+    let nowhere = format!("{place}/nowhere.git");
+    let remote = Remote::new(&nowhere, "main").expect("a remote");
+    assert_eq!(said(remote, "two.git"), format!("git fetch: '{nowhere}' does not appear to be a git repository"));
 }

@@ -43,7 +43,7 @@ pub(crate) async fn run(context: &mut Context, args: &ApplyArgs) -> Result<Exit,
         Some(what) if is_commit(what) => body.commit = Some(what.to_owned()),
         Some(what) => {
             return Err(Failure::wrong_use(format!("`{what}` is neither a folder nor the id of a commit"))
-                .hint("name a commit by seven or more digits of its id: git log --oneline"));
+                .hint("name a folder that is there, or a commit by its id, seven digits or more: git rev-parse main"));
         }
         None => {}
     }
@@ -88,7 +88,10 @@ async fn meant_by(
     match policy.source {
         PolicySourceView::Git => {
             let place = context.machine.path(Path::new(folder));
-            let repository = Repository::around(&surroundings(&context.machine), &place)?;
+            let repository = Repository::around(&surroundings(&context.machine), &place).map_err(|error| {
+                Failure::from(error)
+                    .hint("this server follows a repository: name a commit of it, or a folder of a checkout")
+            })?;
             let commit = repository.commit("HEAD")?;
             if is_changed_since(&repository, &place, &commit) {
                 context.output.warn(&format!(

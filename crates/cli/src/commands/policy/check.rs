@@ -196,7 +196,8 @@ pub(crate) fn run(context: &mut Context, args: &CheckArgs) -> Result<Exit, Failu
     };
     if args.watch {
         if format == Format::Json {
-            return Err(Failure::wrong_use("--watch prints for people; it goes without --json"));
+            return Err(Failure::wrong_use("--watch prints for people; it goes without --json")
+                .hint("leave one of the two out"));
         }
         let ticks = std::iter::repeat_with(|| std::thread::sleep(WATCH_EVERY));
         return watch(context, args, ticks);
@@ -401,10 +402,11 @@ mod tests {
         let args = CheckArgs { path: Path::new(".").to_owned(), format: Format::Human, watch: true, env: None };
         assert_eq!(watch(&mut context, &args, ticks), Ok(Exit::Done));
         let out = out.text();
-        let states: Vec<_> = out.lines().filter(|l| l.starts_with("ok:") || l.contains(" errors, ")).collect();
+        let states: Vec<_> = out.lines().filter(|l| l.starts_with("ok:") || l.starts_with("1 error, ")).collect();
         assert_eq!(states.len(), 3, "{out}");
         assert!(states[0].starts_with("ok:") && states[2].starts_with("ok:"), "{out}");
-        let (exit, _, err) = run_in(folder.path(), &["policy", "check", "--watch", "--json"]);
+        let (exit, out, err) = run_in(folder.path(), &["policy", "check", "--watch", "--json"]);
         assert!(exit == Exit::WrongUse && err.is_empty(), "{err}");
+        assert!(out.contains("leave one of the two out"), "{out}");
     }
 }

@@ -83,9 +83,9 @@ pub(super) fn compose(told: &Told, envelope: &Envelope<'_>) -> Option<Letter> {
         About::EndingSoon => granted::ending_soon(told.grant.as_ref()?, envelope),
         About::Ended => ended::ended(told, told.grant.as_ref()?, envelope),
         About::Overdue => ended::overdue(told, told.lease.as_ref()?, envelope),
-        About::BreakGlass => emergency::used(told.request.as_ref()?, told.grant.as_ref()?, envelope),
+        About::BreakGlass => emergency::used(told, told.request.as_ref()?, told.grant.as_ref()?, envelope),
         About::Reviewed => emergency::reviewed(told.grant.as_ref()?, envelope),
-        About::ReviewOverdue => emergency::overdue(told.request.as_ref()?, told.grant.as_ref()?, envelope),
+        About::ReviewOverdue => emergency::overdue(told, told.request.as_ref()?, told.grant.as_ref()?, envelope),
         About::Alarm => ended::alarm(told, envelope),
         About::PolicyRefused => policy::refused(told, envelope),
     };

@@ -1,7 +1,7 @@
 //! Letters about a request: asked, and decided.
 
 use super::super::told::Told;
-use super::{Envelope, Letter, exposure, fact, facts_of_request, line};
+use super::{Envelope, Letter, NAMED, exposure, fact, facts_of_request, line};
 use crate::words;
 use curfew_domain::approval::Verdict;
 use curfew_domain::text::visible;
@@ -12,10 +12,10 @@ const YOURS: &str = "You get this because you asked.";
 /// Why an approver gets a letter.
 const MAY_DECIDE: &str = "You get this because the policy lets you decide this request.";
 
-/// Somebody asks: to those who may decide, and to the one who asks.
+/// Somebody asks: to those who may decide, to those whom the role names, and to the one who asks.
 pub(super) fn requested(told: &Told, request: &Request, envelope: &Envelope<'_>) -> Letter {
     if let Some(state) = told.since {
-        return decided(request, envelope, state);
+        return decided(told, request, (envelope, state));
     }
     if envelope.is_for(&request.subject) {
         return waiting(request, envelope);
@@ -25,22 +25,38 @@ pub(super) fn requested(told: &Told, request: &Request, envelope: &Envelope<'_>)
     facts.push(fact("It takes", needs(request)));
     facts.push(line("Lapses", words::moment(request.lapses_at)));
     facts.extend(exposure(&request.decision.residual_exposure));
-    Letter {
+    let lapses = words::moment(request.lapses_at);
+    let asks = Letter {
         subject: format!("{who} asks for {}", what(request)),
-        lead: format!(
-            "{who} asks for {}. Nothing is given until it is approved, and it lapses undecided at {}.",
-            what(request),
-            words::moment(request.lapses_at)
-        ),
         facts,
         said: reason(request),
+        page: page(request, envelope),
+        ..Letter::default()
+    };
+    if told.only_named {
+        let deciders = needs(request).join("; ");
+        return Letter {
+            lead: format!(
+                "{who} asks for {}. Others have to decide: {deciders}. Nothing is given until they approve, and it lapses undecided at {lapses}.",
+                what(request)
+            ),
+            commands: vec![("See how it stands", format!("curfew show {}", request.id))],
+            because: NAMED,
+            ..asks
+        };
+    }
+    Letter {
+        lead: format!(
+            "{who} asks for {}. Nothing is given until it is approved, and it lapses undecided at {lapses}.",
+            what(request)
+        ),
         commands: vec![
             ("Approve", format!("curfew approve {}", request.id)),
             ("Approve for less time", format!("curfew approve {} --for 15m", request.id)),
             ("Deny", format!("curfew deny {} --reason \"...\"", request.id)),
         ],
-        page: page(request, envelope),
         because: MAY_DECIDE,
+        ..asks
     }
 }
 
@@ -53,9 +69,13 @@ fn what(request: &Request) -> String {
 }
 
 /// The mail was late: there is nothing to decide any more.
-fn decided(request: &Request, envelope: &Envelope<'_>, state: &str) -> Letter {
+fn decided(told: &Told, request: &Request, (envelope, state): (&Envelope<'_>, &str)) -> Letter {
     let who = request.subject.label();
-    let because = if envelope.is_for(&request.subject) { YOURS } else { MAY_DECIDE };
+    let because = match (envelope.is_for(&request.subject), told.only_named) {
+        (true, _) => YOURS,
+        (false, true) => NAMED,
+        (false, false) => MAY_DECIDE,
+    };
     let lead = format!("{who} asked for {}. It is {state} by now.", what(request));
     let subject = format!("{who} asked for {}: {state}", what(request));
     Letter { subject, because, ..over(request, envelope, state, lead) }

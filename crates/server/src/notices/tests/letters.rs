@@ -173,6 +173,29 @@ async fn whom_the_role_names_is_not_taken_for_the_one_who_asked() {
 }
 
 #[tokio::test]
+async fn who_is_only_named_is_told_who_decides_and_not_to_decide() {
+    let (request, grant) = (request("orders are stuck"), active());
+    let only_named = async |about: &str| {
+        let data = json!({ "request": request, "grant": grant, "only_named": true });
+        letter(about, "team@example.com", data).await
+    };
+    let asked = only_named("requested").await;
+    assert_eq!(asked.subject, "ann@example.com asks for db-debug (30m)");
+    assert!(asked.lead.contains("Others have to decide: 1 of bob@example.com"), "{}", asked.lead);
+    assert!(asked.text().contains("orders are stuck"), "{}", asked.text());
+    for about in ["requested", "break_glass", "review_overdue"] {
+        let text = only_named(about).await.text();
+        assert!(text.contains("because the role names you"), "{about}: {text}");
+        for decides in ["curfew approve", "curfew deny", "curfew review", "curfew revoke", "lets you", "you may"] {
+            assert!(!text.contains(decides), "{about}: {decides}: {text}");
+        }
+    }
+    let data = json!({ "request": request, "grant": grant });
+    let reviewer = letter("break_glass", "bob@example.com", data).await.text();
+    assert!(reviewer.contains("curfew review") && reviewer.contains("curfew revoke"), "{reviewer}");
+}
+
+#[tokio::test]
 async fn an_end_says_whether_it_was_seen() {
     let mut grant = active();
     let at = grant.approved_at;

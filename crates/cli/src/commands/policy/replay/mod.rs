@@ -81,6 +81,11 @@ struct Changed {
 }
 
 pub(crate) fn run(context: &mut Context, args: &ReplayArgs) -> Result<Exit, Failure> {
+    if is_export(&context.machine.path(&args.path)) {
+        let path = args.path.display();
+        return Err(Failure::wrong_use(format!("{path} is an audit export, and no folder of policies"))
+            .hint(format!("curfew policy replay --from {path} DIR")));
+    }
     let set = load_in(context, &args.path, args.env.as_deref())?.usable(&mut context.output)?;
     let oldest = args.since.map(|since| {
         let ago = i64::from(since.as_secs()).saturating_mul(1_000);
@@ -172,6 +177,13 @@ enum Ending {
     Sealed,
     /// Somewhere.
     Open,
+}
+
+/// Whether a file begins as an export does: one that was named without `--from`.
+fn is_export(path: &Path) -> bool {
+    let mut line = Vec::new();
+    let begin = |file: File| BufReader::new(file).take(EXPORT_LINE_BYTES as u64).read_until(b'\n', &mut line);
+    path.is_file() && File::open(path).and_then(begin).is_ok() && !matches!(past::read(&line), Past::NoEvent)
 }
 
 fn from_file(path: &Path, take: &mut impl FnMut(Past)) -> Result<Ending, Failure> {

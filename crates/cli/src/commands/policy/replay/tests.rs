@@ -89,6 +89,15 @@ fn what_would_come_out_otherwise_and_why() {
 }
 
 #[test]
+fn an_export_without_its_flag_is_noticed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::write(folder.path().join("audit.jsonl"), export()).expect("written");
+    let (exit, out, err) = run_in(folder.path(), &["policy", "replay", "audit.jsonl"]);
+    assert_eq!((exit, out.as_str()), (Exit::WrongUse, ""));
+    assert!(err.contains("curfew policy replay --from audit.jsonl DIR"), "{err}");
+}
+
+#[test]
 fn what_is_no_export_and_no_server_is_said() {
     let folder = tempfile::tempdir().expect("a folder");
     std::fs::write(folder.path().join("p.yaml"), POLICY).expect("written");
