@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod arguments;
+mod artefacts;
 mod canary;
 mod crash;
 mod dev;
@@ -20,6 +21,7 @@ mod pipelines_killed;
 mod races;
 mod replay;
 mod solver;
+mod ssh_agent;
 mod story;
 mod told;
 mod words;

@@ -55,7 +55,7 @@ fn workflow(job: &str, server: &str) -> String {
         "name: hotfix\non: push\npermissions: {{id-token: write, contents: read}}\njobs:\n  {job}:\n    \
          runs-on: ubuntu-latest\n    env: {{JOB: {job}}}\n    steps:\n      - uses: actions/checkout@v4\n      \
          - uses: ./.github/curfew\n        id: access\n        with: {{server: \"{server}\", role: hotfix-debug}}\n      - run: test -n '${{{{ steps.access.outputs.grant-id }}}}' && test -n \
-         '${{{{ steps.access.outputs.expires-at }}}}'\n      - run: |\n{script}      - run: exit 3\n"
+         '${{{{ steps.access.outputs.expires-at }}}}'\n      - run: |\n{script}      - run: cat \"$PGPASSFILE\"\n      - run: exit 3\n"
     )
 }
 
@@ -221,9 +221,9 @@ fn run_gives_the_commands_own_code_and_returns_its_access() {
     let run = |arguments: &[&str]| crate::harness::run(&mut pipelines.bare("job", arguments));
     let psql = ["psql", "-XAtwc", "update orders set state = 'free' returning 1"];
     let ran = run(&[&["run", "migrate", "--"], psql.as_slice()].concat()).ok();
-    assert!(ran.out.lines().any(|line| line == "1"), "{ran:?}");
+    assert_eq!(ran.out, "1\nUPDATE 1\n", "{ran:?}");
     assert!(ran.err.contains("is over: services/db was read and shows no access"), "{ran:?}");
-    assert!(ran.out.starts_with("::add-mask::"), "{ran:?}");
+    assert!(!ran.out.contains("add-mask") && ran.err.contains("::add-mask::"), "stdout is the command's: {ran:?}");
     pipelines.world.nothing_left(Duration::from_secs(1));
     run(&["run", "migrate", "--", "sh", "-c", "exit 7"]).exits(7);
     run(&["run", "migrate", "--", "sh", "-c", "kill -9 $$"]).exits(137);

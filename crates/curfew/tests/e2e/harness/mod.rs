@@ -16,7 +16,7 @@ mod world;
 
 pub(crate) use git::{GitServer, Policies};
 pub(crate) use http::{Http, runtime, token, verifier};
-pub(crate) use person::{Person, run, text};
+pub(crate) use person::{Answer, Person, run, text};
 pub(crate) use programs::{Child, folder, free_port, soon, text as file_text};
 pub(crate) use runners::{Job, Pipelines, program};
 pub(crate) use server::{Server, Way};
