@@ -24,6 +24,11 @@ pub(crate) struct ArtefactArgs {
 }
 
 impl ArtefactArgs {
+    /// Whether there are any.
+    pub(crate) fn are_any(&self) -> bool {
+        self.plan.is_some() || self.image_digest_from.is_some()
+    }
+
     /// What these files are now. They may be others when the wait for a verdict is over.
     ///
     /// # Errors

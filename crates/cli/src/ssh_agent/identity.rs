@@ -66,3 +66,77 @@ fn one(folder: &GrantFolder, (resource, name): (&ResourceName, &str), now: Times
     let action = name.strip_prefix("certificate_").map(|action| format!(" {action}")).unwrap_or_default();
     Some(Identity { key, certificate: certificate.to_bytes().ok()?, name: format!("{resource}{action}") })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::commands::credentials::Credential;
+    use crate::secret::Iterations;
+    use crate::state::GrantRecord;
+    use ssh_key::certificate::{Builder, CertType};
+    use std::collections::BTreeMap;
+
+    const NOW: u64 = 1_772_445_600;
+
+    /// A certificate of this key that ends then.
+    fn certificate(key: &PrivateKey, end: u64) -> String {
+        let authority = PrivateKey::from_openssh(
+            SecretKind::SshPublicKey.make(&Machine::here(), Iterations::ANY_DRIVER).secret.as_bytes(),
+        )
+        .expect("a key");
+        let mut builder =
+            Builder::new([7; 16], key.public_key().key_data().clone(), NOW - 60, end).expect("a validity");
+        builder.cert_type(CertType::User).expect("a kind");
+        builder.valid_principal("cf:hosts/web:shell").expect("a principal");
+        builder.sign(&authority).expect("signed").to_openssh().expect("a text")
+    }
+
+    #[test]
+    fn a_key_is_offered_with_each_certificate_that_is_not_over() {
+        let base = tempfile::tempdir().expect("a folder");
+        let machine = Machine::with(base.path(), [("CURFEW_STATE".into(), base.path().join("s").into())]);
+        let state = StateFolder::of(&machine).expect("a state folder");
+        let id = Id::<Grant>::new(Timestamp::from_millis(0), [1; 10]);
+        let (folder, resource) = (GrantFolder::of(&state, id), "hosts/web".parse().expect("a name"));
+        let made = SecretKind::SshPublicKey.make(&machine, Iterations::ANY_DRIVER);
+        let key = PrivateKey::from_openssh(made.secret.as_bytes()).expect("a key");
+        let keep = |name: &str, text: &str| folder.keep(&machine, (&resource, name), text).expect("kept");
+        let files = [
+            ("key", keep("key", &made.secret)),
+            ("certificate", keep("certificate", &certificate(&key, NOW + 2))),
+            ("certificate_restart", keep("certificate_restart", &certificate(&key, NOW + 1))),
+            ("certificate_stop", keep("certificate_stop", "no certificate")),
+        ];
+        let offered = |seconds: u64| {
+            let now = Timestamp::from_millis(i64::try_from(seconds * 1_000).expect("a time"));
+            let all = files.iter().filter_map(|(name, _)| one(&folder, (&resource, name), now));
+            all.map(|identity| identity.name).collect::<Vec<_>>()
+        };
+        assert_eq!(offered(NOW), ["hosts/web", "hosts/web restart"]);
+        assert_eq!(offered(NOW + 1), ["hosts/web"]);
+        assert_eq!(offered(NOW + 2), Vec::<String>::new());
+
+        let record = GrantRecord {
+            server: "http://127.0.0.1:1".to_owned(),
+            request_id: Id::new(Timestamp::from_millis(0), [2; 10]),
+            halves: BTreeMap::new(),
+            expires_at: None,
+            asked_until: None,
+            credentials: vec![Credential {
+                resource: resource.clone(),
+                connector: "ssh".to_owned(),
+                env: BTreeMap::new(),
+                files: [
+                    ("key", keep("key", &made.secret)),
+                    ("certificate", keep("certificate", &certificate(&key, 4_102_444_800))),
+                ]
+                .map(|(name, path)| (name.to_owned(), path))
+                .into(),
+            }],
+        };
+        folder.keep_record(&machine, &record).expect("kept");
+        assert_eq!(of_grants(&machine, &[id]).len(), 1);
+        folder.remove().expect("removed");
+        assert_eq!(of_grants(&machine, &[id]).len(), 0, "what was returned is not offered");
+    }
+}

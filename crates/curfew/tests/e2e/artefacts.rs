@@ -1,6 +1,6 @@
 //! A job that presents a plan: the same one as was approved, or nothing is given, whichever command asks.
 
-use crate::harness::{Answer, Pipelines, run, soon, text};
+use crate::harness::{Answer, Pipelines, run, soon};
 use sha2::{Digest, Sha256};
 use std::path::PathBuf;
 use std::process::Command;
@@ -83,9 +83,9 @@ fn pipeline_start_is_given_what_its_plan_was_approved_for() {
     let start = ["pipeline", "start", "--lives-with", &lives_with, "--json"];
     let same = job(&pipelines, "same", &start, &[]);
     let started = approved_for_its_plan(&pipelines, "same", same, Meanwhile::ItStays).ok().json();
-    let presented = &started["grant"]["artefacts"][0];
-    assert_eq!((&presented["kind"], &presented["by"]), (&"plan".into(), &"measured".into()), "{started}");
-    assert_eq!(text(&presented["value"]), sha256(b"add a column"));
+    let presented = started["grant"]["artefacts"].as_array().unwrap();
+    let plan = serde_json::json!({"kind": "plan", "value": sha256(b"add a column"), "by": "measured"});
+    assert!(presented.contains(&plan), "{started}");
     run(&mut pipelines.bare("same", &["pipeline", "end"])).ok();
     pipelines.world.nothing_left(Duration::from_secs(5));
     let changed = job(&pipelines, "changed", &start[..4], &[]);

@@ -1,6 +1,6 @@
 //! `--ssh-agent` against a real sshd: plain `ssh` that was told of nothing but the agent, and what is left of it afterwards.
 
-use crate::harness::{Answer, Job, Pipelines, Sshd, run, soon, text};
+use crate::harness::{Answer, Child, Job, Pipelines, Sshd, run, soon, text};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -166,6 +166,15 @@ fn the_steps_of_a_job_share_an_agent_until_its_end() {
     curfew(&["pipeline", "end"]).ok();
     soon("the agent is gone", Duration::from_secs(2), || is_gone(&socket));
     assert_ne!(in_a_step().code, 0);
+
+    let mut runner = Child::start(Command::new("sleep").arg("600"));
+    let lives_with_it =
+        ["pipeline", "start", "web-shell", "--lives-with", &runner.id().to_string(), "--ssh-agent", "--json"];
+    let socket = PathBuf::from(text(&curfew(&lives_with_it).ok().json()["ssh_auth_sock"]));
+    assert_eq!(offers(&socket), 1);
+    runner.kill();
+    soon("the agent is gone with the runner", Duration::from_secs(5), || is_gone(&socket));
+    curfew(&["pipeline", "end"]).ok();
 
     curfew(&start).ok();
     let late = curfew(&[start.as_slice(), &agent].concat()).exits(2);

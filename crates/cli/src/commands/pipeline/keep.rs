@@ -53,7 +53,10 @@ pub(crate) async fn run(context: &mut Context, args: &KeepArgs) -> Result<Exit, 
     // What the job has claimed by now: it may claim more later.
     let claimed = || job.folder.started().ok().flatten().map_or_else(Vec::new, |started| started.grants);
     let identities = || of_grants(&context.machine, &claimed());
-    match beside(agent.as_ref(), identities, beats(&job, &started, args, (&mut heart, &mut signals))).await {
+    let why = beside(agent.as_ref(), identities, beats(&job, &started, args, (&mut heart, &mut signals))).await;
+    // Whoever asks an agent that does not answer waits for ever.
+    drop(agent);
+    match why {
         Why::Done => {}
         Why::JobOver => say_over(&mut heart, &started).await,
     }

@@ -72,6 +72,10 @@ pub(crate) async fn run(context: &mut Context, args: StartArgs) -> Result<Exit, 
         drop(Agent::open(&context.machine)?);
     }
     let wanted = match &args.role {
+        None if args.what.narrows() || args.artefacts.are_any() => {
+            return Err(Failure::wrong_use("without a role nothing is asked for that these flags could be about")
+                .hint("name the role: `curfew pipeline start ROLE ...`"));
+        }
         Some(role) => Some(Wanted::of(context, (role, &args.what), &args.artefacts)?),
         None => None,
     };
