@@ -17,6 +17,10 @@ const BUILD_LIMIT: Duration = Duration::from_secs(45 * 60);
 /// The checks that need no building, in the order they are made.
 const CHECKS: [&str; 3] = ["arrows between rooms", "bans and licences", "file lengths"];
 
+/// The one counts what its whole process allocates, so that its tests take turns and leave a core idle; the other knows no clock
+/// but its own. They run side by side.
+const SIDE_BY_SIDE: [&str; 2] = ["policy: hostile", "sim: seeds"];
+
 /// Runs every suite whose name contains one of the words, or all; the closing line is the count.
 pub(crate) fn run(words: &[&str]) -> Result<ExitCode> {
     let begun = Instant::now();
@@ -82,8 +86,33 @@ impl Run<'_> {
         if none && !self.words.is_empty() {
             return Ok(());
         }
-        for program in self.build()?.unwrap_or_default() {
-            self.program(&program)?;
+        let programs = self.build()?.unwrap_or_default();
+        let (beside, rest): (Vec<_>, Vec<_>) =
+            programs.into_iter().partition(|program| SIDE_BY_SIDE.contains(&program.suite.as_str()));
+        // What takes minutes last.
+        let (end_to_end, small): (Vec<_>, Vec<_>) = rest.into_iter().partition(|program| program.end_to_end);
+        for program in &small {
+            self.program(program)?;
+        }
+        self.side_by_side(&beside)?;
+        for program in &end_to_end {
+            self.program(program)?;
+        }
+        Ok(())
+    }
+
+    fn side_by_side(&mut self, programs: &[Program]) -> Result<()> {
+        let wanted = programs.iter().filter(|program| self.wanted(&program.suite));
+        let mut commands: Vec<_> = wanted.map(|p| (p.suite.as_str(), self.test_command(p, &[]))).collect();
+        let logs = self.logs.as_path();
+        let done: Vec<Result<Done>> = std::thread::scope(|scope| {
+            let run = |(suite, command): &mut (&str, Command)| Done::of(suite, command, (logs, SUITE_LIMIT));
+            let running: Vec<_> = commands.iter_mut().map(|each| scope.spawn(move || run(each))).collect();
+            let done = running.into_iter().map(|thread| thread.join());
+            done.map(|done| done.unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()
+        });
+        for ((suite, _), done) in commands.iter().zip(done) {
+            self.add(suite, done?);
         }
         Ok(())
     }
@@ -106,8 +135,7 @@ impl Run<'_> {
             return Ok(None);
         }
         let mut programs: Vec<Program> = read(&messages).lines().filter_map(program).collect();
-        // Small things first; what takes minutes last.
-        programs.sort_by(|a, b| (a.end_to_end, &a.suite).cmp(&(b.end_to_end, &b.suite)));
+        programs.sort_by(|a, b| a.suite.cmp(&b.suite));
         Ok(Some(programs))
     }
 
@@ -128,6 +156,10 @@ impl Run<'_> {
         if !self.wanted(suite) {
             return Ok(());
         }
+        self.command(suite, &mut self.test_command(program, arguments), SUITE_LIMIT)
+    }
+
+    fn test_command(&self, program: &Program, arguments: &[&str]) -> Command {
         let mut command = process::command(&program.file);
         command.args(arguments).current_dir(&program.folder).env("CARGO_MANIFEST_DIR", &program.folder);
         command.env("CURFEW_TEST_POSTGRES_16", &self.installed.newer_postgres);
@@ -136,7 +168,7 @@ impl Run<'_> {
         command.env("CURFEW_TEST_ACT", &self.installed.act);
         command.env("CURFEW_TEST_GITLAB_CI_LOCAL", &self.installed.gitlab);
         command.env("CURFEW_TEST_NODE", &self.installed.newer_node);
-        self.command(suite, &mut command, SUITE_LIMIT)
+        command
     }
 
     fn documentation(&mut self) -> Result<()> {
@@ -149,8 +181,30 @@ impl Run<'_> {
     }
 
     fn command(&mut self, suite: &str, command: &mut Command, limit: Duration) -> Result<()> {
+        let done = Done::of(suite, command, (&self.logs, limit))?;
+        self.add(suite, done);
+        Ok(())
+    }
+
+    fn add(&mut self, suite: &str, done: Done) {
+        if done.count != Count::default() {
+            self.report.add(suite, done.count, done.took, done.output);
+        }
+    }
+}
+
+/// How a suite went.
+struct Done {
+    count: Count,
+    took: Duration,
+    output: String,
+}
+
+impl Done {
+    /// Runs a suite's command to its end, or for as long as it may take; what it says stands in a file of its own.
+    fn of(suite: &str, command: &mut Command, (logs, limit): (&Path, Duration)) -> Result<Self> {
         let begun = Instant::now();
-        let log = self.logs.join(format!("{}.log", suite.replace([' ', '/'], "-")));
+        let log = logs.join(format!("{}.log", suite.replace([' ', '/'], "-")));
         let outcome = process::into_file(command, &log, limit)?;
         let mut output = read(&log);
         let mut count = Count::read(&output);
@@ -169,10 +223,7 @@ impl Run<'_> {
         if failed && result.failed == 0 {
             result.failed = 1;
         }
-        if result != Count::default() {
-            self.report.add(suite, result, begun.elapsed(), output);
-        }
-        Ok(())
+        Ok(Self { count: result, took: begun.elapsed(), output })
     }
 }
 

@@ -9,7 +9,7 @@ use futures::lock::MutexGuard;
 use std::net::IpAddr;
 
 /// What policy is asked about a run by; none when this version does not know its provider.
-pub(crate) fn token_of(said: &WorkloadToken) -> Option<Token> {
+pub fn token_of(said: &WorkloadToken) -> Option<Token> {
     let provider = Provider::of(&said.run.provider)?;
     Some(Token { provider, issuer: Some(said.run.issuer.clone()), claims: Claims::from_flat(said.claims.clone()) })
 }

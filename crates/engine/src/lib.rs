@@ -31,6 +31,7 @@ mod verbs;
 
 pub use activation::Failure;
 pub use engine::{Audience, Engine, EngineParts, GrantRef, Pipelines, Unnamed};
+pub use facts::token_of;
 pub use obeys::{idle, not_obeyed};
 pub use reconcile::Report;
 pub use start::StartError;

@@ -12,7 +12,7 @@ use crate::problem::{At, Problems};
 use crate::shape::shown;
 use crate::source::Place;
 use crate::vocabulary::Vocabulary;
-use crate::whereabouts::within;
+use crate::whereabouts::{Verbatim, within};
 use cedar_policy::{
     Authorizer, Context, Decision, Entities, Policy, PolicySet, Request, Schema, ValidationMode, ValidationWarning,
     Validator,
@@ -136,7 +136,7 @@ impl<'d> Checker<'d> {
 
     fn guardrail(&mut self, guardrail: &'d Guardrail, out: &mut Problems) {
         let inputs = self.agreed.clone();
-        let spot = Spot { place: &guardrail.place, text: &guardrail.text };
+        let spot = Spot { place: &guardrail.place, text: &guardrail.text, verbatim: Verbatim::Lines(0) };
         self.words(&guardrail.needs, spot, out);
         if !self.names(&guardrail.needs, &inputs, spot, out) {
             return;
@@ -157,7 +157,7 @@ impl<'d> Checker<'d> {
 
     fn expression(&mut self, role: &'d Role, expression: &'d Expression, when_true: WhenTrue, out: &mut Problems) {
         let inputs: Inputs<'d> = role.constraints.inputs.iter().map(|i| (i.name.as_str(), kind_of(i))).collect();
-        let spot = Spot { place: &expression.place, text: "" };
+        let spot = Spot { place: &expression.place, text: &expression.text, verbatim: expression.verbatim };
         self.words(&expression.needs, spot, out);
         if !self.names(&expression.needs, &inputs, spot, out) {
             return;
@@ -335,14 +335,15 @@ fn plain(error: &cedar_policy::ValidationError) -> String {
 #[derive(Clone, Copy)]
 struct Spot<'a> {
     place: &'a Place,
-    /// Its text, if it stands in the file letter by letter; empty where YAML may have folded it.
     text: &'a str,
+    /// How it stands in the file.
+    verbatim: Verbatim,
 }
 
 impl Spot<'_> {
     /// Where stands what is complained about.
     fn of(self, complaint: &str) -> At {
-        within(self.place.at(), self.text, complaint)
+        within(self.place.at(), (self.text, self.verbatim), complaint)
     }
 }
 

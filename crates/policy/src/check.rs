@@ -10,6 +10,7 @@ use crate::inventory::Inventory;
 use crate::language::{DOCUMENT, OVERLAY_DOCUMENT, Shape, TEST_DOCUMENT};
 use crate::link::link;
 use crate::lint::lint;
+use crate::meant;
 use crate::overlay;
 use crate::parse::parse;
 use crate::problem::{At, Problem, Problems};
@@ -121,9 +122,10 @@ impl Read {
                 }
             };
             let Some(document) = parse(file, out) else { continue };
-            let site = Site::of(&file.path, "the file");
-            shape::check(&document.root, &Shape::Record(record), site, out);
-            let tree = Tree { path: Arc::from(file.path.as_str()), root: document.root };
+            let (mut root, shape) = (document.root, Shape::Record(record));
+            meant::settle(&mut root, &shape);
+            shape::check(&root, &shape, Site::of(&file.path, "the file"), out);
+            let tree = Tree { path: Arc::from(file.path.as_str()), root };
             match kind {
                 Kind::Overlay(name) => read.overlay(name, tree, out),
                 Kind::Policy | Kind::Tests | Kind::Guardrails | Kind::Misplaced => read.trees.push(tree),

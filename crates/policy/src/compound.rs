@@ -75,7 +75,7 @@ fn check_requesters(node: &Node, site: Site<'_>, out: &mut Problems) {
 }
 
 /// A mapping with exactly one key: the provider's.
-fn check_workload(node: &Node, entries: &[Entry], site: Site<'_>, out: &mut Problems) {
+pub(crate) fn check_workload(node: &Node, entries: &[Entry], site: Site<'_>, out: &mut Problems) {
     if let Some(hint) = principal_with_blank(entries) {
         let message = format!("an entry of `{}` is a mapping where a text was meant", site.what);
         return site.refuse(out, node.head(), "wrong-kind", message, hint);
@@ -88,7 +88,7 @@ fn check_workload(node: &Node, entries: &[Entry], site: Site<'_>, out: &mut Prob
 }
 
 fn is_provider(entry: &Entry) -> bool {
-    entry.key.text().is_some_and(|key| WORKLOADS.iter().any(|(word, _)| *word == key))
+    entry.name().is_some_and(|key| WORKLOADS.iter().any(|(word, _)| *word == key))
 }
 
 fn one_provider(node: &Node, named: usize, site: Site<'_>, out: &mut Problems) {
@@ -107,14 +107,21 @@ fn one_provider(node: &Node, named: usize, site: Site<'_>, out: &mut Problems) {
 
 /// `others` are the keys that may stand beside the provider's, and of what.
 fn check_provider(entry: &Entry, (of, others): (&str, &[&str]), site: Site<'_>, out: &mut Problems) {
-    let Some(key) = entry.key.text() else { return };
-    if let Some((word, record)) = WORKLOADS.iter().find(|(word, _)| *word == key) {
+    let Some(name) = entry.name() else { return };
+    let provider = WORKLOADS.iter().find(|(word, _)| *word == name);
+    if provider.is_none() || entry.meant.is_some() {
+        unknown_provider(entry, (of, others), site, out);
+    }
+    if let Some((word, record)) = provider {
         check_record(&entry.value, record, site.named(word), out);
         if let Value::Map(..) = entry.value.value {
             workload::check(entry, site.named(word), out);
         }
-        return;
     }
+}
+
+fn unknown_provider(entry: &Entry, (of, others): (&str, &[&str]), site: Site<'_>, out: &mut Problems) {
+    let key = entry.key.text().unwrap_or_default();
     let words = || WORKLOADS.iter().map(|(word, _)| *word).chain(others.iter().copied());
     let hint = match nearest(key, words()) {
         Some(near) => format!("did you mean `{near}`?"),
@@ -123,20 +130,24 @@ fn check_provider(entry: &Entry, (of, others): (&str, &[&str]), site: Site<'_>, 
     site.refuse(out, entry.key.at(), "unknown-key", format!("{of} has no key `{}`", shown(key)), hint);
 }
 
+/// What a trigger has beside the provider's key.
+const BESIDE_PROVIDER: [&str; 2] = ["grant_to", "until"];
+
 fn check_trigger(node: &Node, site: Site<'_>, out: &mut Problems) {
     let Value::Map(_, entries) = &node.value else {
         return site.wrong_kind(out, node, Due::Record(&TRIGGER));
     };
     let mut named = 0;
     for entry in entries {
-        let own = entry.key.text().and_then(|key| TRIGGER.key(key));
-        match own {
-            Some(key) => crate::shape::check(&entry.value, &key.shape, site.under(key), out),
-            None => {
-                named += usize::from(is_provider(entry));
-                check_provider(entry, ("a trigger", &["grant_to", "until"]), site, out);
-            }
+        let Some(key) = entry.name().and_then(|name| TRIGGER.key(name)) else {
+            named += usize::from(is_provider(entry));
+            check_provider(entry, ("a trigger", &BESIDE_PROVIDER), site, out);
+            continue;
+        };
+        if entry.meant.is_some() {
+            unknown_provider(entry, ("a trigger", &BESIDE_PROVIDER), site, out);
         }
+        crate::shape::check(&entry.value, &key.shape, site.under(key), out);
     }
     one_provider(node, named, site, out);
     if node.get("grant_to").is_none() {

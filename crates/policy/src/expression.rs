@@ -7,6 +7,7 @@ use crate::advice;
 use crate::allowance::{Allowance, Paid};
 use crate::source::Place;
 use crate::vocabulary;
+use crate::whereabouts::Verbatim;
 use cedar_policy::{Effect, Expression as Parsed, ParseErrors, Policy, PolicyId, PolicySet};
 use curfew_domain::limits;
 use serde_json::Value;
@@ -21,6 +22,7 @@ pub struct Expression {
     pub text: String,
     /// Where.
     pub place: Place,
+    pub(crate) verbatim: Verbatim,
     pub(crate) needs: Needs,
     /// One permit that holds when the expression is true.
     pub(crate) policies: Arc<PolicySet>,
@@ -74,7 +76,7 @@ const SYNTAX: &str =
     "`curfew policy schema --cedar` prints what there is; the language is told at https://docs.cedarpolicy.com";
 
 impl Expression {
-    pub(crate) fn parse(text: &str, place: Place) -> Result<Self, NotCedar> {
+    pub(crate) fn parse(text: &str, (place, verbatim): (Place, Verbatim)) -> Result<Self, NotCedar> {
         bounded(text)?;
         // By itself first, so that nothing can close the condition it is put into.
         Parsed::from_str(text).map_err(|e| syntax(&e, text))?;
@@ -86,7 +88,7 @@ impl Expression {
             message: e.to_string(),
             hint: SYNTAX,
         })?;
-        Ok(Self { text: text.to_owned(), place, needs, policies: Arc::new(policies) })
+        Ok(Self { text: text.to_owned(), place, verbatim, needs, policies: Arc::new(policies) })
     }
 }
 
@@ -362,7 +364,7 @@ mod tests {
     use crate::problem::At;
 
     fn parsed(text: &str) -> Result<Expression, &'static str> {
-        Expression::parse(text, Place::new(Arc::from("p.yaml"), At::FILE)).map_err(|e| e.code)
+        Expression::parse(text, (Place::new(Arc::from("p.yaml"), At::FILE), Verbatim::No)).map_err(|e| e.code)
     }
 
     #[test]

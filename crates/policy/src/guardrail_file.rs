@@ -5,7 +5,7 @@ use crate::expression::{self, Guardrail, NotCedar, pieces};
 use crate::parse::{BYTE_ORDER_MARK, end_of, utf8};
 use crate::problem::{At, Problems};
 use crate::source::{Place, Pos, SourceFile, Span};
-use crate::whereabouts::within;
+use crate::whereabouts::{Verbatim, within};
 use curfew_domain::limits;
 use std::sync::Arc;
 
@@ -38,7 +38,7 @@ pub(crate) fn read(file: &SourceFile, guardrails: &mut Vec<Guardrail>, allowance
         match Guardrail::parse(piece, guardrails.len(), Place::new(path.clone(), at)) {
             Ok(guardrail) => guardrails.push(guardrail),
             Err(NotCedar { code, message, hint }) => {
-                out.error(&file.path, within(at, piece, &message), code, message, hint);
+                out.error(&file.path, within(at, (piece, Verbatim::Lines(0)), &message), code, message, hint);
             }
         }
         if out.is_full() {

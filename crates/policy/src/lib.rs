@@ -16,6 +16,7 @@ mod glob;
 mod ignore;
 mod language;
 mod leaf;
+mod meant;
 mod nearest;
 mod node;
 mod parse;

@@ -2,6 +2,7 @@
 
 use crate::problem::At;
 use crate::source::{Pos, Span};
+use crate::whereabouts::Verbatim;
 
 /// A value of the document.
 #[derive(Debug, Clone)]
@@ -25,6 +26,7 @@ pub(crate) enum Value {
 pub(crate) struct Scalar {
     pub(crate) text: String,
     pub(crate) style: Style,
+    pub(crate) verbatim: Verbatim,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,6 +47,15 @@ pub(crate) enum Layout {
 pub(crate) struct Entry {
     pub(crate) key: Node,
     pub(crate) value: Node,
+    /// The key that a misspelt one stands for: see `meant`.
+    pub(crate) meant: Option<&'static str>,
+}
+
+impl Entry {
+    /// The key as it is written, or as it was meant.
+    pub(crate) fn name(&self) -> Option<&str> {
+        self.meant.or_else(|| self.key.text())
+    }
 }
 
 /// A comment, for the formatter.
@@ -87,6 +98,14 @@ impl Node {
         }
     }
 
+    /// How its text stands in the file.
+    pub(crate) fn verbatim(&self) -> Verbatim {
+        match &self.value {
+            Value::Scalar(s) => s.verbatim,
+            Value::List(..) | Value::Map(..) | Value::Broken => Verbatim::No,
+        }
+    }
+
     /// The items of a list.
     pub(crate) fn items(&self) -> &[Node] {
         match &self.value {
@@ -105,7 +124,7 @@ impl Node {
 
     /// The value under a key of a mapping.
     pub(crate) fn get(&self, key: &str) -> Option<&Node> {
-        self.entries().iter().find(|e| e.key.text() == Some(key)).map(|e| &e.value)
+        self.entries().iter().find(|e| e.name() == Some(key)).map(|e| &e.value)
     }
 
     /// What a person would call it.
@@ -231,7 +250,7 @@ mod tests {
     use super::*;
 
     fn looks(text: &str) -> Looks {
-        Scalar { text: text.to_owned(), style: Style::Plain }.looks()
+        Scalar { text: text.to_owned(), style: Style::Plain, verbatim: Verbatim::No }.looks()
     }
 
     #[test]
@@ -273,6 +292,6 @@ mod tests {
         for text in ["nope", "tRUE", "none", "one", "y", "N"] {
             assert_eq!(looks(text), Looks::Text, "{text}");
         }
-        assert_eq!(Scalar { text: "no".to_owned(), style: Style::Quoted }.looks(), Looks::Text);
+        assert_eq!(Scalar { text: "no".to_owned(), style: Style::Quoted, verbatim: Verbatim::No }.looks(), Looks::Text);
     }
 }

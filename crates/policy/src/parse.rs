@@ -5,6 +5,7 @@ use crate::node::{Comment, Document, Entry, Layout, Looks, Node, Scalar, Style, 
 use crate::problem::{At, Problems};
 use crate::select::{self, Kind};
 use crate::source::{Pos, SourceFile, Span};
+use crate::whereabouts::Verbatim;
 use curfew_domain::limits;
 use granit_parser::{ErrorKind, Event, Parser, ScalarStyle, StructureStyle};
 use std::collections::BTreeMap;
@@ -172,12 +173,17 @@ impl<'a> Builder<'a> {
             Event::DocumentStart(..) => return self.document(span),
             Event::Comment(..) => self.comment(span),
             Event::Scalar(text, style, ..) => {
-                let style = match style {
-                    ScalarStyle::Plain => Style::Plain,
-                    ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted => Style::Quoted,
-                    ScalarStyle::Literal | ScalarStyle::Folded => Style::Block,
+                let raw = span.slice(self.text).unwrap_or_default();
+                let (style, verbatim) = match style {
+                    ScalarStyle::Plain => (Style::Plain, Verbatim::plain(raw, &text)),
+                    ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted => {
+                        (Style::Quoted, Verbatim::quoted(raw, &text))
+                    }
+                    ScalarStyle::Literal => (Style::Block, Verbatim::literal(raw, &text, pos(&span.start).column)),
+                    ScalarStyle::Folded => (Style::Block, Verbatim::No),
                 };
-                let node = self.node(span, Value::Scalar(Scalar { text: text.into_owned(), style }));
+                let scalar = Scalar { text: text.into_owned(), style, verbatim };
+                let node = self.node(span, Value::Scalar(scalar));
                 self.put(node);
             }
             Event::SequenceStart(style, ..) => {
@@ -288,7 +294,7 @@ impl<'a> Builder<'a> {
 
     fn entry(&mut self, key: Node, value: Node) {
         let value = self.present(value, Some(&key));
-        let Value::Scalar(Scalar { text, style }) = &key.value else {
+        let Value::Scalar(Scalar { text, style, .. }) = &key.value else {
             if !matches!(key.value, Value::Broken) {
                 self.refuse(key.head(), "key-not-text", "a key has to be a text".to_owned(), "write `key: value`");
             }
@@ -306,7 +312,7 @@ impl<'a> Builder<'a> {
             return;
         }
         seen.insert(text.clone(), key.pos.line);
-        entries.push(Entry { key, value });
+        entries.push(Entry { key, value, meant: None });
     }
 
     /// Refuses a null, and says so at the key when there is no text to point at.

@@ -2,6 +2,7 @@
 
 use crate::address::Network;
 use crate::leaf::{self, check_choice};
+use crate::meant::stands_for;
 use crate::nearest::nearest;
 use crate::node::{Entry, Looks, Node, Scalar, Value};
 use crate::problem::Problems;
@@ -9,6 +10,7 @@ use crate::shape::{Due, Site, article, shown};
 use crate::words;
 use curfew_domain::RoleName;
 use curfew_domain::connector::{ConnectorKind, Field, Presence, Shape};
+use curfew_domain::limits;
 use serde_json::{Map, Value as Json};
 
 /// Whose words the settings are: those of the environment where it says a key, else the resource's own.
@@ -76,6 +78,13 @@ fn along<'n>(node: &'n Node, path: &[String]) -> &'n Node {
     })
 }
 
+/// Whether a key that is not there is one that was misspelt, which is said where it stands.
+fn is_misspelt(node: &Node, missing: &str, fields: &[Field]) -> bool {
+    let names = || fields.iter().map(|field| field.name);
+    let unknown = node.entries().iter().filter(|e| e.key.text().is_some_and(|key| names().all(|name| name != key)));
+    unknown.take(limits::SPELLINGS).any(|entry| stands_for(entry, node.entries(), names()) == Some(missing))
+}
+
 /// The names of the settings a connector cannot do without.
 pub(crate) fn needed(kind: &ConnectorKind) -> Vec<&'static str> {
     kind.settings.iter().filter(|f| f.presence == Presence::Required).map(|f| f.name).collect()
@@ -113,6 +122,9 @@ impl Reader<'_> {
 
     fn missing(&mut self, node: &Node, fields: &'static [Field], what: &str) {
         for field in fields.iter().filter(|f| f.presence == Presence::Required && node.get(f.name).is_none()) {
+            if is_misspelt(node, field.name, fields) {
+                continue;
+            }
             let message = format!("`{what}` of {} {} resource needs `{}`", article(self.kind), self.kind, field.name);
             let hint = format!("write `{}: {}`: {}", field.name, sample(&field.shape), field.doc);
             self.site.refuse(self.out, node.head(), "missing-key", message, hint);

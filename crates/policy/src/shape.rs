@@ -111,7 +111,7 @@ fn plain(text: &str) -> String {
 
 /// `group: sre`, which YAML takes for a mapping.
 pub(crate) fn principal_with_blank(entries: &[Entry]) -> Option<String> {
-    let [Entry { key, value }] = entries else { return None };
+    let [Entry { key, value, .. }] = entries else { return None };
     let (prefix, name) = (key.text()?, value.text()?);
     let meant = matches!(prefix, "user" | "group" | "oncall");
     meant.then(|| format!("write `{prefix}:{}`, without a blank after the colon", shown(name)))
@@ -172,10 +172,13 @@ pub(crate) fn check_record(node: &Node, record: &'static Record, site: Site<'_>,
 }
 
 fn check_entry(entry: &Entry, record: &'static Record, site: Site<'_>, out: &mut Problems) {
-    let Some(name) = entry.key.text() else { return };
-    match record.key(name) {
-        Some(key) => check(&entry.value, &key.shape, site.under(key), out),
-        None => unknown_key(entry, record, site, out),
+    let Some(name) = entry.name() else { return };
+    let key = record.key(name);
+    if key.is_none() || entry.meant.is_some() {
+        unknown_key(entry, record, site, out);
+    }
+    if let Some(key) = key {
+        check(&entry.value, &key.shape, site.under(key), out);
     }
 }
 

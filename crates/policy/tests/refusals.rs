@@ -214,7 +214,7 @@ fn what_a_role_has_to_have() {
             ),
             (
                 "    duration: 1h\n    conditions: [{resource: x, action: [read]}]\n    approval: automatic\n",
-                &[("missing-key", 5, 18), ("unknown-key", 5, 32)],
+                &[("unknown-key", 5, 32)],
             ),
             (
                 "    duration: 1h\n    conditions: [{resource: x, actions: read}]\n    approval: automatic\n",

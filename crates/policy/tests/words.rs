@@ -277,7 +277,7 @@ fn selectors_and_owners_of_files() {
     }
     assert_eq!(found("owner.yaml", "{labels: {env: dev}}"), ["glob-matches-nothing"]);
     assert_eq!(found("owner.yaml", "{labels: {}}"), ["empty-list"]);
-    assert_eq!(found("owner.yaml", "{label: {env: prod}}"), ["missing-key", "unknown-key"]);
+    assert_eq!(found("owner.yaml", "{label: {env: prod}}"), ["unknown-key"]);
 }
 
 #[test]

@@ -16,3 +16,4 @@ pub(crate) use mask::masks;
 pub(crate) use platform::Platform;
 pub(crate) use process::{Process, of_the_job};
 pub(crate) use sign_in::{Job, Place};
+pub(crate) use token::NO_TOKEN;

@@ -16,7 +16,7 @@ use zeroize::Zeroizing;
 /// Where a pod's volume of projected tokens is mounted, as our examples have it.
 const POD_FILE: &str = "/var/run/secrets/tokens/curfew";
 /// The code of the failure that there is no token.
-pub(super) const NO_TOKEN: &str = "no_token";
+pub(crate) const NO_TOKEN: &str = "no_token";
 /// How long a provider's own program may take.
 const PROGRAM_TIMEOUT: Duration = Duration::from_secs(30);
 

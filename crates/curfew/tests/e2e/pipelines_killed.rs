@@ -91,9 +91,10 @@ fn kill_keeper(state: &Path) {
     assert!(Command::new("kill").args(["-9", &id]).status().unwrap().success());
 }
 
-fn runs(pipelines: &Pipelines, name: &str) -> Job {
+/// A job whose command stays for so many seconds.
+fn runs(pipelines: &Pipelines, name: &str, seconds: &str) -> Job {
     let mark = pipelines.mark(&format!("{name}.ready"));
-    let script = format!("psql -XAtwc 'select 1' && touch {} && exec sleep 30", mark.display());
+    let script = format!("psql -XAtwc 'select 1' && touch {} && exec sleep {seconds}", mark.display());
     let mut job = Job::of(pipelines.bare(name, &["run", "migrate", "--", "sh", "-c", &script]), pipelines, name);
     job.waits_at(&mark);
     job
@@ -103,7 +104,7 @@ fn runs(pipelines: &Pipelines, name: &str) -> Job {
 fn curfew_run_is_killed() {
     let pipelines = Pipelines::start(POLICY, WINDOW);
     for round in 0..rounds() {
-        let mut job = runs(&pipelines, &format!("job{round}"));
+        let mut job = runs(&pipelines, &format!("job{round}"), "30");
         job.kill();
         pipelines.world.nothing_left(WINDOW + MARGIN);
     }
@@ -114,19 +115,27 @@ fn curfew_run_is_killed() {
 #[test]
 fn the_server_is_killed_and_comes_back() {
     let mut pipelines = Pipelines::start(POLICY, WINDOW);
-    let mut dies = runs(&pipelines, "dies");
-    let lives = runs(&pipelines, "lives");
-    pipelines.world.server().kill();
-    dies.kill();
-    let silent = Instant::now();
-    std::thread::sleep(Duration::from_secs(1));
-    pipelines.start_server_again();
-    let back = Instant::now();
-    let due = (silent + WINDOW).max(back) + MARGIN;
-    let left = due.saturating_duration_since(Instant::now());
-    soon("the dead job's role is gone", left, || pipelines.world.postgres.temporary_roles().len() == 1);
-    std::thread::sleep(WINDOW);
-    assert_eq!(pipelines.world.postgres.temporary_roles().len(), 1, "the living job keeps its own:\n{}", lives.log());
+    let lives = runs(&pipelines, "lives", "590");
+    // Each round waits for two windows.
+    for round in 0..rounds().div_ceil(2) {
+        let mut dies = runs(&pipelines, &format!("dies{round}"), "30");
+        pipelines.world.server().kill();
+        dies.kill();
+        let silent = Instant::now();
+        std::thread::sleep(Duration::from_secs(1));
+        pipelines.start_server_again();
+        let back = Instant::now();
+        let due = (silent + WINDOW).max(back) + MARGIN;
+        let left = due.saturating_duration_since(Instant::now());
+        soon("the dead job's role is gone", left, || pipelines.world.postgres.temporary_roles().len() == 1);
+        std::thread::sleep(WINDOW);
+        assert_eq!(
+            pipelines.world.postgres.temporary_roles().len(),
+            1,
+            "the living job keeps its own:\n{}",
+            lives.log()
+        );
+    }
     lives.signal("TERM");
     let (well, log) = lives.ends();
     assert!(!well && log.contains("is over: services/db was read and shows no access"), "{log}");
@@ -138,7 +147,7 @@ fn the_server_is_killed_and_comes_back() {
 #[test]
 fn a_job_that_is_cancelled_returns_its_access() {
     let pipelines = Pipelines::start(POLICY, Duration::from_secs(60));
-    let job = runs(&pipelines, "job");
+    let job = runs(&pipelines, "job", "30");
     job.signal("TERM");
     let begun = Instant::now();
     let (_, log) = job.ends();

@@ -22,7 +22,7 @@ pub(crate) struct Field<'n> {
 
 impl<'n> Layer<'n> {
     pub(crate) fn field(self, name: &str) -> Option<Field<'n>> {
-        let entry = self.node.entries().iter().find(|e| e.key.text() == Some(name))?;
+        let entry = self.node.entries().iter().find(|e| e.name() == Some(name))?;
         Some(Field { file: self.file, key: &entry.key, value: &entry.value })
     }
 

@@ -19,6 +19,7 @@ use crate::pattern::NotAPattern;
 use crate::problem::Problems;
 use crate::shape::shown;
 use crate::source::Place;
+use crate::whereabouts::within;
 use curfew_domain::connector::ConnectorKind;
 use curfew_domain::{GroupName, RoleName, limits};
 use layers::{Field, Layer};
@@ -219,24 +220,26 @@ impl<'a> Drafter<'a> {
 
     fn expression(&mut self, field: Field<'_>, out: &mut Problems) -> Option<Expression> {
         let (text, place) = (field.text()?, field.place_of(field.value));
+        let verbatim = field.value.verbatim();
         if text.trim().is_empty() {
             return None;
         }
         if let Some(known) = self.expressions.get(text) {
-            return Some(Expression { place, ..known.clone() });
+            return Some(Expression { place, verbatim, ..known.clone() });
         }
         if expression::pay(&self.cedar, text) == Paid::No {
             let hint = "share expressions between roles, or say it in a guardrail";
             out.error(field.file, field.value.at(), "too-much", "the expressions of the set are too many", hint);
             return None;
         }
-        match Expression::parse(text, place) {
+        match Expression::parse(text, (place, verbatim)) {
             Ok(expression) => {
                 self.expressions.insert(text.to_owned(), expression.clone());
                 Some(expression)
             }
             Err(NotCedar { code, message, hint }) => {
-                out.error(field.file, field.value.at(), code, message, hint);
+                let at = within(field.value.at(), (text, verbatim), &message);
+                out.error(field.file, at, code, message, hint);
                 None
             }
         }

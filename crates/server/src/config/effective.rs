@@ -1,6 +1,7 @@
 //! The configuration as it is in force, for `serve --check`. Secrets stand as their references, never as values.
 
 use super::{Config, Ledger, LogFormat, PolicyOrigin, Reach, SignInMethod, SignersAt, issuers};
+use curfew_policy::{Provider, Workload};
 use std::fmt;
 use toml::{Table, Value};
 use url::Url;
@@ -60,6 +61,9 @@ impl Config {
         section("log", vec![("format", format.to_owned()), ("level", self.log.level.clone())]);
         if !self.secrets.is_empty() {
             table.insert("secrets".to_owned(), Value::Table(self.bindings()));
+        }
+        if let (false, Some(Value::Table(policy))) = (self.deployers.is_empty(), table.get_mut("policy")) {
+            policy.insert("deployers".to_owned(), Value::Array(self.deployers.iter().map(workload).collect()));
         }
         if !self.issuers.is_empty() {
             table.insert("issuers".to_owned(), Value::Array(self.vouching()));
@@ -127,6 +131,20 @@ impl Config {
         };
         self.webhooks.iter().map(hook).collect()
     }
+}
+
+/// A workload as it is written.
+fn workload(workload: &Workload) -> Value {
+    let texts = |texts: &Vec<String>| Value::Array(texts.iter().cloned().map(Value::String).collect());
+    let claims = workload.claims.iter().map(|(name, held)| (name.clone(), texts(held)));
+    let mut table: Table = match workload.provider {
+        Provider::Oidc => Table::from_iter([("claims".to_owned(), Value::Table(claims.collect()))]),
+        Provider::Github | Provider::Gitlab | Provider::Kubernetes | Provider::Buildkite | Provider::Circleci => {
+            claims.collect()
+        }
+    };
+    table.extend(workload.issuer.clone().map(|issuer| ("issuer".to_owned(), Value::String(issuer))));
+    Value::Table(Table::from_iter([(workload.provider.word().to_owned(), Value::Table(table))]))
 }
 
 fn row(entries: Vec<(&str, String)>) -> Value {

@@ -46,6 +46,8 @@ pub(super) struct PolicyTable {
     pub(super) password: Option<Reference>,
     pub(super) allowed_signers: Option<String>,
     pub(super) max_age: Option<String>,
+    #[serde(default)]
+    pub(super) deployers: Vec<toml::Table>,
 }
 
 #[derive(Debug, Deserialize)]

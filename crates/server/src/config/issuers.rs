@@ -3,7 +3,7 @@
 use super::file::{HookTable, IssuerTable, PipelinesTable};
 use super::{ConfigProblem, Reference, problem};
 use curfew_domain::{RoleName, Seconds, limits};
-use curfew_policy::Provider;
+use curfew_policy::{Provider, Workload};
 use url::{Host, Url};
 
 /// Issuers there may be, and hooks.
@@ -44,6 +44,21 @@ pub(crate) fn word(kind: Provider) -> &'static str {
         Provider::Oidc => "workload",
         Provider::Github | Provider::Gitlab | Provider::Kubernetes | Provider::Buildkite | Provider::Circleci => {
             kind.word()
+        }
+    }
+}
+
+/// Why it is not clear who vouches for a workload, if it is not. That none of its kind is configured is clear.
+pub(crate) fn unclear(workload: &Workload, issuers: &[Issuer]) -> Option<String> {
+    let word = workload.provider.word();
+    let mut of_kind = issuers.iter().filter(|issuer| issuer.kind == workload.provider);
+    match &workload.issuer {
+        Some(name) if of_kind.any(|issuer| issuer.name == *name || issuer.url == *name) => None,
+        Some(name) => Some(format!("no `[[issuers]]` of kind `{word}` is called `{name}`")),
+        None if of_kind.clone().count() <= 1 => None,
+        None => {
+            let names: Vec<_> = of_kind.map(|issuer| issuer.name.as_str()).collect();
+            Some(format!("there are several issuers of kind `{word}`: write `issuer:` and one of {}", names.join(", ")))
         }
     }
 }

@@ -24,6 +24,7 @@ const KEYS: &[(&str, Holds)] = &[
     ("policy.password", Holds::Text),
     ("policy.allowed_signers", Holds::Text),
     ("policy.max_age", Holds::Text),
+    ("policy.deployers", Holds::Value),
     ("issuers", Holds::Value),
     ("pipelines.heartbeat_window", Holds::Text),
     ("hooks", Holds::Value),

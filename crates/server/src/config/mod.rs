@@ -1,5 +1,6 @@
 //! `curfew.toml` and `CURFEW_...`: what this server is told, checked before anything is opened.
 
+mod deployers;
 mod effective;
 mod file;
 mod issuers;
@@ -11,12 +12,13 @@ mod slips;
 mod variables;
 
 pub use issuers::{Hook, Issuer};
-pub(crate) use issuers::{is_loopback, plain, word};
+pub(crate) use issuers::{is_loopback, plain, unclear, word};
 pub use policy::{FollowedBranch, PolicyOrigin, SignersAt};
 pub use reference::{NotAReference, Reference, Unresolved};
 
 use crate::wording::without_values;
 use curfew_domain::{Email, ResourceName, Seconds};
+use curfew_policy::Workload;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -50,6 +52,8 @@ pub struct Config {
     pub environment: Option<String>,
     /// Who may vouch for machines.
     pub issuers: Vec<Issuer>,
+    /// Which pipelines may say that a policy they checked is to be in force.
+    pub deployers: Vec<Workload>,
     /// How long a pipeline's client may be silent.
     pub heartbeat_window: Seconds,
     /// By which providers say that a run ended.

@@ -3,7 +3,7 @@
 use super::file::{ConfigFile, MailTable, WebhookTable};
 use super::{
     Config, ConfigProblem, Ledger, Log, LogFormat, Mail, PolicyOrigin, Reach, Reference, Setting, SignInMethod,
-    TlsFiles, Webhook, issuers, policy, problem,
+    TlsFiles, Webhook, deployers, issuers, policy, problem,
 };
 use curfew_domain::{Email, RoleName, limits};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -54,7 +54,9 @@ pub(super) fn check(file: ConfigFile, setting: Setting) -> Result<Config, Vec<Co
         Log { format: LogFormat::Json, level: String::new() }
     });
     keep(secrets(file.secrets.keys()));
-    let policy = policy::origin(file.policy, setting).unwrap_or_else(|found| {
+    let mut policy = file.policy;
+    let deployers = deployers::deployers(std::mem::take(&mut policy.deployers), &issuers, &mut keep);
+    let policy = policy::origin(policy, setting).unwrap_or_else(|found| {
         problems.extend(found);
         PolicyOrigin::Folder(PathBuf::new())
     });
@@ -74,6 +76,7 @@ pub(super) fn check(file: ConfigFile, setting: Setting) -> Result<Config, Vec<Co
         policy,
         environment,
         issuers,
+        deployers,
         heartbeat_window,
         hooks,
         secrets,

@@ -250,6 +250,33 @@ fn a_branch_is_followed_as_it_is_configured() {
 }
 
 #[test]
+fn pipelines_that_deploy_are_named_as_policy_names_them() {
+    let deployers = |list: &str| format!("{WHOLE}\n[policy]\ngit = \"/srv/p.git\"\ndeployers = [{list}]\n{GITHUB}");
+    let main = "{github = {repository_id = \"777\", ref = \"refs/heads/main\"}}";
+    let config = load(Setting::Serve, &deployers(main), &[]).expect("holds together");
+    let shown: Vec<String> = config.deployers.iter().map(ToString::to_string).collect();
+    assert_eq!(shown, ["workload:github?ref=refs/heads/main&repository_id=777"]);
+    let printed: toml::Table = config.to_string().parse().expect("TOML");
+    let again = load(Setting::Serve, &deployers(&printed["policy"]["deployers"][0].to_string()), &[]);
+    assert_eq!(again.expect("holds together").deployers, config.deployers, "{config}");
+    let by_variable = [("CURFEW_POLICY_DEPLOYERS", format!("[{main}]"))];
+    let by_variable: Vec<_> = by_variable.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let config = load(Setting::Serve, &deployers(""), &by_variable).expect("holds together");
+    assert_eq!(config.deployers.len(), 1);
+    for (wrong, why) in [
+        ("{github = {repository_id = 777, ref = \"refs/heads/main\"}}", "\"777\""),
+        ("{github = {repository = \"acme/policy\", ref = \"refs/heads/main\"}}", "taken over"),
+        ("{github = {repository_id = \"777\"}}", "ref or environment"),
+        ("{github = {repository_id = \"777\", ref = \"refs/heads/main\", issuer = \"ghes\"}}", "is called `ghes`"),
+        ("{gitlab = {project_id = \"22\", ref = \"main\"}}", "no `[[issuers]]` of kind `gitlab`"),
+        ("{}", "exactly one of"),
+    ] {
+        let said = load(Setting::Serve, &deployers(wrong), &[]).expect_err(wrong).to_string();
+        assert!(said.starts_with("policy.deployers: ") && said.contains(why), "{wrong}: {said}");
+    }
+}
+
+#[test]
 fn what_cannot_be_followed_names_its_key() {
     for (keys, wrong) in [
         ("git = \"http://git.example.com/x\"", vec!["policy.git"]),

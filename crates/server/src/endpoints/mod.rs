@@ -114,7 +114,8 @@ fn open() -> OpenApiRouter<App> {
         .routes(routes!(ssh_sync::ssh_sync))
 }
 
-/// What takes a sign-in, a person's or a machine's: asking, and what becomes of one's own asks.
+/// What takes a sign-in, a person's or a machine's: asking, what becomes of one's own asks, and the policy, which is for a
+/// machine only where the configuration names it.
 fn signed() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(whoami::whoami))
@@ -136,6 +137,8 @@ fn signed() -> OpenApiRouter<App> {
         .routes(routes!(beat::beat))
         .routes(routes!(end_run::end_run))
         .routes(routes!(events::events))
+        .routes(routes!(policy::policy))
+        .routes(routes!(policy_apply::policy_apply))
 }
 
 /// What takes a person's sign-in. What is not named above is here: a machine may not, until somebody says so.
@@ -160,8 +163,6 @@ fn for_people() -> OpenApiRouter<App> {
         .routes(routes!(audit_checkpoint::audit_checkpoint))
         .routes(routes!(connectors::connectors))
         .routes(routes!(doctor::doctor))
-        .routes(routes!(policy::policy))
-        .routes(routes!(policy_apply::policy_apply))
         .routes(routes!(ssh_rotate::ssh_rotate))
         .routes(routes!(ssh_host::ssh_host, ssh_host::ssh_host_gone))
 }

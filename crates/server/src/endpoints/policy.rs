@@ -1,6 +1,7 @@
 //! `GET /api/v1/policy`
 
 use super::auditors_only;
+use super::policy_apply::deployers_only;
 use crate::app::App;
 use crate::auth::Caller;
 use crate::config::PolicyOrigin;
@@ -9,10 +10,14 @@ use axum::Json;
 use axum::extract::State;
 use curfew_api::{PolicyFileView, PolicySourceView, PolicyView};
 
-/// The policy in force with its text, where it comes from, and how following it goes.
+/// The policy in force with its text, where it comes from, and how following it goes. For auditors, administrators and the
+/// pipelines of `policy.deployers`.
 #[utoipa::path(get, path = "/policy", tag = "policy", responses((status = 200, body = PolicyView), RefusalResponses))]
 pub(crate) async fn policy(State(app): State<App>, caller: Caller) -> Answer<PolicyView> {
-    auditors_only(&app, &caller)?;
+    match &caller.workload {
+        Some(bound) => deployers_only(&app, bound)?,
+        None => auditors_only(&app, &caller)?,
+    }
     let (set, files) = app.policy.in_force().await;
     let source = app.policy.source();
     let (kind, from, branch) = match &source.origin {

@@ -18,7 +18,7 @@ use curfew_engine::seams::connector::{CallError, LedgerMark};
 use curfew_engine::seams::host_desk::{Authority, HostDuties, HostReport};
 use curfew_engine::seams::{BoxFuture, Clock, Entropy, HostDesk, Store};
 use curfew_engine::{Audience, Engine, EngineParts, Pipelines, Unnamed};
-use curfew_policy::{PolicySet, Purpose, SourceFile, check};
+use curfew_policy::{PolicySet, Purpose, SourceFile, Workload, check};
 use curfew_store::MemoryStore;
 use http::{HeaderMap, Method, Request, StatusCode};
 use secrecy::SecretString;
@@ -158,6 +158,11 @@ pub(crate) fn policy(text: &str) -> PolicySet {
     checked.set.unwrap_or_else(|| panic!("a policy: {:?}", checked.problems))
 }
 
+/// The pipeline that deploys policies.
+fn deployer() -> Workload {
+    Workload::from_json(r#"{"github": {"repository_id": "777", "ref": "refs/heads/main"}}"#).expect("sound")
+}
+
 pub(crate) fn config(setting: Setting) -> Config {
     let sources = Sources { setting, file: None, lookup: &|_| None, names: Vec::new(), overrides: Vec::new() };
     Config::load(&sources).expect("a configuration")
@@ -229,7 +234,7 @@ impl World {
             engine: engine.clone(),
             policy: Arc::new(PolicyDesk::new(desk)),
             stopping,
-            config: Config { issuers, ..config(Setting::Dev) },
+            config: Config { issuers, deployers: vec![deployer()], ..config(Setting::Dev) },
             store: store.clone(),
             clock: clock.clone(),
             entropy,

@@ -30,13 +30,23 @@ pub(crate) enum By {
     Itself,
     /// Somebody.
     Person(Identity),
+    /// A pipeline that may, with its run as its provider counts it.
+    Pipeline(Identity, String),
 }
 
 impl By {
     fn subject(&self) -> Subject {
         match self {
             Self::Itself => Subject::system(),
-            Self::Person(who) => who.subject.clone(),
+            Self::Person(who) | Self::Pipeline(who, _) => who.subject.clone(),
+        }
+    }
+
+    /// The run of a pipeline, for the record.
+    fn run(&self) -> Option<&str> {
+        match self {
+            Self::Pipeline(_, run) => Some(run),
+            Self::Itself | Self::Person(_) => None,
         }
     }
 }
@@ -50,6 +60,9 @@ pub(crate) enum ApplyError {
     /// What there is, is not what was expected.
     #[error("the policy there is has the content {is}, not {expected}")]
     OtherContent { is: String, expected: String },
+    /// The branch was rolled back, and a pipeline does not undo that.
+    #[error("the branch was rolled back from {}, and stays so until it has something newer or an administrator applies it", short(.0))]
+    Held(String),
     /// No commit was in force before.
     #[error("no other commit was in force before this one")]
     NothingBefore,
@@ -167,7 +180,7 @@ impl PolicyDesk {
         match (&self.follower, &wanted) {
             (Some(follower), _) => self.apply_commit(follower, wanted, (by, content)).await,
             (None, Wanted::Tip | Wanted::Newest) => self.apply_folder(by, content).await,
-            (None, Wanted::Commit(_) | Wanted::Rollback(_)) => Err(ApplyError::NoGit),
+            (None, Wanted::Commit(_) | Wanted::Deployed(_) | Wanted::Rollback(_)) => Err(ApplyError::NoGit),
         }
     }
 
@@ -196,7 +209,8 @@ impl PolicyDesk {
             Ok(loaded) => {
                 expect(content, &loaded)?;
                 self.news.set_trouble(None);
-                let step = Step { loaded, by, because: String::new(), details: Vec::new(), facts: Vec::new() };
+                let details = by.run().map(|run| ("run", Detail::from(run.to_owned()))).into_iter().collect();
+                let step = Step { loaded, by, because: String::new(), details, facts: Vec::new() };
                 self.put(step).await
             }
             Err(error) => Err(self.refused(error, by).await),
@@ -223,6 +237,7 @@ impl PolicyDesk {
                 self.news.set_trouble(None);
                 Ok(nothing())
             }
+            Ok(Found::Held(commit)) if matches!(wanted, Wanted::Deployed(_)) => Err(ApplyError::Held(commit)),
             Ok(Found::Held(tip)) => {
                 self.news.set_trouble(Some(Trouble::Held(tip)));
                 Ok(nothing())
@@ -231,14 +246,17 @@ impl PolicyDesk {
                 expect(content, &candidate.loaded)?;
                 match wanted {
                     Wanted::Rollback(_) => self.roll_back(*candidate, follower, by).await,
-                    Wanted::Tip | Wanted::Newest | Wanted::Commit(_) => self.step_forward(*candidate, by).await,
+                    Wanted::Tip | Wanted::Newest | Wanted::Commit(_) | Wanted::Deployed(_) => {
+                        self.step_forward(*candidate, by).await
+                    }
                 }
             }
         }
     }
 
     async fn step_forward(&self, candidate: Candidate, by: &By) -> Result<Report, ApplyError> {
-        let details = details(&candidate);
+        let mut details = details(&candidate);
+        details.extend(by.run().map(|run| ("run", Detail::from(run.to_owned()))));
         let before = self.engine.policy().commit().map(str::to_owned);
         let facts = vec![(HELD, None), (BEFORE, before), (ROLLBACK, None)];
         self.news.set_trouble(None);
@@ -303,8 +321,8 @@ impl PolicyDesk {
         let is_unreachable = matches!(trouble, Trouble::Unreachable(_));
         let is_news = match by {
             By::Itself => self.news.set_trouble(Some(trouble)),
-            // What a person named says nothing of the branch.
-            By::Person(_) => true,
+            // What somebody named says nothing of the branch.
+            By::Person(_) | By::Pipeline(..) => true,
         };
         if is_news {
             tracing::error!("the policy in force stays: {because}");

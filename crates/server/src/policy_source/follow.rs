@@ -28,6 +28,8 @@ pub(crate) enum Wanted {
     Newest,
     /// This commit of the branch, which follows the one in force.
     Commit(String),
+    /// This commit of the branch, because the pipeline that checked it says so: as the server itself would come to it.
+    Deployed(String),
     /// This commit, also when it does not.
     Rollback(String),
 }
@@ -143,12 +145,16 @@ impl Follower {
         let from = in_force.commit().unwrap_or(&tip).to_owned();
         let to = match wanted {
             Wanted::Tip | Wanted::Newest => tip.clone(),
-            Wanted::Commit(id) | Wanted::Rollback(id) => self.named(id, &tip, &from)?,
+            Wanted::Commit(id) | Wanted::Deployed(id) | Wanted::Rollback(id) => self.named(id, &tip, &from)?,
         };
         if in_force.commit() == Some(&to) {
             return Ok(Found::InForce);
         }
-        if let (Wanted::Tip, Some(held)) = (wanted, held)
+        // Jobs end in another order than they were begun: what came after it stays.
+        if matches!(wanted, Wanted::Deployed(_)) && self.leads(&to, &from)? {
+            return Ok(Found::InForce);
+        }
+        if let (Wanted::Tip | Wanted::Deployed(_), Some(held)) = (wanted, held)
             && self.leads(&to, held)?
         {
             return Ok(Found::Held(to));
@@ -156,9 +162,11 @@ impl Follower {
         let is_forward = self.leads(&from, &to)?;
         match wanted {
             Wanted::Rollback(_) => {}
-            Wanted::Tip | Wanted::Newest | Wanted::Commit(_) if is_forward => {}
+            Wanted::Tip | Wanted::Newest | Wanted::Commit(_) | Wanted::Deployed(_) if is_forward => {}
             Wanted::Commit(_) if self.leads(&to, &from)? => return Err(Unfit::Backwards { from, to }.into()),
-            Wanted::Tip | Wanted::Newest | Wanted::Commit(_) => return Err(Unfit::Rewritten { from, to }.into()),
+            Wanted::Tip | Wanted::Newest | Wanted::Commit(_) | Wanted::Deployed(_) => {
+                return Err(Unfit::Rewritten { from, to }.into());
+            }
         }
         self.candidate(in_force, Between { from: &from, to: &to }, (wanted, tip)).map(|c| Found::Candidate(Box::new(c)))
     }
@@ -184,7 +192,7 @@ impl Follower {
         match wanted {
             // Persons say yes to it, not signatures.
             Wanted::Rollback(_) => {}
-            Wanted::Tip | Wanted::Newest | Wanted::Commit(_) => {
+            Wanted::Tip | Wanted::Newest | Wanted::Commit(_) | Wanted::Deployed(_) => {
                 let missing = self.missing(in_force, &changed, (&steps, &signed, between.to))?;
                 if !missing.is_empty() {
                     return Err(Unfit::Approvers(missing).into());

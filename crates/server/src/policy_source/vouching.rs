@@ -1,7 +1,7 @@
 //! Whose workloads a policy means. A set that is only checked knows no issuers; a server does, so that here it must be clear
 //! which of them vouches.
 
-use crate::config::Issuer;
+use crate::config::{Issuer, unclear};
 use curfew_policy::{Listed, Place, PolicySet, Principal, Requesters, Role, Workload};
 
 /// One line for each workload whose issuer is not clear.
@@ -27,18 +27,7 @@ fn workloads(role: &Role) -> Vec<(&Place, &Workload)> {
 }
 
 fn objection(place: &Place, workload: &Workload, issuers: &[Issuer]) -> Option<String> {
-    let word = workload.provider.word();
-    let mut of_kind = issuers.iter().filter(|issuer| issuer.kind == workload.provider);
-    let why = match &workload.issuer {
-        Some(name) if of_kind.any(|issuer| issuer.name == *name || issuer.url == *name) => return None,
-        Some(name) => format!("no `[[issuers]]` of kind `{word}` is called `{name}`"),
-        None if of_kind.clone().count() <= 1 => return None,
-        None => {
-            let names: Vec<_> = of_kind.map(|issuer| issuer.name.as_str()).collect();
-            format!("there are several issuers of kind `{word}`: write `issuer:` and one of {}", names.join(", "))
-        }
-    };
-    Some(format!("{}:{}: {why}", place.file, place.line))
+    unclear(workload, issuers).map(|why| format!("{}:{}: {why}", place.file, place.line))
 }
 
 #[cfg(test)]

@@ -1,12 +1,14 @@
 //! `curfew policy apply`: tells the server to put in force what stands where it takes its policy from.
 //!
 //! Nothing of a policy is sent. A folder that is named says which content, or which commit, is meant; the server reads it
-//! from its own folder or repository, and refuses when that holds something else.
+//! from its own folder or repository, and refuses when that holds something else. In the job of a pipeline that has a token,
+//! it is the job that says so.
 
 use super::super::Context;
 use super::check::load_in;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::job::{Job, NO_TOKEN, Platform};
 use crate::output::Output;
 use crate::policy_files::{self, surroundings};
 use crate::session::{self, Session};
@@ -26,10 +28,13 @@ pub(crate) struct ApplyArgs {
     /// Go back to an older commit; without one, to the commit that was in force before
     #[arg(long)]
     rollback: bool,
+    /// For whom the job's token is made, where the job says so [default: what the server says it takes]
+    #[arg(long, value_name = "AUDIENCE")]
+    audience: Option<String>,
 }
 
 pub(crate) async fn run(context: &mut Context, args: &ApplyArgs) -> Result<Exit, Failure> {
-    let session = Session::signed_in(context)?;
+    let session = whoever(context, args.audience.as_deref()).await?;
     let mut body = PolicyApplyBody { rollback: args.rollback, ..PolicyApplyBody::default() };
     match args.what.as_deref() {
         Some(what) if context.machine.path(Path::new(what)).is_dir() => {
@@ -48,6 +53,24 @@ pub(crate) async fn run(context: &mut Context, args: &ApplyArgs) -> Result<Exit,
         PolicyAppliedState::Applied | PolicyAppliedState::Unchanged => Exit::Done,
         PolicyAppliedState::Waiting => Exit::StillPending,
     })
+}
+
+/// The job where there is one, unless a person's token is at hand for it.
+async fn whoever(context: &Context, audience: Option<&str>) -> Result<Session, Failure> {
+    if context.machine.var("CURFEW_TOKEN").is_some() {
+        return Session::signed_in(context);
+    }
+    match Job::sign_in(context, audience).await {
+        Ok(job) => Ok(job.session),
+        // On a runner that has no token, what the job lacks is what helps; elsewhere it is people who apply.
+        Err(none) if none.code == NO_TOKEN => {
+            Session::signed_in(context).map_err(|nobody| match Platform::of(&context.machine) {
+                Platform::Elsewhere => nobody,
+                Platform::Github | Platform::Gitlab | Platform::Buildkite | Platform::Circleci => none,
+            })
+        }
+        Err(failure) => Err(failure),
+    }
 }
 
 fn is_commit(text: &str) -> bool {

@@ -24,7 +24,8 @@ impl Policies {
         policies
     }
 
-    fn work(&self) -> PathBuf {
+    /// The checkout.
+    pub(crate) fn work(&self) -> PathBuf {
         self.folder.join("checkout")
     }
 

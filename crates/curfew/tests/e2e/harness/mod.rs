@@ -4,7 +4,7 @@
 mod git;
 mod http;
 #[allow(dead_code, reason = "the server's own tests use the rest of it")]
-mod issuer;
+pub(crate) mod issuer;
 mod person;
 mod postgres;
 mod programs;
@@ -16,6 +16,7 @@ mod world;
 
 pub(crate) use git::{GitServer, Policies};
 pub(crate) use http::{Http, runtime, token, verifier};
+pub(crate) use issuer::Issuer;
 pub(crate) use person::{Answer, Person, run, text};
 pub(crate) use programs::{Child, folder, free_port, soon, text as file_text};
 pub(crate) use runners::{Job, Pipelines, program};

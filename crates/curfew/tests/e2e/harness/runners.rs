@@ -46,13 +46,19 @@ impl Pipelines {
         pipelines
     }
 
-    fn variables(&self) -> [(&'static str, String); 2] {
+    fn variables(&self) -> [(&'static str, String); 3] {
         let (github, gitlab) = (self.github.url(), self.gitlab.url());
         let issuers = format!(
             "[{{name = \"github\", kind = \"github\", url = \"{github}\"}}, \
              {{name = \"gitlab\", kind = \"gitlab\", url = \"{gitlab}\", audience = \"{AUDIENCE}\"}}]"
         );
-        [("CURFEW_ISSUERS", issuers), ("CURFEW_PIPELINES_HEARTBEAT_WINDOW", format!("{}s", self.window.as_secs()))]
+        let deployers = "[{github = {repository_id = \"777\", ref = \"refs/heads/main\"}}, \
+                         {gitlab = {project_id = \"22\", ref = \"main\"}}]";
+        [
+            ("CURFEW_ISSUERS", issuers),
+            ("CURFEW_PIPELINES_HEARTBEAT_WINDOW", format!("{}s", self.window.as_secs())),
+            ("CURFEW_POLICY_DEPLOYERS", deployers.to_owned()),
+        ]
     }
 
     /// The server that was killed again, where it was.
@@ -130,7 +136,9 @@ impl Pipelines {
         let name = checkout.file_name().unwrap().to_string_lossy().into_owned();
         let mut command = self.job(act, &name);
         command.current_dir(checkout).args(["push", "-P", "ubuntu-latest=-self-hosted", "--action-offline-mode"]);
-        command.args(["--no-cache-server", "--env"]).arg(format!("CURFEW_STATE={}", self.state(&name).display()));
+        command
+            .args(["--no-cache-server", "--var", &format!("CURFEW_SERVER={}", self.world.url()), "--env"])
+            .arg(format!("CURFEW_STATE={}", self.state(&name).display()));
         for name in ["MARKS", "CURFEW_SERVER", "PATH"] {
             let value = command.get_envs().find(|(n, _)| *n == name).and_then(|(_, v)| v).unwrap().to_owned();
             command.arg("--env").arg(format!("{name}={}", value.to_string_lossy()));
@@ -141,12 +149,17 @@ impl Pipelines {
     }
 
     /// `gitlab-ci-local` on a checkout, with the token that GitLab would give its one job.
-    pub(crate) fn gitlab(&self, (node, script): (&Path, &Path), checkout: &Path) -> Job {
+    pub(crate) fn gitlab(&self, runner: (&Path, &Path), checkout: &Path) -> Job {
+        self.gitlab_with(runner, checkout, &[])
+    }
+
+    /// The same with more of the runner's arguments.
+    pub(crate) fn gitlab_with(&self, (node, script): (&Path, &Path), checkout: &Path, more: &[&str]) -> Job {
         let name = checkout.file_name().unwrap().to_string_lossy().into_owned();
         let token = self.gitlab.token(&issuer::gitlab(&self.gitlab.url(), AUDIENCE, issuer::now()));
         let mut command = self.job(node, &name);
         command.current_dir(checkout).arg(script).arg("--force-shell-executor");
-        command.args(["--variable", &format!("CURFEW_ID_TOKEN={token}")]);
+        command.args(["--variable", &format!("CURFEW_ID_TOKEN={token}")]).args(more);
         Job::start(command, &self.work.path().join(format!("{name}.log")))
     }
 

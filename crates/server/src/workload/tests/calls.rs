@@ -76,6 +76,43 @@ async fn a_proof_is_good_once() {
 }
 
 #[tokio::test]
+async fn the_pipeline_that_deploys_policies_says_only_that_the_server_may_look() {
+    let bed = Bed::new().await;
+    let mut job = Job::new();
+    bed.taken(&mut job, &bed.issuer.token(&bed.but("repository_id", json!("777")))).await;
+    let policy = bed.get(&job, "/api/v1/policy").await.ok();
+    assert_eq!(policy["source"], "folder");
+    let apply = async |body: Value| bed.post(&job, "/api/v1/policy/apply", body).await;
+    let content = &policy["content"];
+    assert_eq!(apply(json!({})).await.code(), "malformed", "it names what it checked");
+    for back in [json!({"rollback": true}), json!({"rollback": true, "commit": "0123456789ab"})] {
+        assert_eq!(apply(back).await.code(), "forbidden");
+    }
+    assert_eq!(apply(json!({"commit": "0123456789ab"})).await.code(), "policy_refused", "there is no repository");
+    // It may, and this server's folder is not there.
+    let refused = apply(json!({"content": content})).await;
+    assert_eq!((refused.code().as_str(), refused.status.as_u16()), ("policy_refused", 422));
+    let events = bed.evidence("policy.refused").await;
+    assert!(events.iter().all(|event| event["actor"]["kind"] == "workload"), "{events:#?}");
+    // What only looks like it is another.
+    for (claim, value) in [
+        ("repository_id", json!("778")),
+        ("ref", json!("refs/heads/topic")),
+        ("event_name", json!("pull_request")),
+        ("event_name", Value::Null),
+    ] {
+        let mut claims = bed.but("repository_id", json!("777"));
+        claims["jti"] = json!(issuer::unique());
+        claims[claim] = value;
+        let mut other = Job::new();
+        bed.taken(&mut other, &bed.issuer.token(&claims)).await;
+        assert_eq!(bed.get(&other, "/api/v1/policy").await.code(), "forbidden", "{claim}");
+        let refused = bed.post(&other, "/api/v1/policy/apply", json!({"content": content})).await;
+        assert_eq!(refused.code(), "forbidden", "{claim}");
+    }
+}
+
+#[tokio::test]
 async fn a_stolen_token_is_worth_nothing() {
     let (bed, job) = bed().await;
     let thief = Job { key: Arc::new(Key::ed25519()), token: job.token.clone() };
@@ -195,6 +232,9 @@ async fn everything_is_closed_to_machines_that_is_not_opened() {
         "/api/v1/runs/{id}/attestation",
         "/api/v1/runs/{id}/beats",
         "/api/v1/runs/{id}/end",
+        // For the pipelines that the configuration names; `a_machine_asks...` sees that others are refused.
+        "/api/v1/policy",
+        "/api/v1/policy/apply",
     ]
     .into();
     let to_anybody =

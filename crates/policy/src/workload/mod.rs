@@ -3,10 +3,12 @@
 //! Claims are compared as whole strings. A rule has to name an identity that nobody else can take over, and where it
 //! runs; what a stranger can cause never matches by omission.
 
-use crate::language::{PROVIDERS, Record, WORKLOADS};
-use crate::node::{Entry, Node};
-use crate::problem::Problems;
-use crate::shape::{Site, shown};
+mod check;
+
+pub(crate) use check::check;
+
+use crate::language::PROVIDERS;
+use crate::node::Node;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -185,7 +187,7 @@ pub struct Token {
 
 impl Token {
     /// Whether a rule is about this workload.
-    pub(crate) fn is(&self, rule: &Workload) -> bool {
+    pub fn is(&self, rule: &Workload) -> bool {
         let issuer_fits = rule
             .issuer
             .as_deref()
@@ -274,89 +276,9 @@ fn workflow_path(reference: &str) -> Option<String> {
     path.splitn(3, '/').nth(2).map(str::to_owned)
 }
 
-/// Reports what a provider's mapping lacks or must not have. Its keys were checked before.
-pub(crate) fn check(entry: &Entry, site: Site<'_>, out: &mut Problems) {
-    let Some(provider) = entry.key.text().and_then(Provider::of) else { return };
-    let node = &entry.value;
-    for claim in node
-        .entries()
-        .iter()
-        .flat_map(|e| if e.key.text() == Some("claims") { e.value.entries() } else { std::slice::from_ref(e) })
-    {
-        check_wildcards(claim, site, out);
-    }
-    for any in provider.needed() {
-        if !any.iter().any(|key| node.get(key).is_some()) {
-            let message = format!("`{}` has to name {}", provider.word(), any.join(" or "));
-            let wanted = any.first().and_then(|name| record(provider)?.key(name));
-            let write = wanted.map_or_else(String::new, |key| format!("write `{}: {}`: ", key.name, key.example));
-            let hint = format!("{write}without it, runs that you do not mean would match");
-            site.refuse(out, node.head(), "workload", message, hint);
-        }
-    }
-    if let Some((name, number)) = provider.by_name()
-        && let (Some(value), None) = (node.get(name), node.get(number))
-    {
-        let message = format!("`{name}` can be taken over by somebody else");
-        let hint = format!("write its number, which stays: `{number}: \"123456\"`");
-        out.warning(site.file, value.head(), "workload-by-name", message, hint);
-    }
-    let reference = provider.reference().and_then(|name| Some((name, node.get(name)?)));
-    if let Some((name, value)) = reference {
-        check_reference(provider, name, value, site, out);
-    }
-}
-
-/// The table of what can be said of a provider's runs.
-fn record(provider: Provider) -> Option<&'static Record> {
-    WORKLOADS.iter().find(|(word, _)| *word == provider.word()).map(|(_, record)| *record)
-}
-
-/// A branch or tag that no token ever has, because this provider writes them otherwise.
-fn check_reference(provider: Provider, key: &str, value: &Node, site: Site<'_>, out: &mut Problems) {
-    let texts = if value.text().is_some() { std::slice::from_ref(value) } else { value.items() };
-    for node in texts {
-        let Some(text) = node.text().filter(|text| !text.is_empty()) else { continue };
-        let bare = ["refs/heads/", "refs/tags/"].iter().find_map(|start| text.strip_prefix(start));
-        let meant = match provider {
-            Provider::Github | Provider::Circleci if !text.starts_with("refs/") => format!("refs/heads/{text}"),
-            Provider::Gitlab => match bare {
-                Some(bare) => bare.to_owned(),
-                None => continue,
-            },
-            Provider::Github | Provider::Circleci | Provider::Kubernetes | Provider::Buildkite | Provider::Oidc => {
-                continue;
-            }
-        };
-        let message = format!("no run of {} has the `{key}` `{}`", provider.word(), shown(text));
-        let hint = format!("write `{key}: {}`", shown(&meant));
-        out.warning(site.file, node.at(), "unlikely-ref", message, hint);
-    }
-}
-
-fn check_wildcards(claim: &Entry, site: Site<'_>, out: &mut Problems) {
-    let key = claim.key.text().unwrap_or_default();
-    let texts = if claim.value.text().is_some() { std::slice::from_ref(&claim.value) } else { claim.value.items() };
-    for node in texts {
-        let Some(text) = node.text() else { continue };
-        if text.is_empty() {
-            site.refuse(out, node.at(), "empty-text", format!("`{key}` is empty"), "name what it has to be");
-        }
-        let tag = matches!(key, "ref" | "vcs_ref")
-            && text.starts_with("refs/tags/")
-            && text.find('*') == Some(text.len() - 1);
-        if text.contains('*') && !tag {
-            let message = format!("`{}` has a `*`, but claims are compared whole", shown(text));
-            let hint =
-                "the only wildcard is one `*` at the end of a tag ref: refs/tags/v*; otherwise list what you mean";
-            site.refuse(out, node.at(), "workload-wildcard", message, hint);
-        }
-    }
-}
-
 /// A provider's mapping that was checked.
 pub(crate) fn read(node: &Node) -> Option<Workload> {
-    let (entry, provider) = node.entries().iter().find_map(|e| Some((e, Provider::of(e.key.text()?)?)))?;
+    let (entry, provider) = node.entries().iter().find_map(|e| Some((e, Provider::of(e.name()?)?)))?;
     let texts = |node: &Node| -> Vec<String> {
         match node.text() {
             Some(text) => vec![text.to_owned()],
@@ -369,8 +291,8 @@ pub(crate) fn read(node: &Node) -> Option<Workload> {
             entry.value.entries()
         }
     };
-    let claims = claims.iter().filter(|e| e.key.text() != Some("issuer") || provider == Provider::Oidc);
-    let claims = claims.filter_map(|e| Some((e.key.text()?.to_owned(), texts(&e.value)))).collect();
+    let claims = claims.iter().filter(|e| e.name() != Some("issuer") || provider == Provider::Oidc);
+    let claims = claims.filter_map(|e| Some((e.name()?.to_owned(), texts(&e.value)))).collect();
     let issuer = entry.value.get("issuer").and_then(Node::text).map(str::to_owned);
     Some(Workload { provider, issuer, claims })
 }
