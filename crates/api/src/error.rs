@@ -75,7 +75,7 @@ codes! {
     /// The web page that sent it is another site's.
     OriginRefused = "origin_refused", 403, "Use the address that stands as `public_url` in the server's configuration.";
     /// The run is over: its provider said so, or its clients were silent for too long.
-    RunOver = "run_over", 409, "What lived with it is gone. A new run begins with `curfew run` or `curfew pipeline start`.";
+    RunOver = "run_over", 409, "What lived with it is gone. Where its provider has not ended it, `curfew run` or `curfew pipeline start` begins another.";
     /// There is no such thing, or the caller may not see it.
     NotFound = "not_found", 404, "Check the id; `curfew requests` and `curfew grants` list what you may see.";
     /// The path exists, but not with this method.

@@ -22,6 +22,7 @@ mod program;
 mod secret;
 mod session;
 mod shell;
+mod ssh_agent;
 mod state;
 mod whole_file;
 

@@ -23,6 +23,13 @@ pub(crate) struct Credential {
     pub(crate) files: BTreeMap<String, PathBuf>,
 }
 
+impl Credential {
+    /// Whether an SSH key stands in its files.
+    pub(crate) fn has_ssh_key(&self) -> bool {
+        self.files.contains_key("certificate")
+    }
+}
+
 /// A resource, how its target is reached, and the kind of secret that was made for it.
 pub(crate) struct Reached<'a> {
     pub(crate) connection: &'a ConnectionView,
@@ -119,6 +126,9 @@ fn ssh(machine: &Machine, folder: &GrantFolder, facts: &Facts<'_>) -> Result<Nam
         ("CURFEW_SSH_KEY".to_owned(), key.display().to_string()),
         ("CURFEW_SSH_CERT".to_owned(), files["certificate"].display().to_string()),
     ];
+    if let Some(hosts) = files.get("known_hosts") {
+        env.push(("CURFEW_SSH_KNOWN_HOSTS".to_owned(), hosts.display().to_string()));
+    }
     for (name, file) in &files {
         if let Some(action) = name.strip_prefix("certificate_") {
             env.push((for_action("CURFEW_SSH_CERT", action), file.display().to_string()));
@@ -295,6 +305,9 @@ mod tests {
         assert!(credentials[0].files.values().all(|file| mode(file) == 0o600));
         assert_eq!(credentials[0].env["CURFEW_SSH_USER"], "deploy");
         assert_eq!(credentials[0].env["CURFEW_SSH_USER_RESTART"], "root");
+        let known_hosts = credentials[0].files["known_hosts"].display().to_string();
+        assert_eq!(credentials[0].env["CURFEW_SSH_KNOWN_HOSTS"], known_hosts);
+        assert!(credentials[0].has_ssh_key());
         assert_eq!(credentials[0].env["CURFEW_SSH_CERT"], credentials[0].files["certificate"].display().to_string());
     }
 

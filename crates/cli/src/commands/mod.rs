@@ -1,6 +1,7 @@
 //! One file per command, and who runs which.
 
 pub(crate) mod activate;
+pub(crate) mod agent;
 pub(crate) mod approve;
 pub(crate) mod artefact;
 pub(crate) mod audit;

@@ -90,6 +90,13 @@ impl AskArgs {
 }
 
 impl WhatArgs {
+    /// Whether it says more than why.
+    pub(crate) fn narrows(&self) -> bool {
+        !(self.resources.is_empty() && self.actions.is_empty() && self.inputs.is_empty())
+            || self.duration.is_some()
+            || self.timeout.is_some()
+    }
+
     /// As it is sent.
     pub(crate) fn body(&self, role: &RoleName) -> Result<AskBody, Failure> {
         let mut inputs = BTreeMap::new();

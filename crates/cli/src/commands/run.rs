@@ -2,7 +2,8 @@
 //! is given lives with this process, and no longer.
 
 use super::Context;
-use super::artefact::measured;
+use super::agent::AgentArgs;
+use super::artefact::ArtefactArgs;
 use super::pipeline::{Begun, Obtained, Wanted, summary, verified};
 use super::request::AskArgs;
 use super::running::{Access, Meanwhile, Ran, Running, Word, over, return_grant, said_over};
@@ -11,9 +12,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::job::{Job, News, news_line};
 use clap::Args;
-use curfew_domain::ArtefactKind;
 use std::ffi::OsString;
-use std::path::PathBuf;
 
 /// What `curfew run` takes.
 #[derive(Debug, Args)]
@@ -26,29 +25,17 @@ pub(crate) struct RunArgs {
     /// End the command (SIGTERM) when its access ends before it does
     #[arg(long)]
     stop_when_lost: bool,
-    /// Present this file to approvals that name a plan: it is hashed here
-    #[arg(long, value_name = "FILE")]
-    plan: Option<PathBuf>,
-    /// Present the image with this manifest to approvals that name an image: the manifest is hashed here
-    #[arg(long, value_name = "FILE")]
-    image_digest_from: Option<PathBuf>,
+    #[command(flatten)]
+    artefacts: ArtefactArgs,
+    #[command(flatten)]
+    agent: AgentArgs,
     /// The command and its arguments; no shell reads them
     #[arg(last = true, required = true, value_name = "CMD")]
     command: Vec<OsString>,
 }
 
-impl RunArgs {
-    fn wanted(&self, context: &Context) -> Result<Wanted, Failure> {
-        let files = [(ArtefactKind::Plan, &self.plan), (ArtefactKind::Image, &self.image_digest_from)];
-        let files = files.into_iter().filter_map(|(kind, file)| Some((kind, file.as_ref()?)));
-        let artefacts =
-            files.map(|(kind, file)| measured(kind, &context.machine.path(file))).collect::<Result<_, _>>()?;
-        Ok(Wanted { body: self.ask.body()?, timeout: self.ask.what.timeout, artefacts })
-    }
-}
-
 pub(crate) async fn run(context: &mut Context, args: RunArgs) -> Result<Exit, Failure> {
-    let wanted = args.wanted(context)?;
+    let wanted = Wanted::of(context, (&args.ask.role, &args.ask.what), &args.artefacts)?;
     let job = Job::sign_in(context, args.audience.as_deref()).await?;
     // From here on a signal must not end us before what was asked for is given up.
     let mut signals = Signals::listen()?;
@@ -61,7 +48,8 @@ pub(crate) async fn run(context: &mut Context, args: RunArgs) -> Result<Exit, Fa
     let ran = match obtained {
         Ok(Obtained::Access(activated)) => {
             let meanwhile = if args.stop_when_lost { Meanwhile::IsStopped } else { Meanwhile::RunsOn };
-            let running = Running { command: &args.command, activated: &activated, meanwhile };
+            let agent = args.agent;
+            let running = Running { command: &args.command, activated: &activated, meanwhile, agent };
             let ran = match signals.pending().await {
                 Some(signal) => Ran { exit: Ok(child::exit_of(signal)), access: Access::Held },
                 None => watched(context, &job, (&running, &mut begun), &mut signals).await,

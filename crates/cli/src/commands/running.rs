@@ -2,6 +2,7 @@
 
 use super::Context;
 use super::activate::Activated;
+use super::agent::{self, AgentArgs};
 use super::credentials::merged;
 use super::give_back::{forget, give_back};
 use super::request::is_pending;
@@ -10,7 +11,9 @@ use crate::child::{self, Launch, Signals};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::session::{self, Session};
+use crate::ssh_agent::{beside, of_grants};
 use curfew_api::{GrantView, RequestView};
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::time::Duration;
 
@@ -27,6 +30,8 @@ pub(crate) struct Running<'a> {
     pub(crate) activated: &'a Activated,
     /// What becomes of it when that is over before it ends.
     pub(crate) meanwhile: Meanwhile,
+    /// Whether it finds its SSH keys by an agent.
+    pub(crate) agent: AgentArgs,
 }
 
 /// What becomes of a command whose access is over.
@@ -66,11 +71,30 @@ impl Running<'_> {
         &self,
         context: &mut Context,
         signals: &mut Signals,
+        news: impl AsyncFnMut() -> Word,
+    ) -> Ran {
+        let agent = match self.agent.open(&context.machine, &self.activated.credentials) {
+            Ok(agent) => agent,
+            Err(failure) => return Ran { exit: Err(failure), access: Access::Held },
+        };
+        let mut env = merged(&self.activated.credentials);
+        env.insert("CURFEW_GRANT".to_owned(), self.activated.grant.id.to_string());
+        if let Some(agent) = &agent {
+            agent::name(&mut env, agent.socket());
+        }
+        let (machine, grants) = (context.machine.clone(), [self.activated.grant.id]);
+        let identities = || of_grants(&machine, &grants);
+        beside(agent.as_ref(), identities, self.run_with(context, env, signals, news)).await
+    }
+
+    async fn run_with(
+        &self,
+        context: &mut Context,
+        env: BTreeMap<String, String>,
+        signals: &mut Signals,
         mut news: impl AsyncFnMut() -> Word,
     ) -> Ran {
         let (program, args) = self.command.split_first().expect("INVARIANT: clap requires a command");
-        let mut env = merged(&self.activated.credentials);
-        env.insert("CURFEW_GRANT".to_owned(), self.activated.grant.id.to_string());
         let launch = Launch { program: program.clone(), args: args.to_vec(), env };
         let mut child = match launch.start(&context.machine) {
             Ok(child) => child,

@@ -131,7 +131,7 @@ impl Place {
         let mut sign_in = JobSignIn { seed, of_token, audience: said, token: None, expires_at: None, window: None };
         self.folder.keep_sign_in(&context.machine, &sign_in)?;
         let body = WorkloadSignInBody { token: SecretString::expose_secret(&token).to_owned() };
-        let signed = self.nobody.client.sign_in_workload(&body, &key).await.map_err(refused)?;
+        let signed = self.nobody.client.sign_in_workload(&body, &key).await.map_err(session::failure)?;
         let window = signed.heartbeat_window_seconds;
         sign_in.token = Some(signed.token.clone());
         sign_in.expires_at = Some(signed.expires_at);
@@ -171,13 +171,4 @@ fn key(seed: &str) -> Option<ProofKey> {
     let mut bytes = Zeroizing::new([0; 32]);
     hex::decode_to_slice(seed, bytes.as_mut()).ok()?;
     Some(ProofKey::from_seed(&bytes))
-}
-
-/// A token that was refused says what the server has against it; what can be done about it stands in its configuration.
-fn refused(error: curfew_api::ClientError) -> Failure {
-    let failure = session::failure(error);
-    if failure.exit == Exit::NotAllowed && failure.hint.is_empty() {
-        return failure.hint("the server's `[[issuers]]` say which jobs it takes, and for which audience");
-    }
-    failure
 }

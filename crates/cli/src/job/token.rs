@@ -136,7 +136,8 @@ pub(super) fn checked(text: &str, place: String) -> Result<SecretString, Failure
         && token.bytes().all(|b| b.is_ascii_graphic());
     match sound {
         true => Ok(token.to_owned().into()),
-        false => Err(Failure::wrong_use(format!("{place} holds no token of a job"))),
+        false => Err(Failure::wrong_use(format!("{place} holds no token of a job"))
+            .hint("a token is one line of three parts with dots between (a JWT)")),
     }
 }
 

@@ -57,6 +57,9 @@ pub(crate) struct Keeper {
     pub(crate) process: String,
     /// What it beats for.
     pub(crate) beat: BeatId,
+    /// Where it offers the SSH keys of the job, if it was told to.
+    #[serde(default)]
+    pub(crate) agent: Option<PathBuf>,
 }
 
 /// The folder of one job.
@@ -199,7 +202,7 @@ mod tests {
         let run = Id::new(Timestamp::from_millis(0), [1; 10]);
         let started = Started { run, beat: beat.clone(), window: Seconds::new(60), grants: Vec::new() };
         folder.keep_started(&machine, &started).expect("kept");
-        folder.keep_keeper(&machine, &Keeper { process: "1:2".into(), beat }).expect("kept");
+        folder.keep_keeper(&machine, &Keeper { process: "1:2".into(), beat, agent: None }).expect("kept");
         assert_eq!(folder.started().expect("read"), Some(started));
         folder.forget_started().expect("forgotten");
         folder.forget_started().expect("twice is once");

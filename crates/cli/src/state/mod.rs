@@ -10,6 +10,7 @@ mod tokens;
 
 pub(crate) use grants::{GrantFolder, GrantRecord, Half, sweep};
 pub(crate) use jobs::{JobFolder, JobSignIn, Keeper, Started, sweep_jobs};
+pub(crate) use private::make_folder;
 pub(crate) use tokens::{StoredToken, Tokens};
 
 use crate::failure::Failure;

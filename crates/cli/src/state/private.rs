@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 const LARGEST: u64 = 1 << 20;
 
 /// Makes the folder and those above it, 0700, unless it is there. One that others may write to is refused.
-pub(super) fn make_folder(path: &Path) -> Result<(), Failure> {
+pub(crate) fn make_folder(path: &Path) -> Result<(), Failure> {
     let made = DirBuilder::new().recursive(true).mode(0o700).create(path);
     made.map_err(|error| Failure::file("make the folder", path, &error))?;
     let about = std::fs::metadata(path).map_err(|error| Failure::file("look at", path, &error))?;

@@ -5,6 +5,7 @@
 
 mod advised;
 mod arguments;
+mod artefacts;
 mod canary;
 mod crash;
 mod deployed;
@@ -23,6 +24,7 @@ mod proposed;
 mod races;
 mod replay;
 mod solver;
+mod ssh_agent;
 mod story;
 mod told;
 mod words;

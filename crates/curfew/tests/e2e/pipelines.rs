@@ -55,7 +55,7 @@ fn workflow(job: &str, server: &str) -> String {
         "name: hotfix\non: push\npermissions: {{id-token: write, contents: read}}\njobs:\n  {job}:\n    \
          runs-on: ubuntu-latest\n    env: {{JOB: {job}}}\n    steps:\n      - uses: actions/checkout@v4\n      \
          - uses: ./.github/curfew\n        id: access\n        with: {{server: \"{server}\", role: hotfix-debug}}\n      - run: test -n '${{{{ steps.access.outputs.grant-id }}}}' && test -n \
-         '${{{{ steps.access.outputs.expires-at }}}}'\n      - run: |\n{script}      - run: exit 3\n"
+         '${{{{ steps.access.outputs.expires-at }}}}'\n      - run: |\n{script}      - run: cat \"$PGPASSFILE\"\n      - run: exit 3\n"
     )
 }
 
@@ -221,9 +221,9 @@ fn run_gives_the_commands_own_code_and_returns_its_access() {
     let run = |arguments: &[&str]| crate::harness::run(&mut pipelines.bare("job", arguments));
     let psql = ["psql", "-XAtwc", "update orders set state = 'free' returning 1"];
     let ran = run(&[&["run", "migrate", "--"], psql.as_slice()].concat()).ok();
-    assert!(ran.out.lines().any(|line| line == "1"), "{ran:?}");
+    assert_eq!(ran.out, "1\nUPDATE 1\n", "{ran:?}");
     assert!(ran.err.contains("is over: services/db was read and shows no access"), "{ran:?}");
-    assert!(ran.out.starts_with("::add-mask::"), "{ran:?}");
+    assert!(!ran.out.contains("add-mask") && ran.err.contains("::add-mask::"), "stdout is the command's: {ran:?}");
     pipelines.world.nothing_left(Duration::from_secs(1));
     run(&["run", "migrate", "--", "sh", "-c", "exit 7"]).exits(7);
     run(&["run", "migrate", "--", "sh", "-c", "kill -9 $$"]).exits(137);
@@ -269,6 +269,20 @@ fn refusals_are_told_in_the_jobs_log() {
     pipelines.github_says(&[("iss", "https://token.example.com")]);
     let strange = run("c", "migrate").exits(125);
     assert!(strange.err.starts_with("error: ") && strange.err.contains("hint: "), "{strange:?}");
+    pipelines.github_says(&[]);
+    let for_others = ["run", "migrate", "--audience", "https://other.example.com", "--", "true"];
+    let for_others = crate::harness::run(&mut pipelines.bare("g", &for_others)).exits(125);
+    let takes = format!("This server takes tokens of `github` for the audience `{}`", pipelines.world.url());
+    assert!(for_others.err.contains("`aud`") && for_others.err.contains(&takes), "{for_others:?}");
+    let token = pipelines.token();
+    let with_it = |state: &str| {
+        let mut run = pipelines.bare("h", &["run", "migrate", "--", "true"]);
+        crate::harness::run(run.env("CURFEW_ID_TOKEN", &token).env("CURFEW_STATE", pipelines.state(state)))
+    };
+    with_it("h").ok();
+    let again = with_it("i").exits(125);
+    assert!(again.err.contains("with another key") && again.err.contains("CURFEW_STATE"), "{again:?}");
+    with_it("h").ok();
     let mut none = pipelines.bare("d", &["run", "migrate", "--", "true"]);
     none.env_remove("ACTIONS_ID_TOKEN_REQUEST_URL");
     let none = crate::harness::run(&mut none).exits(125);
@@ -309,4 +323,50 @@ fn steps_share_what_start_took() {
     let of_the_job = sign_ins.as_array().unwrap().iter().filter(|event| event["actor"]["kind"] == "workload").count();
     assert_eq!(of_the_job, 1, "{sign_ins}");
     assert!(Path::new(&pipelines.state("job")).join("jobs").is_dir());
+}
+
+/// What nobody does on purpose, and what is said then.
+#[test]
+fn out_of_their_order_commands_say_what_is_so() {
+    let mut pipelines = Pipelines::start(POLICY, WINDOW);
+    let lives_with = std::process::id().to_string();
+    let curfew = |pipelines: &Pipelines, arguments: &[&str]| {
+        let arguments = if arguments.get(1) == Some(&"start") {
+            [arguments, &["--lives-with", &lives_with]].concat()
+        } else {
+            arguments.to_vec()
+        };
+        crate::harness::run(&mut pipelines.bare("job", &arguments))
+    };
+    let nothing = curfew(&pipelines, &["pipeline", "show", "12345"]).exits(4);
+    assert!(nothing.err.contains("there is no such run"), "the job's own token is enough to ask: {nothing:?}");
+    let roleless = curfew(&pipelines, &["pipeline", "start", "--for", "5m"]).exits(2);
+    assert!(roleless.err.contains("without a role"), "{roleless:?}");
+    curfew(&pipelines, &["pipeline", "start", "nothing"]).exits(4);
+    curfew(&pipelines, &["pipeline", "status"]).exits(4);
+
+    let first = curfew(&pipelines, &["pipeline", "start", "migrate", "--json"]).ok().json();
+    let second = curfew(&pipelines, &["pipeline", "start", "migrate", "--json"]).ok().json();
+    assert_eq!(first["run"]["id"], second["run"]["id"], "a second start takes more for the same life");
+    assert_ne!(first["grant"]["id"], second["grant"]["id"], "{second}");
+    let id = text(&first["run"]["id"]);
+    let shown = curfew(&pipelines, &["pipeline", "show", &id, "--json"]).ok().json();
+    assert_eq!(shown["state"], "live", "{shown}");
+    curfew(&pipelines, &["pipeline", "end"]).ok();
+    let again = curfew(&pipelines, &["pipeline", "end"]).ok();
+    assert!(again.err.contains("nothing was started"), "{again:?}");
+    pipelines.world.nothing_left(Duration::from_secs(5));
+    let over = curfew(&pipelines, &["pipeline", "show", &id, "--json"]).ok().json();
+    assert_eq!(over["state"], "over", "{over}");
+
+    curfew(&pipelines, &["pipeline", "start", "migrate"]).ok();
+    pipelines.world.server().kill();
+    for arguments in [["pipeline", "status"].as_slice(), &["pipeline", "show", &id], &["pipeline", "start", "migrate"]]
+    {
+        let down = curfew(&pipelines, arguments).exits(6);
+        assert!(down.err.contains("cannot be reached"), "{down:?}");
+    }
+    let unheard = curfew(&pipelines, &["pipeline", "end"]).exits(6);
+    assert!(unheard.err.contains("its access ends 1m after the server last heard of it"), "{unheard:?}");
+    curfew(&pipelines, &["pipeline", "end"]).ok();
 }

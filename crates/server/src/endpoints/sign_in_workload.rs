@@ -38,7 +38,8 @@ pub(crate) async fn sign_in_workload(
             Err(why) => Err(refuse(&app, source, ErrorCode::ProofRefused, why.to_string(), None).await),
         },
         Err(ExchangeError::Refused { why, whose }) => {
-            Err(refuse(&app, source, ErrorCode::SignInRefused, why.to_string(), whose).await)
+            let refused = refuse(&app, source, ErrorCode::SignInRefused, why.to_string(), whose).await;
+            Err(refused.hint(app.issuers.hint(why)))
         }
         Err(error @ ExchangeError::KeysUnavailable) => {
             Err(ApiError::new(ErrorCode::Unavailable, error.to_string()).retry_after(60))

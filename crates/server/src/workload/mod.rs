@@ -11,6 +11,7 @@ mod checks;
 mod dpop;
 mod exchange;
 mod fetch;
+mod hints;
 mod issuers;
 mod jwk;
 mod jws;

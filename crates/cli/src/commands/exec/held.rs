@@ -3,6 +3,7 @@
 use crate::child::{self, Launch, Signals};
 use crate::commands::Context;
 use crate::commands::activate::{Activated, activate};
+use crate::commands::agent::{self, AgentArgs};
 use crate::commands::credentials::{OfRole, merged_of};
 use crate::commands::give_back::{forget, give_back};
 use crate::commands::running::{Access, LOOK_EVERY, return_grant, said_over};
@@ -10,7 +11,9 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::secret::Iterations;
 use crate::session::Session;
+use crate::ssh_agent::{Agent, beside, of_grants};
 use curfew_api::{GrantView, RequestView};
+use curfew_domain::{Grant, Id};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 
@@ -58,12 +61,20 @@ impl Held {
         mut self,
         context: &mut Context,
         session: &Session,
-        command: &[OsString],
+        (command, agent): (&[OsString], AgentArgs),
         signals: &mut Signals,
     ) -> Result<Exit, Failure> {
-        let exit = match signals.pending().await {
-            Some(signal) => Ok(child::exit_of(signal)),
-            None => self.run_command(context, session, command, signals).await,
+        let credentials = self.0.iter().flat_map(|part| &part.activated.credentials);
+        let exit = match (signals.pending().await, agent.open(&context.machine, credentials)) {
+            (Some(signal), _) => Ok(child::exit_of(signal)),
+            (None, Err(failure)) => Err(failure),
+            (None, Ok(agent)) => {
+                let (machine, grants) = (context.machine.clone(), self.ids());
+                let identities = || of_grants(&machine, &grants);
+                let env = self.environment(agent.as_ref());
+                let ran = self.run_command(context, session, (command, env), signals);
+                beside(agent.as_ref(), identities, ran).await
+            }
         };
         self.end(context, session).await;
         exit
@@ -75,11 +86,11 @@ impl Held {
         &mut self,
         context: &mut Context,
         session: &Session,
-        command: &[OsString],
+        (command, env): (&[OsString], BTreeMap<String, String>),
         signals: &mut Signals,
     ) -> Result<Exit, Failure> {
         let (program, args) = command.split_first().expect("INVARIANT: clap requires a command");
-        let launch = Launch { program: program.clone(), args: args.to_vec(), env: self.environment() };
+        let launch = Launch { program: program.clone(), args: args.to_vec(), env };
         let mut child = launch.start(&context.machine)?;
         let mut ended = std::pin::pin!(child::wait(&mut child, signals));
         while self.0.iter().any(|part| part.access == Access::Held) {
@@ -95,15 +106,22 @@ impl Held {
         ended.await
     }
 
-    fn environment(&self) -> BTreeMap<String, String> {
+    fn ids(&self) -> Vec<Id<Grant>> {
+        self.0.iter().map(|part| part.activated.grant.id).collect()
+    }
+
+    fn environment(&self, agent: Option<&Agent>) -> BTreeMap<String, String> {
         let parts = self
             .0
             .iter()
             .map(|part| OfRole { role: &part.activated.grant.role, credentials: &part.activated.credentials });
         let mut env = merged_of(&parts.collect::<Vec<_>>());
-        let ids: Vec<String> = self.0.iter().map(|part| part.activated.grant.id.to_string()).collect();
+        let ids: Vec<String> = self.ids().iter().map(Id::to_string).collect();
         env.extend(ids.first().map(|first| ("CURFEW_GRANT".to_owned(), first.clone())));
         env.insert("CURFEW_GRANTS".to_owned(), ids.join(" "));
+        if let Some(agent) = agent {
+            agent::name(&mut env, agent.socket());
+        }
         env
     }
 

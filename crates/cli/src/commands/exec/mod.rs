@@ -5,6 +5,7 @@ mod asked;
 mod held;
 
 use super::Context;
+use super::agent::AgentArgs;
 use super::bundle;
 use super::inputs;
 use super::request::{AskArgs, ask, dry_run, several};
@@ -28,6 +29,8 @@ pub(crate) struct ExecArgs {
     /// Print the decision, ask nothing and run nothing
     #[arg(long)]
     dry_run: bool,
+    #[command(flatten)]
+    agent: AgentArgs,
     /// The command and its arguments; no shell reads them
     #[arg(last = true, required = true, value_name = "CMD")]
     command: Vec<OsString>,
@@ -61,5 +64,5 @@ pub(crate) async fn run(context: &mut Context, args: ExecArgs) -> Result<Exit, F
         Waited::Interrupted(exit) => return Ok(exit),
     };
     let held = Held::activate(context, &session, &approved).await?;
-    held.run(context, &session, &args.command, &mut signals).await
+    held.run(context, &session, (&args.command, args.agent), &mut signals).await
 }

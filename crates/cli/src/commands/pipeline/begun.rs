@@ -2,7 +2,8 @@
 
 use super::super::Context;
 use super::super::activate::{Activated, Claiming, activate};
-use super::super::request::{ask, wait};
+use super::super::artefact::{ArtefactArgs, named};
+use super::super::request::{WhatArgs, ask, wait};
 use super::super::running::{no_verdict, withdraw};
 use crate::child::{self, Signals};
 use crate::exit::Exit;
@@ -12,9 +13,9 @@ use crate::output::{Voice, left};
 use crate::secret::{Iterations, SecretKind};
 use crate::session;
 use crate::state::{GrantFolder, StateFolder};
-use curfew_api::{AskBody, BeatBody, PresentedBody, RequestView, RunStateView};
+use curfew_api::{AskBody, BeatBody, RequestView, RunStateView};
 use curfew_domain::request::Origin;
-use curfew_domain::{BeatId, Seconds, SubjectKind};
+use curfew_domain::{BeatId, RoleName, Seconds, SubjectKind};
 
 /// When the log is told again who is waited for: soon at first, then every five minutes.
 const FIRST_REMINDER: Seconds = Seconds::new(60);
@@ -33,11 +34,29 @@ pub(crate) struct Begun {
 /// What a job wants.
 pub(crate) struct Wanted {
     /// As it is asked for.
-    pub(crate) body: AskBody,
+    body: AskBody,
     /// How long it waits for a verdict.
-    pub(crate) timeout: Option<Seconds>,
+    timeout: Option<Seconds>,
     /// What it presents to approvals that name it.
-    pub(crate) artefacts: Vec<PresentedBody>,
+    artefacts: ArtefactArgs,
+}
+
+impl Wanted {
+    /// As it stands on the command line. The log says what is presented, for those who approve exactly that.
+    ///
+    /// # Errors
+    /// When it cannot be asked for so, or a file of it cannot be read.
+    pub(crate) fn of(
+        context: &mut Context,
+        (role, what): (&RoleName, &WhatArgs),
+        artefacts: &ArtefactArgs,
+    ) -> Result<Self, Failure> {
+        let wanted = Self { body: what.body(role)?, timeout: what.timeout, artefacts: artefacts.clone() };
+        for presented in wanted.artefacts.measured(&context.machine)? {
+            say(context, &format!("this job presents {}", named(&presented)));
+        }
+        Ok(wanted)
+    }
 }
 
 /// How the wait for access ended.
@@ -103,6 +122,8 @@ impl Begun {
             Err(signal) => return Ok(Obtained::Interrupted(signal)),
         };
         let id = request.id.to_string();
+        // A file may have become another while somebody was waited for.
+        let artefacts = artefacts.measured(&context.machine)?;
         let claiming = Claiming { iterations: Iterations::ANY_DRIVER, artefacts };
         let activated = activate(context, &job.session, &id, claiming);
         let activated = self.heart.alongside(activated).await?;
@@ -209,12 +230,9 @@ fn mask(context: &mut Context, platform: Platform, activated: &Activated) -> Res
             secrets.extend(folder.read(&credential.resource, name)?);
         }
     }
-    let text = masks(&secrets);
-    match context.output.voice() {
-        // Nothing but the one document stands on stdout; the runner reads both streams.
-        Voice::Json => context.output.raw_aside(text.as_bytes()),
-        Voice::Human | Voice::Quiet => context.output.raw(text.as_bytes())?,
-    }
+    // The runner reads commands from both streams (its `ScriptHandler` hands both to one manager), and stdout is the
+    // command's own.
+    context.output.raw_aside(masks(&secrets).as_bytes());
     Ok(())
 }
 

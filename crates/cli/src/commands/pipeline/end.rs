@@ -20,7 +20,9 @@ pub(crate) async fn run(context: &mut Context) -> Result<Exit, Failure> {
     let told = tell(context, &place, &started).await;
     forget(context, &started);
     let job = told.map_err(|failure| {
-        let hint = format!("nobody beats for this job any more: the server ends its access {} after", started.window);
+        let window = started.window;
+        let hint =
+            format!("nobody beats for this job any more: its access ends {window} after the server last heard of it");
         failure.hint(hint)
     })?;
     verified(context, &job.session, &started.grants).await;

@@ -4,10 +4,12 @@
 //! takes its record away; and when the run is over.
 
 use super::super::Context;
+use super::super::agent::AgentArgs;
 use crate::child::Signals;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::job::{Heart, Job, News, Process};
+use crate::ssh_agent::{Agent, beside, of_grants};
 use crate::state::{Keeper, Started};
 use clap::Args;
 use std::time::Duration;
@@ -23,6 +25,8 @@ pub(crate) struct KeepArgs {
     /// A process, as PID:START, without which the job is over (repeatable)
     #[arg(long = "while", value_name = "PID:START", required = true)]
     processes: Vec<Process>,
+    #[command(flatten)]
+    agent: AgentArgs,
 }
 
 /// Why nobody has to beat any more.
@@ -43,8 +47,16 @@ pub(crate) async fn run(context: &mut Context, args: &KeepArgs) -> Result<Exit, 
     let (client, beat) = (job.session.client.clone(), started.beat.clone());
     let mut heart = Heart::of(client, started.run, beat.clone(), started.window);
     let me = Process::of(std::process::id()).ok_or_else(|| Failure::unavailable("/proc does not show this process"))?;
-    job.folder.keep_keeper(&context.machine, &Keeper { process: me.to_string(), beat })?;
-    match beats(&job, &started, args, (&mut heart, &mut signals)).await {
+    let agent = if args.agent.is_wanted() { Some(Agent::open(&context.machine)?) } else { None };
+    let socket = agent.as_ref().map(|agent| agent.socket().to_owned());
+    job.folder.keep_keeper(&context.machine, &Keeper { process: me.to_string(), beat, agent: socket })?;
+    // What the job has claimed by now: it may claim more later.
+    let claimed = || job.folder.started().ok().flatten().map_or_else(Vec::new, |started| started.grants);
+    let identities = || of_grants(&context.machine, &claimed());
+    let why = beside(agent.as_ref(), identities, beats(&job, &started, args, (&mut heart, &mut signals))).await;
+    // Whoever asks an agent that does not answer waits for ever.
+    drop(agent);
+    match why {
         Why::Done => {}
         Why::JobOver => say_over(&mut heart, &started).await,
     }

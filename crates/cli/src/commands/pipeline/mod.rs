@@ -23,7 +23,7 @@ use clap::Subcommand;
 #[derive(Debug, Subcommand)]
 pub(crate) enum PipelineCommand {
     /// Begin this job's part of the run, and take access for its later steps
-    Start(start::StartArgs),
+    Start(Box<start::StartArgs>),
     /// End what `start` began, and wait until it is verified gone
     End,
     /// Show this job's run, and the time left
@@ -40,7 +40,7 @@ pub(crate) enum PipelineCommand {
 /// Runs the command.
 pub(crate) fn run(context: &mut Context, command: PipelineCommand) -> Result<Exit, Failure> {
     match command {
-        PipelineCommand::Start(args) => wait_for(start::run(context, args)),
+        PipelineCommand::Start(args) => wait_for(start::run(context, *args)),
         PipelineCommand::End => wait_for(end::run(context)),
         PipelineCommand::Status => wait_for(status::run(context)),
         PipelineCommand::Show(args) => wait_for(show::run(context, &args)),

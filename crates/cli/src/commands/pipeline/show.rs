@@ -4,7 +4,7 @@ use super::super::Context;
 use super::super::views::{end_words, scope_lines, when};
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::job::Job;
+use crate::job::{Job, Place};
 use crate::output::{Facts, Table, Voice, left};
 use crate::session::{self, Session};
 use clap::Args;
@@ -22,10 +22,7 @@ pub(crate) struct ShowArgs {
 }
 
 pub(crate) async fn run(context: &mut Context, args: &ShowArgs) -> Result<Exit, Failure> {
-    let session = match Job::at_hand(context).await? {
-        Some(job) => job.session,
-        None => Session::signed_in(context)?,
-    };
+    let session = session(context).await?;
     if args.attestation {
         let signed = session.client.attestation(&args.run).await.map_err(session::failure)?;
         context.output.document(&signed)?;
@@ -34,6 +31,17 @@ pub(crate) async fn run(context: &mut Context, args: &ShowArgs) -> Result<Exit, 
     let run = session.client.run(&args.run).await.map_err(session::failure)?;
     print_run(context, &run)?;
     Ok(Exit::Done)
+}
+
+/// The job's own sign-in, else that of a person, else one by the job's token.
+async fn session(context: &Context) -> Result<Session, Failure> {
+    if let Some(job) = Job::at_hand(context).await? {
+        return Ok(job.session);
+    }
+    match (Session::signed_in(context), Place::find(context)?) {
+        (Err(_), Some(place)) => Ok(place.sign_in(context, None).await?.session),
+        (session, _) => session,
+    }
 }
 
 /// A run with everything that came of it.

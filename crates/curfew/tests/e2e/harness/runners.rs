@@ -107,6 +107,11 @@ impl Pipelines {
         self.github.offer(BEARER, claims);
     }
 
+    /// A token of GitHub's for this server.
+    pub(crate) fn token(&self) -> String {
+        self.github.token(&issuer::github(&self.github.url(), &self.world.url(), issuer::now()))
+    }
+
     /// The environment of a job: this program, psql, and a state folder of its own.
     fn job(&self, program: &Path, name: &str) -> Command {
         let bin = Path::new(env!("CARGO_BIN_EXE_curfew")).parent().unwrap().to_owned();
