@@ -91,6 +91,19 @@ mod tests {
     }
 
     #[test]
+    fn comments_around_blocks_stay_and_settle() {
+        for (text, expected) in [
+            ("a:\n- >+\n   text\n #c\n", "a:\n  - |\n    text\n  #c\n"),
+            ("a:\n- | #c\n   text\n- b\n", "a:\n  #c\n  - |\n    text\n  - b\n"),
+            ("a: | #c\n   text\nb: c\n", "a: |  #c\n  text\nb: c\n"),
+            ("a: >+\n  text\n\n#c\nb: c\n", "a: \"text\\n\\n\"\n\n#c\nb: c\n"),
+        ] {
+            assert_eq!(formatted(text), expected, "{text}");
+            assert_eq!(formatted(expected), expected, "{text}");
+        }
+    }
+
+    #[test]
     fn long_lines_are_broken_and_texts_kept() {
         let list: Vec<String> = (0..20).map(|i| format!("person-{i}@example.com")).collect();
         let text = format!("a: [{}]\n", list.join(", "));

@@ -73,7 +73,7 @@ impl Printer<'_> {
             self.collection(&entry.value, indent + 2, around);
         } else {
             self.out.push(' ');
-            self.value(&entry.value, &entry.key, indent + 2);
+            self.value(&entry.value, Some(&entry.key), indent + 2);
         }
     }
 
@@ -85,12 +85,13 @@ impl Printer<'_> {
             self.after_dash = true;
             self.collection(item, indent + 2, around);
         } else {
-            self.value(item, item, indent + 2);
+            self.value(item, None, indent + 2);
         }
     }
 
-    /// What fits on the line, or a literal block under it.
-    fn value(&mut self, node: &Node, header: &Node, indent: usize) {
+    /// What fits on the line, or a literal block under it. A comment behind the block's mark stays with the key before it; behind a
+    /// dash it stands above, where it is read anew in the same place.
+    fn value(&mut self, node: &Node, key: Option<&Node>, indent: usize) {
         let lines = match &node.value {
             Value::Scalar(scalar) => literal(scalar),
             Value::List(..) | Value::Map(..) | Value::Broken => None,
@@ -100,7 +101,10 @@ impl Printer<'_> {
             return self.end_line(node);
         };
         self.out.push_str(mark);
-        self.end_line(&Node { value: Value::Broken, ..header.clone() });
+        match key {
+            Some(key) => self.end_line(key),
+            None => self.out.push('\n'),
+        }
         for line in lines {
             if !line.is_empty() {
                 self.out.push_str(&" ".repeat(indent));
@@ -141,6 +145,7 @@ impl Printer<'_> {
         let end = node.span.offset + node.span.len;
         if let Some(comment) = self.comments.get(self.printed).copied()
             && comment.span.offset >= end
+            && !self.is_alone(comment)
             && self.line_of(end) == self.line_of(comment.span.offset)
             && self.only_punctuation(end, comment.span.offset)
         {
