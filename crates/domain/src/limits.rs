@@ -54,6 +54,8 @@ pub const SHORTEST_CEDAR: usize = 96;
 pub const POLICY_PATTERNS: usize = 8 << 20;
 /// Bytes of text that pay for one entry more.
 pub const POLICY_BYTES_PER_STEP: usize = 16;
+/// Accounts of hosts (host times principal) of one policy set that are looked at for two resources that open one.
+pub const ACCOUNTS: usize = 50_000;
 /// Names among which a likely spelling is looked for.
 pub const SPELLINGS: usize = 500;
 /// Problems of one policy set for which a likely spelling is looked for among many names.

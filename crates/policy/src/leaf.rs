@@ -208,6 +208,16 @@ pub(crate) fn check_pattern(node: &Node, scalar: &Scalar, site: Site<'_>, out: &
 }
 
 fn check_principal(node: &Node, text: &str, whom: Whom, site: Site<'_>, out: &mut Problems) {
+    if text.contains('*') {
+        let message = format!("`{}` has a `*`, but persons and groups are named one by one", shown(text));
+        return site.refuse(
+            out,
+            node.at(),
+            "principal",
+            message,
+            "declare a group of the identity provider's in `idp_groups`, and name it: group:NAME",
+        );
+    }
     let why = match (parse_principal(text), whom) {
         (Ok(Principal::OnCall(_)), Whom::Member) => NotAPrincipal::NoOnCallHere,
         (Ok(_), _) => return,

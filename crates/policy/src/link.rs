@@ -8,7 +8,8 @@ use crate::nearest::nearest;
 use crate::problem::{At, Problems};
 use crate::scopes::Scopes;
 use crate::source::Place;
-use curfew_domain::{ActionName, GroupName};
+use curfew_domain::{ActionName, GroupName, limits};
+use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// Reports everything about the draft that needs more than one place of the text to see.
@@ -24,6 +25,7 @@ pub(crate) fn link(draft: &Draft, inventory: &Inventory, purpose: Purpose, out: 
     unique("bundle", draft.bundles.iter().map(|b| (b.name.as_str(), &b.place)), out);
     people(draft, out);
     admin_references(draft, out);
+    accounts_are_apart(draft, out);
     groups_exist(draft, out);
     group_cycles(draft, out);
     let known: BTreeMap<String, &str> = roles.iter().map(|(name, _)| (name.to_ascii_lowercase(), *name)).collect();
@@ -136,6 +138,58 @@ fn admin_references(draft: &Draft, out: &mut Problems) {
                 seen.insert(reference, name);
             }
         }
+    }
+}
+
+/// One account on one host under two names: whoever may have the one would have the other. What stands in `admin` is compared where
+/// references are resolved; this needs none.
+fn accounts_are_apart(draft: &Draft, out: &mut Problems) {
+    let mut seen: BTreeMap<(String, &str), &str> = BTreeMap::new();
+    for defined in &draft.resources {
+        let name = defined.resource.name.as_str();
+        let accounts = Accounts::of(&defined.resource.settings);
+        if seen.len() + accounts.count() > limits::ACCOUNTS {
+            let hint = "make one resource of hosts that are alike, and another of those that are not";
+            let message = "the set has too many hosts with too many principals".to_owned();
+            return refuse(out, &defined.place, "too-much", message, hint);
+        }
+        for account in accounts.all() {
+            let first = *seen.entry(account.clone()).or_insert(name);
+            if first != name {
+                let (host, principal) = account;
+                let message = format!("`{name}` and `{first}` both open the account `{principal}` of {host}");
+                let hint = "they would be one target under two names: make it one resource with several actions";
+                refuse(out, &defined.place, "shared-account", message, hint);
+                break;
+            }
+        }
+    }
+}
+
+/// The hosts of a resource, and every principal that one of its actions opens on them.
+struct Accounts<'s> {
+    hosts: BTreeSet<String>,
+    principals: BTreeSet<&'s str>,
+}
+
+impl<'s> Accounts<'s> {
+    fn of(settings: &'s Value) -> Self {
+        fn texts(list: &Value) -> impl Iterator<Item = &str> {
+            list.as_array().into_iter().flatten().filter_map(Value::as_str)
+        }
+        let actions = settings.get("actions").and_then(Value::as_object).into_iter().flatten();
+        Self {
+            hosts: settings.get("hosts").into_iter().flat_map(texts).map(str::to_ascii_lowercase).collect(),
+            principals: actions.filter_map(|(_, action)| action.get("principals")).flat_map(texts).collect(),
+        }
+    }
+
+    fn count(&self) -> usize {
+        self.hosts.len().saturating_mul(self.principals.len())
+    }
+
+    fn all(&self) -> impl Iterator<Item = (String, &'s str)> {
+        self.hosts.iter().flat_map(|host| self.principals.iter().map(|principal| (host.clone(), *principal)))
     }
 }
 

@@ -104,6 +104,31 @@ fn one_byte_order_mark_is_enough() {
 }
 
 #[test]
+fn one_account_of_a_host_is_one_resource() {
+    let hosts = |second: &str| {
+        let text = format!(
+            "resources:\n  - {{name: web, connector: ssh, settings: {{hosts: [\"a:22\", \"web:22\"], actions: {{shell: {{principals: \
+             [deploy, ops]}}}}}}}}\n  - {{name: www, connector: ssh, settings: {second}}}\n{}",
+            &SET["groups: {dba: [ann@example.com, bob@example.com]}\nresources:\n".len()..]
+        );
+        codes(&check_text(&format!("groups: {{dba: [ann@example.com, bob@example.com]}}\n{text}")).problems)
+    };
+    let shared = [(Severity::Error, "shared-account")];
+    assert_eq!(hosts("{hosts: [\"WEB:22\"], actions: {restart: {principals: [ops]}}}"), shared);
+    assert_eq!(hosts("{hosts: [\"web:22\"], actions: {restart: {principals: [audit]}}}"), []);
+    assert_eq!(hosts("{hosts: [\"web:2222\"], actions: {restart: {principals: [ops]}}}"), []);
+}
+
+#[test]
+fn persons_have_no_wildcards() {
+    for list in ["deny: [\"*@contractors.example.com\"]", "deny: [\"group:con*\"]"] {
+        let problems = check_text(&format!("{SET}    {list}\n")).problems;
+        assert_eq!(codes(&problems), [(Severity::Error, "principal")], "{problems:#?}");
+        assert!(problems[0].hint.contains("idp_groups"), "{problems:#?}");
+    }
+}
+
+#[test]
 fn a_default_is_lifted_aloud() {
     let lifted = |default: &str, own: &str| {
         let set = format!("defaults: {{constraints: {{{default}}}}}\n{SET}    constraints: {{{own}}}\n");

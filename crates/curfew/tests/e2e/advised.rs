@@ -170,3 +170,24 @@ fn who_tries_things_out_reads_what_is_wrong_and_that_it_is_no_more() {
     write(&POLICY.replace("1h", "2h"));
     says("a new policy is in force");
 }
+
+#[test]
+fn an_action_that_a_resource_does_not_have_is_not_found() {
+    let folder = folder();
+    let policy = "resources: [{name: services/db, connector: postgres}]\nroles:\n  - name: debug\n    requesters: \
+                  [dev@example.com]\n    duration: 1h\n    conditions: [{resource: services/db, actions: [read]}]\n    \
+                  approvers: [lead@example.com]\n";
+    std::fs::write(folder.path().join("p.yaml"), policy).unwrap();
+    let who = |action: &str| {
+        let mut curfew = std::process::Command::new(env!("CARGO_BIN_EXE_curfew"));
+        crate::harness::run(curfew.args(["policy", "who", "services/db", action]).current_dir(folder.path()))
+    };
+    let missing = who("wirte").exits(4);
+    assert!(
+        missing.err.contains("has no action `wirte`") && missing.err.contains("roles give: read"),
+        "{}",
+        missing.err
+    );
+    assert!(who("write").ok().out.starts_with("nobody: "), "the resource has it, and no role gives it");
+    assert!(who("read").ok().out.contains("debug"));
+}

@@ -1,6 +1,6 @@
 //! What does not fit together: approval, names, workloads, expressions.
 
-use super::Frame::{File, Guardrail, Lacking, Overlay, Resource, Role};
+use super::Frame::{File, Folder, Guardrail, Lacking, Overlay, Resource, Role};
 use super::{ProblemKind, error};
 
 pub(super) static KINDS: &[ProblemKind] = &[
@@ -200,6 +200,15 @@ pub(super) static KINDS: &[ProblemKind] = &[
         (
             "auto_approve_when: context.inputs.tabel == \"orders\"",
             "auto_approve_when: context.inputs.table == \"orders\"",
+        ),
+    ),
+    error(
+        "shared-account",
+        Folder,
+        "Two resources open one account of one host, and so would be one target.",
+        (
+            "two ssh resources with `hosts: [\"web:22\"]` and `principals: [deploy]` in an action",
+            "one ssh resource with the actions of both",
         ),
     ),
     error(

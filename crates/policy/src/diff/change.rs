@@ -6,6 +6,7 @@ use super::prover::{Inputs, Prover};
 use super::shared::Memo;
 use curfew_domain::{ActionName, ResourceName, RoleName};
 use serde::Serialize;
+use std::collections::HashSet;
 use std::rc::Rc;
 
 /// Changes that are listed. More are counted, and still make the diff wider.
@@ -23,12 +24,31 @@ pub struct AccessDiff {
     pub unlisted: usize,
 }
 
+impl AccessDiff {
+    /// Adds what one environment makes otherwise, as far as it does not stand here already.
+    pub fn add_environment(&mut self, name: &str, of: AccessDiff) {
+        let known: HashSet<Change> = self.changes.iter().cloned().collect();
+        let new = of.changes.into_iter().filter(|change| !known.contains(change));
+        for change in new {
+            self.widened |= change.direction.widens();
+            if self.changes.len() < MOST_LISTED {
+                self.changes.push(Change { environment: Some(name.to_owned()), ..change });
+            } else {
+                self.unlisted += 1;
+            }
+        }
+        // What an environment does not list is not known to stand here.
+        self.widened |= of.unlisted > 0 && of.widened;
+        self.unlisted += of.unlisted;
+    }
+}
+
 fn is_zero(n: &usize) -> bool {
     *n == 0
 }
 
 /// One difference.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
 pub struct Change {
     /// What it is about.
     pub kind: Kind,
@@ -46,6 +66,9 @@ pub struct Change {
     pub before: Option<String>,
     /// What will hold; none when nothing will.
     pub after: Option<String>,
+    /// The environment that it is seen in, where it is not seen without one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub environment: Option<String>,
     /// A request that would be let through and was not, where a solver found one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub request: Option<String>,
@@ -135,6 +158,7 @@ impl Draft {
             action: None,
             before: None,
             after: None,
+            environment: None,
             request: None,
         };
         Self(change, None)

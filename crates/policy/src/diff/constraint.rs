@@ -3,6 +3,7 @@
 use super::change::{Changes, Draft, Kind};
 use super::expression::{Condition, one_line};
 use super::order::{Order, Proof};
+use super::view::Mentions;
 use super::windows;
 use crate::address::Network;
 use crate::model::{
@@ -13,7 +14,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// Says what becomes of the constraints of a role.
-pub(super) fn compare(role: &RoleName, before: &Constraints, after: &Constraints, changes: &mut Changes) {
+pub(super) fn compare(
+    (role, mentions): (&RoleName, &Mentions),
+    before: &Constraints,
+    after: &Constraints,
+    changes: &mut Changes,
+) {
     let mut said = Said { role, changes };
     said.optional("justification", &before.justification, &after.justification, justification, reason_text);
     said.optional("ticket", &before.ticket, &after.ticket, ticket, ticket_text);
@@ -21,7 +27,7 @@ pub(super) fn compare(role: &RoleName, before: &Constraints, after: &Constraints
     said.source_ip(before, after);
     said.optional("mfa", &asked(&before.mfa), &asked(&after.mfa), mfa, mfa_text);
     said.optional("concurrency", &before.concurrency, &after.concurrency, concurrency, concurrency_text);
-    said.inputs(&before.inputs, &after.inputs);
+    said.inputs(&before.inputs, &after.inputs, mentions);
     said.when(&before.when, &after.when);
     said.optional("budget", &before.budget, &after.budget, budget, |b| format!("{} in {}", b.per_subject, b.per));
     let shorter = |a: &_, b: &_| Order::of_bound(b, a);
@@ -70,7 +76,7 @@ impl Said<'_> {
         self.say("source_ip", order, joined(&before), joined(&after));
     }
 
-    fn inputs(&mut self, before: &[Input], after: &[Input]) {
+    fn inputs(&mut self, before: &[Input], after: &[Input], mentions: &Mentions) {
         let by_name = |list: &'_ [Input]| -> BTreeMap<String, Input> {
             list.iter().map(|input| (input.name.clone(), input.clone())).collect()
         };
@@ -78,7 +84,13 @@ impl Said<'_> {
         let names: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
         for name in names {
             let (before, after) = (before.get(name).cloned(), after.get(name).cloned());
-            self.optional(&format!("input {name}"), &before, &after, input, input_text);
+            let what = format!("input {name}");
+            if let (None, Some(after), true) = (&before, &after, mentions.inputs.contains(name)) {
+                // A guardrail that speaks of it kept out everybody, for want of it.
+                self.say(&what, Order::Unknown, None, Some(input_text(after)));
+                continue;
+            }
+            self.optional(&what, &before, &after, input, input_text);
         }
     }
 

@@ -48,8 +48,9 @@ pub fn diff_with(base: &PolicySet, head: &PolicySet, prover: &dyn Prover) -> Acc
     resource::compare(&base, &head, &mut changes);
     guardrail::compare(&base.guardrails, &head.guardrails, &mut changes);
     let names = base.roles.keys().chain(head.roles.keys()).collect::<std::collections::BTreeSet<_>>();
+    let mentions = base.mentions.with(&head.mentions);
     for name in names {
-        role::compare(base.roles.get(name), head.roles.get(name), &mut changes);
+        role::compare(base.roles.get(name), head.roles.get(name), &mentions, &mut changes);
     }
     changes.finish(&inputs, prover)
 }

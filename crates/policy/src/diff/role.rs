@@ -6,16 +6,21 @@ use super::change::{Changes, Direction, Draft, Kind};
 use super::constraint;
 use super::order::Order;
 use super::shared::Shared;
-use super::view::{RoleView, Trigger};
+use super::view::{Mentions, RoleView, Trigger};
 use super::workload::is_within;
 use crate::model::{Extension, ExtensionApproval, OnPolicyChange};
 use curfew_domain::{GroupName, RoleName, Seconds};
 use std::collections::BTreeSet;
 
 /// Says what becomes of a role. A renamed one is one gone and one new.
-pub(super) fn compare(before: Option<&RoleView<'_>>, after: Option<&RoleView<'_>>, changes: &mut Changes) {
+pub(super) fn compare(
+    before: Option<&RoleView<'_>>,
+    after: Option<&RoleView<'_>>,
+    mentions: &Mentions,
+    changes: &mut Changes,
+) {
     match (before, after) {
-        (Some(before), Some(after)) => compare_both(before, after, changes),
+        (Some(before), Some(after)) => compare_both(before, after, mentions, changes),
         (None, Some(new)) => {
             asking::compare(&new.role.name, &Askers::default(), &new.askers, changes);
             triggers(&new.role.name, &[], &new.triggers, changes);
@@ -30,7 +35,7 @@ pub(super) fn compare(before: Option<&RoleView<'_>>, after: Option<&RoleView<'_>
     }
 }
 
-fn compare_both(before: &RoleView<'_>, after: &RoleView<'_>, changes: &mut Changes) {
+fn compare_both(before: &RoleView<'_>, after: &RoleView<'_>, mentions: &Mentions, changes: &mut Changes) {
     let role = &after.role.name;
     // Most roles of a large set stay as they are.
     if before.askers != after.askers {
@@ -42,7 +47,7 @@ fn compare_both(before: &RoleView<'_>, after: &RoleView<'_>, changes: &mut Chang
         let old = Chain { approvals: &before.approvals, denied: &before.askers.denied };
         approval::compare(role, old, Chain { approvals: &after.approvals, denied: &after.askers.denied }, changes);
     }
-    constraint::compare(role, &before.role.constraints, &after.role.constraints, changes);
+    constraint::compare((role, mentions), &before.role.constraints, &after.role.constraints, changes);
     extension(role, before.role.extension.as_ref(), after.role.extension.as_ref(), changes);
     break_glass(before, after, changes);
     triggers(role, &before.triggers, &after.triggers, changes);

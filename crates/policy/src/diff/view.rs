@@ -76,6 +76,8 @@ pub(super) struct Mentions {
     pub(super) groups: BTreeSet<GroupName>,
     pub(super) risk: bool,
     pub(super) effects: bool,
+    /// By guardrails alone: a role's own expressions cannot speak of an input that it does not have.
+    pub(super) inputs: BTreeSet<String>,
 }
 
 impl View<'_> {
@@ -92,6 +94,7 @@ impl Mentions {
         all.groups.extend(other.groups.iter().cloned());
         all.risk |= other.risk;
         all.effects |= other.effects;
+        all.inputs.extend(other.inputs.iter().cloned());
         all
     }
 
@@ -129,6 +132,7 @@ pub(super) fn of<'a>(set: &'a PolicySet, crowds: &Crowds) -> View<'a> {
     }
     for guardrail in set.guardrails() {
         view.mentions.add(&guardrail.needs);
+        view.mentions.inputs.extend(guardrail.needs.inputs.iter().cloned());
     }
     for role in set.roles() {
         reader.gather(role, &mut view);

@@ -1,7 +1,7 @@
 //! Roles that are one role under two names.
 
 use super::warn;
-use crate::model::{Approval, Listed, Requesters, Role};
+use crate::model::{Approval, Listed, Receiver, Requesters, Role};
 use crate::problem::Problems;
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
@@ -46,7 +46,9 @@ fn meaning(role: &Role) -> String {
         },
     );
     for trigger in &role.triggers {
-        part("trigger", format!("{} {}", trigger.workload, trigger.grant_to.len()));
+        let mut to: Vec<String> = trigger.grant_to.iter().map(receiver).collect();
+        to.sort();
+        part("trigger", format!("{} {}", trigger.workload, to.join(",")));
     }
     part("deny", listed(&role.deny));
     part("duration", format!("{} {} {}", role.duration.min, role.duration.default, role.duration.max));
@@ -75,7 +77,17 @@ fn meaning(role: &Role) -> String {
     part("extension", extension.unwrap_or_default());
     let emergency = role.break_glass.as_ref().map(|b| format!("{} {} {}", listed(&b.who), b.duration, b.review_within));
     part("break_glass", emergency.unwrap_or_default());
+    part("activation", role.activation.claim_within.to_string());
+    part("on_policy_change", format!("{:?}", role.on_policy_change));
     text
+}
+
+fn receiver(receiver: &Receiver) -> String {
+    match receiver {
+        Receiver::Pipeline => "pipeline".to_owned(),
+        Receiver::Actor => "actor".to_owned(),
+        Receiver::Named(listed) => listed.principal.to_string(),
+    }
 }
 
 fn constraints(role: &Role, part: &mut impl FnMut(&str, String)) {

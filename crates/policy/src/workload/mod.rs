@@ -52,12 +52,13 @@ impl Provider {
         PROVIDERS.get(number).copied().unwrap_or_default()
     }
 
-    /// The claim with the number of the account that started a run.
-    fn actor(self) -> Option<&'static str> {
+    /// Who starts its runs, as its tokens tell it.
+    fn starter(self) -> Starter {
         match self {
-            Provider::Github => Some("actor_id"),
-            Provider::Gitlab => Some("user_id"),
-            Provider::Kubernetes | Provider::Buildkite | Provider::Circleci | Provider::Oidc => None,
+            Provider::Github => Starter::Claim("actor_id"),
+            Provider::Gitlab => Starter::Claim("user_id"),
+            Provider::Buildkite | Provider::Circleci => Starter::Untold,
+            Provider::Kubernetes | Provider::Oidc => Starter::Nobody,
         }
     }
 
@@ -90,6 +91,17 @@ impl Provider {
             Provider::Kubernetes | Provider::Buildkite | Provider::Circleci | Provider::Oidc => None,
         }
     }
+}
+
+/// Who starts the runs of a provider.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Starter {
+    /// The account whose number this claim holds.
+    Claim(&'static str),
+    /// Somebody, of whom a token says nothing that `people` could name.
+    Untold,
+    /// Nobody in particular.
+    Nobody,
 }
 
 /// GitHub events that only people with write access, or the clock, can cause.
@@ -247,7 +259,11 @@ impl Token {
 
     /// The number of the account that started it, where runs are started by somebody.
     pub(crate) fn actor(&self) -> Option<Actor<'_>> {
-        let claim = self.provider.actor()?;
+        let claim = match self.provider.starter() {
+            Starter::Claim(claim) => claim,
+            Starter::Untold => return Some(Actor::Unsure),
+            Starter::Nobody => return None,
+        };
         let again = self.claims.get("run_attempt").is_some_and(|n| n != "1");
         Some(if again { Actor::Unsure } else { self.claims.get(claim).map_or(Actor::Unsure, Actor::Account) })
     }
@@ -258,7 +274,7 @@ impl Token {
 pub(crate) enum Actor<'a> {
     /// The account of this number.
     Account(&'a str),
-    /// Nobody can tell: a re-run may have been started by somebody else.
+    /// Nobody can tell: its provider does not say, or a re-run may have been started by somebody else.
     Unsure,
 }
 
@@ -381,5 +397,8 @@ mod tests {
         assert_eq!(run("1").actor(), Some(Actor::Account("583231")));
         assert_eq!(run("2").actor(), Some(Actor::Unsure));
         assert_eq!(token(Provider::Kubernetes, json!({})).actor(), None);
+        let circle = json!({"oidc.circleci.com/user-id": "583231", "actor_id": "583231"});
+        assert_eq!(token(Provider::Circleci, circle).actor(), Some(Actor::Unsure));
+        assert_eq!(token(Provider::Buildkite, json!({})).actor(), Some(Actor::Unsure));
     }
 }

@@ -188,3 +188,91 @@ fn ask(who: Identity, role: RoleName, (now, minutes): (Timestamp, u32)) -> Ask {
         ..Ask::of(who, role, now)
     }
 }
+
+/// What a small set becomes: its text, and its guardrails.
+fn becomes(before: (&str, &str), after: (&str, &str)) -> Vec<(Kind, Direction)> {
+    let set = |(text, rails): (&str, &str)| {
+        let files = [common::file("p.yaml", text), common::file("g.cedar", rails)];
+        let checked = common::check_files(&files);
+        checked.set.unwrap_or_else(|| panic!("{:#?}", checked.problems))
+    };
+    let changes = diff(&set(before), &set(after)).changes;
+    changes.into_iter().map(|change| (change.kind, change.direction)).collect()
+}
+
+const SMALL: &str = "idp_groups: [con, other]
+resources: [{name: services/db, connector: postgres}]
+roles:
+  - name: debug
+    requesters: [dev@example.com]
+    duration: 1h
+    conditions: [{resource: services/db, actions: [read]}]
+    approvers: [lead@example.com]
+  - name: other
+    requesters: [dev@example.com]
+    duration: 1h
+    conditions: [{resource: services/db, actions: [read]}]
+    approvers: [lead@example.com]
+    constraints: {inputs: [{name: table, type: string}]}
+";
+const NEVER: &str = "forbid (principal in Group::\"other\", action, resource) when { context.risk_score > 100 };";
+
+#[test]
+fn a_group_that_changes_hands_frees_whoever_was_in_it() {
+    let rail = "forbid (principal in Group::\"con\", action, resource);";
+    let own = SMALL.replace("idp_groups: [con, other]", "idp_groups: [other]\ngroups: {con: [q@example.com]}");
+    assert_eq!(becomes((SMALL, rail), (&own, rail)), [(Kind::Identity, Direction::Wider)]);
+    assert_eq!(becomes((&own, rail), (SMALL, rail)), [(Kind::Identity, Direction::Wider)], "and back");
+}
+
+#[test]
+fn a_definition_that_goes_or_comes_moves_the_target() {
+    let without = SMALL.replace("resources: [{name: services/db, connector: postgres}]\n", "");
+    let target = [(Kind::Target, Direction::Wider)];
+    assert_eq!(becomes((SMALL, NEVER), (&without, NEVER)), target);
+    let elsewhere = SMALL.replace("connector: postgres}", "connector: postgres, admin: \"file:/evil\"}");
+    assert_eq!(becomes((&without, NEVER), (&elsewhere, NEVER)), target);
+}
+
+#[test]
+fn an_input_that_a_guardrail_waited_for_may_open_a_role() {
+    let rail = "forbid (principal, action, resource) when { context.inputs.table == \"salaries\" };";
+    let with = SMALL.replacen(
+        "    approvers: [lead@example.com]\n",
+        "    approvers: [lead@example.com]\n    constraints: {inputs: [{name: table, type: string}]}\n",
+        1,
+    );
+    assert_eq!(becomes((SMALL, rail), (&with, rail)), [(Kind::Constraint, Direction::Unknown)]);
+    assert_eq!(becomes((SMALL, NEVER), (&with, NEVER)), [(Kind::Constraint, Direction::Narrower)]);
+}
+
+#[test]
+fn rotas_let_in_and_keep_out() {
+    let with = |requesters: &str, deny: &str| {
+        SMALL.replacen("requesters: [dev@example.com]", &format!("requesters: {requesters}\n    deny: {deny}"), 1)
+    };
+    let of = |before: &str, after: &str| becomes((before, NEVER), (after, NEVER));
+    let (db, web) = (with("[\"oncall:db\"]", "[]"), with("[\"oncall:web\"]", "[]"));
+    let both = [(Kind::CanAsk, Direction::Narrower), (Kind::CanAsk, Direction::Wider)];
+    let mut swapped = of(&db, &web);
+    swapped.sort();
+    let mut expected = both.to_vec();
+    expected.sort();
+    assert_eq!(swapped, expected);
+    let kept_out = with("anyone", "[\"oncall:web\"]");
+    assert_eq!(of(&kept_out, &with("anyone", "[]")), [(Kind::CanAsk, Direction::Wider)]);
+    assert_eq!(of(&with("anyone", "[]"), &kept_out), [(Kind::CanAsk, Direction::Narrower)]);
+}
+
+#[test]
+fn what_nothing_goes_by_is_listed_and_widens_nothing() {
+    let labelled = |value: &str| {
+        let resource = format!("connector: postgres, labels: {{note: {value}}}}}");
+        SMALL.replace("connector: postgres}", &resource)
+    };
+    let changes = becomes((&labelled("main"), NEVER), (&labelled("second"), NEVER));
+    assert_eq!(changes, [(Kind::Classification, Direction::Narrower)]);
+    let group = |member: &str| format!("groups: {{unused: [{member}]}}\n{SMALL}");
+    let changes = becomes((&group("a@example.com"), NEVER), (&group("b@example.com"), NEVER));
+    assert_eq!(changes, [(Kind::Identity, Direction::Narrower), (Kind::Identity, Direction::Narrower)]);
+}

@@ -49,6 +49,34 @@ pub const CASES: &[Case] = &[
         Wider,
     ),
     case(&[("  leads: [lea@example.com]\n", ""), ("idp_groups: [sre,", "idp_groups: [leads, sre,")], CanAsk, Wider),
+    // What only others can list.
+    case(&[(SRE, "requesters: [group:sre, group:ops, eve@example.com, \"oncall:db\"]")], CanAsk, Wider),
+    case(
+        &[(
+            "  - name: release",
+            "  - name: extra\n    requesters: [\"oncall:db\"]\n    duration: 1h\n    conditions: [{resource: archive/db, actions: [ddl]}]\n    approval: automatic\n  - name: release",
+        )],
+        CanAsk,
+        Wider,
+    ),
+    case(
+        &[(
+            "  - name: release",
+            "  - name: extra\n    requesters: [mal@example.com]\n    deny: [mal@example.com]\n    duration: 1h\n    conditions: [{resource: archive/db, actions: [ddl]}]\n    approvers: [sam@example.com]\n    break_glass: {who: [oli@example.com], duration: 30m, review_within: 1h}\n  - name: release",
+        )],
+        BreakGlass,
+        Wider,
+    ),
+    case(
+        &[("deny: [group:contractors, group:banned]", "deny: [group:contractors, group:banned, \"oncall:web\"]")],
+        Identity,
+        Unknown,
+    ),
+    case(
+        &[("dba: [ann@example.com, bob@example.com]", "dba: [ann@example.com, bob@example.com, new@example.com]")],
+        Authority,
+        Wider,
+    ),
     // What a role gives.
     case(&[("actions: [read, write, tune]}", "actions: [read, write, tune, ddl]}")], Scope, Wider),
     case(&[("resource: services/db, actions", "resource: \"services/**\", actions")], Scope, Wider),

@@ -92,6 +92,11 @@ impl CheckedFiles {
         self.set.is_some() && self.problems.iter().all(|problem| problem.severity != Severity::Error)
     }
 
+    /// The files as they were read.
+    pub(super) fn files(&self) -> &[SourceFile] {
+        &self.read.files
+    }
+
     /// The set, or the failure that says all that is wrong with it.
     pub(super) fn usable(self, output: &mut Output) -> Result<PolicySet, Failure> {
         let (count, advice) = (self.count(Severity::Error), self.advice());

@@ -145,18 +145,14 @@ mod tests {
         let (exit, out, _) = run_in(folder.path(), &["policy", "who", "services/db", "ddl", "policies"]);
         assert_eq!(exit, Exit::Done);
         assert_eq!(out, "nobody: no role gives `ddl` on services/db; roles give read, write there\n");
-        let defined = format!("resources: [{{name: services/db, connector: postgres}}]\n{POLICY}");
-        let defined = defined.replace("approvers: [group:dba, lead@example.com]", "approval: {stages: [{any_of: [group:dba], timeout: 1h, on_timeout: escalate, escalate_to: [zed@example.com], fallback: [quinn@example.com]}]}");
-        std::fs::write(folder.path().join("policies/a.yaml"), defined).expect("written");
-        let (exit, _, err) = run_in(folder.path(), &["policy", "who", "services/db", "wirte", "policies"]);
-        assert!(
-            exit == Exit::NotFound && err.contains("has no action `wirte`") && err.contains("roles give: read, write"),
-            "{err}"
-        );
-        let (exit, out, _) = run_in(folder.path(), &["policy", "who", "services/db", "ddl", "policies"]);
-        assert!(exit == Exit::Done && out.starts_with("nobody: "), "{out}");
+        let staged = "approval: {stages: [{any_of: [group:dba], timeout: 1h, on_timeout: escalate, escalate_to: \
+                      [zed@example.com], fallback: [quinn@example.com]}]}";
+        let staged = POLICY.replace("approvers: [group:dba, lead@example.com]", staged);
+        std::fs::write(folder.path().join("policies/a.yaml"), staged).expect("written");
         let (_, out, _) = run_in(folder.path(), &["policy", "who", "services/db", "write", "policies"]);
-        assert!(out.contains("1 of ann@example.com; when its time is over also zed@example.com; when nobody is left in it quinn@example.com"), "{out}");
+        let said = "1 of ann@example.com; when its time is over also zed@example.com; when nobody is left in it \
+                    quinn@example.com";
+        assert!(out.contains(said), "{out}");
         let (exit, _, err) = run_in(folder.path(), &["policy", "who", "debug", "policies"]);
         assert!(exit == Exit::NotFound && err.contains("`debug` is a role; name a resource"), "{err}");
         let (exit, _, err) = run_in(folder.path(), &["policy", "who", "services/nothing", "policies"]);

@@ -10,7 +10,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::Voice;
 use clap::{Args, ValueEnum};
-use curfew_policy::AccessDiff;
+use curfew_policy::{AccessDiff, PolicySet};
 use curfew_proof::{Cvc5, Limits};
 use serde_json::json;
 use std::path::PathBuf;
@@ -22,7 +22,8 @@ pub(crate) struct DiffArgs {
     /// --env one
     #[arg(value_name = "BASE..HEAD|DIR", num_args = 0..=2)]
     what: Vec<PathBuf>,
-    /// Compare two environments of one folder (given twice), or both sides as one environment has them
+    /// Compare two environments of one folder (given twice), or both sides as one environment has them. When left out, what an
+    /// environment makes otherwise is listed with its name
     #[arg(long = "env", value_name = "NAME")]
     environments: Vec<String>,
     /// Compare the policy in force on the server with a folder; for auditors and administrators
@@ -74,10 +75,16 @@ pub(crate) fn run(context: &mut Context, args: &DiffArgs) -> Result<Exit, Failur
 /// Where a solver is on the path, it is asked about what cannot be told without one.
 fn compared(context: &Context, sides: &sides::Sides) -> AccessDiff {
     let path = context.machine.var_os("PATH");
-    match path.and_then(|path| Cvc5::on_path(path, Limits::default())) {
-        Some(solver) => curfew_policy::diff_with(&sides.base, &sides.head, &solver),
-        None => curfew_policy::diff(&sides.base, &sides.head),
+    let solver = path.and_then(|path| Cvc5::on_path(path, Limits::default()));
+    let between = |base: &PolicySet, head: &PolicySet| match &solver {
+        Some(solver) => curfew_policy::diff_with(base, head, solver),
+        None => curfew_policy::diff(base, head),
+    };
+    let mut diff = between(&sides.base, &sides.head);
+    for environment in &sides.environments {
+        diff.add_environment(&environment.name, between(&environment.base, &environment.head));
     }
+    diff
 }
 
 #[cfg(test)]

@@ -54,7 +54,8 @@ pub(super) fn markdown(diff: &AccessDiff, live: &[Touched]) -> String {
         let after = change.after.as_ref().map(|after| after.clone() + &request(change));
         let cells = [role, place(change), change.before.clone(), after];
         let cells = cells.map(|cell| cell.map_or_else(String::new, |cell| code(&cell)));
-        text.push_str(&format!("| {mark} | {} | {} |\n", change.kind.word(), cells.join(" | ")));
+        let environment = change.environment.as_ref().map(|name| format!(" in {}", code(name))).unwrap_or_default();
+        text.push_str(&format!("| {mark} | {}{environment} | {} |\n", change.kind.word(), cells.join(" | ")));
     }
     if rows.len() > MOST_ROWS {
         text.push_str(&format!("\n{} more changes are not listed here.\n", rows.len() - MOST_ROWS));
@@ -80,13 +81,14 @@ fn code(text: &str) -> String {
 fn sentence(change: &Change) -> String {
     let role = change.role.as_ref().map(|role| format!(" {role}")).unwrap_or_default();
     let place = place(change).map(|place| format!(" ({place})")).unwrap_or_default();
+    let environment = change.environment.as_ref().map(|name| format!(" in {name}")).unwrap_or_default();
     let sides = match (&change.before, &change.after) {
         (Some(before), Some(after)) => format!(": {before} -> {after}"),
         (None, Some(after)) => format!(": now {after}"),
         (Some(before), None) => format!(": no longer {before}"),
         (None, None) => String::new(),
     };
-    format!("{}{role}{place}{sides}{}", change.kind.word(), request(change))
+    format!("{}{role}{place}{environment}{sides}{}", change.kind.word(), request(change))
 }
 
 /// The request that shows it, if one was found.

@@ -6,12 +6,22 @@ use crate::failure::Failure;
 use crate::policy_files::{PolicyFiles, surroundings};
 use crate::session::{self, Session};
 use curfew_api::PolicyFileView;
-use curfew_policy::{PolicySet, SourceFile};
+use curfew_policy::{PolicySet, Purpose, SourceFile};
 use curfew_source::{Range, Repository};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// What was, and what is to be.
 pub(super) struct Sides {
+    pub(super) base: PolicySet,
+    pub(super) head: PolicySet,
+    /// What each environment that either side has makes of both, where none was named.
+    pub(super) environments: Vec<Environment>,
+}
+
+/// Both sets as an environment has them. A side without it is as it is without one.
+pub(super) struct Environment {
+    pub(super) name: String,
     pub(super) base: PolicySet,
     pub(super) head: PolicySet,
 }
@@ -40,8 +50,26 @@ pub(super) fn load(context: &mut Context, what: &[PathBuf], environments: &[Stri
             }
         },
     };
+    let in_environments = match environments {
+        [] => in_environments(context, [base.files(), head.files()]),
+        [_, ..] => Vec::new(),
+    };
     let base = base.usable(&mut context.output)?;
-    Ok(Sides { base, head: head.usable(&mut context.output)? })
+    Ok(Sides { base, head: head.usable(&mut context.output)?, environments: in_environments })
+}
+
+/// Whoever changes an overlay alone changes what a server gives. A set with an error has none: it is refused as it is.
+fn in_environments(context: &Context, sides: [&[SourceFile]; 2]) -> Vec<Environment> {
+    let names: BTreeSet<String> = sides.into_iter().flat_map(curfew_policy::environments).collect();
+    let as_one_has_it = |files: &[SourceFile], name: &str| {
+        let name = curfew_policy::environments(files).iter().any(|known| known == name).then_some(name);
+        curfew_policy::check_in(files, &context.kinds, Purpose::Check, name)?.set
+    };
+    let both = |name: String| {
+        let [base, head] = sides.map(|files| as_one_has_it(files, &name));
+        Some(Environment { name, base: base?, head: head? })
+    };
+    names.into_iter().filter_map(both).collect()
 }
 
 /// Reads what is in force on the server, and the folder that is to take its place there.
@@ -59,7 +87,7 @@ pub(super) async fn in_force(context: &mut Context, what: &[PathBuf]) -> Result<
     let read = PolicyFiles { folder: PathBuf::from("in-force:"), files, problems: Vec::new() };
     let base = checked(context, read, environment)?.usable(&mut context.output)?;
     let head = load_in(context, folder, environment)?.usable(&mut context.output)?;
-    Ok(Sides { base, head })
+    Ok(Sides { base, head, environments: Vec::new() })
 }
 
 fn how_to(message: &str) -> Failure {

@@ -113,3 +113,33 @@ fn what_cannot_be_compared_says_how_to() {
         assert!(err.starts_with("error: "), "{args:?}: {err}");
     }
 }
+
+#[test]
+fn an_overlay_that_goes_is_wider_where_it_was() {
+    let base = tempfile::tempdir().expect("a folder");
+    let folder = base.path();
+    for side in ["a", "b", "c"] {
+        write(folder, &format!("{side}/p.yaml"), BASE);
+    }
+    write(folder, "a/environments/production.yaml", "roles: [{name: debug, duration: 1h}]\n");
+    write(folder, "c/environments/production.yaml", "roles: [{name: debug, duration: 30m}]\n");
+    let (exit, gone) = json(folder, &["a", "b", "--fail-on-widening"]);
+    assert_eq!((exit, &gone["widened"]), (Exit::No, &true.into()), "{gone}");
+    let change = &gone["changes"][0];
+    assert_eq!(
+        (&change["kind"], &change["direction"], &change["environment"], &change["after"]),
+        (&"duration".into(), &"wider".into(), &"production".into(), &"at most 2h".into())
+    );
+    let (exit, tighter) = json(folder, &["a", "c", "--fail-on-widening"]);
+    assert_eq!((exit, &tighter["changes"][0]["direction"]), (Exit::Done, &"narrower".into()), "{tighter}");
+    assert_eq!(json(folder, &["b", "a", "--fail-on-widening"]).0, Exit::Done, "a new overlay only narrows");
+    // What stands in all of them is said once, and without a name.
+    write(folder, "c/p.yaml", &BASE.replace("[group:sre]", "[group:sre, new@example.com]"));
+    let (_, both) = json(folder, &["a", "c"]);
+    let asks: Vec<_> = both["changes"].as_array().expect("a list").iter().filter(|c| c["kind"] == "can_ask").collect();
+    assert_eq!((asks.len(), &asks[0]["environment"]), (1, &Value::Null), "{both}");
+    let (_, out, _) = run_in(folder, &["policy", "diff", "a", "b"]);
+    assert!(out.contains("duration debug in production: at most 1h -> at most 2h"), "{out}");
+    let (_, out, _) = run_in(folder, &["policy", "diff", "a", "b", "--format", "markdown"]);
+    assert!(out.contains("| wider | duration in `production` | `debug` |"), "{out}");
+}
