@@ -99,7 +99,7 @@ pub use problem::{Problem, Severity};
 pub use reach::{Needed, Reach, ReachStage, ReachTrigger};
 pub use record::Refused;
 pub use reference::reference;
-pub use schema::{cedar_schema, schema};
+pub use schema::{cedar_schema, environment_schema, schema};
 pub use select::{IGNORE_FILE, Selection, select_files};
 pub use set::{DefineError, PolicySet};
 pub use source::{Place, SourceFile, Span};

@@ -3,14 +3,15 @@
 use crate::language::{
     ACCOUNTS, ACTIVATION, APPROVAL, BREAK_GLASS, BUDGET, BUNDLE, CHAIN, CONCURRENCY, CONDITION, CONSTRAINTS, Compound,
     DEFAULTS, DOCUMENT, DURATION, EXPECT, EXTENSION, Emptiness, INPUT, JUSTIFICATION, Key, MFA, MFA_FACT, NOTIFY,
-    OUTCOMES, POLICY_APPROVERS, Presence, RESOURCE, ROLE, Record, SELECTOR, STAGE, Shape, TEST, TEST_AS, TEST_FACTS,
-    TEST_PAIRS, TEST_REQUEST, TICKET, TRIGGER, WHEN, WINDOW, WORKLOADS, Word,
+    OUTCOMES, OVERLAY_DOCUMENT, OVERLAY_RESOURCE, OVERLAY_ROLE, POLICY_APPROVERS, Presence, RESOURCE, ROLE, Record,
+    SELECTOR, STAGE, Shape, TEST, TEST_AS, TEST_FACTS, TEST_PAIRS, TEST_REQUEST, TICKET, TRIGGER, WHEN, WINDOW,
+    WORKLOADS, Word,
 };
 use curfew_domain::limits;
 use serde_json::{Map, Value, json};
 
 const NAME: &str = "^[A-Za-z0-9._-]{1,64}$";
-const RESOURCE_NAME: &str = "^[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)*$";
+const RESOURCE_NAME: &str = "^[A-Za-z0-9._-]{1,64}(/[A-Za-z0-9._-]{1,64})*$";
 const RESOURCE_PATTERN: &str = "^[A-Za-z0-9._*-]+(/[A-Za-z0-9._*-]+)*$";
 const DURATION_TEXT: &str = "^([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?$";
 const REFERENCE: &str = "^(env:[A-Za-z_][A-Za-z0-9_]*|file:/\\S+|openbao:[^#\\s]+#\\S+)$";
@@ -26,13 +27,25 @@ const DESTINATION: &str = "^(slack:[#@][A-Za-z0-9._-]+|email:[^@:\\s]+@[^@\\s]+|
 ///
 /// It says what stands where. Whether names lead somewhere is `check`'s to say.
 pub fn schema() -> Value {
-    let mut schema = record(&DOCUMENT);
+    let about = "Just-in-time access as code: who may ask for what, for how long, and who says yes.";
+    file(&DOCUMENT, &RECORDS, ("Curfew policy", about))
+}
+
+/// The same of one `environments/NAME.yaml`, which repeats only what it changes.
+pub fn environment_schema() -> Value {
+    let records: Vec<(&str, &Record)> = RECORDS.into_iter().chain(OF_ENVIRONMENTS).collect();
+    let about = "What one environment fills in of resources, and how it narrows roles.";
+    file(&OVERLAY_DOCUMENT, &records, ("Curfew environment", about))
+}
+
+fn file(document: &Record, records: &[(&str, &Record)], (title, about): (&str, &str)) -> Value {
+    let mut schema = record(document);
     let top = [
         ("$schema", json!("https://json-schema.org/draft/2020-12/schema")),
-        ("title", json!("Curfew policy")),
-        ("description", json!("Just-in-time access as code: who may ask for what, for how long, and who says yes.")),
+        ("title", json!(title)),
+        ("description", json!(about)),
     ];
-    let definitions: Map<String, Value> = RECORDS.into_iter().map(|(name, r)| (name.to_owned(), record(r))).collect();
+    let definitions: Map<String, Value> = records.iter().map(|(name, r)| ((*name).to_owned(), record(r))).collect();
     if let Value::Object(map) = &mut schema {
         map.extend(top.map(|(key, value)| (key.to_owned(), value)));
         map.insert("$defs".to_owned(), Value::Object(definitions));
@@ -82,6 +95,10 @@ pub(crate) static RECORDS: [(&str, &Record); 33] = [
     ("mfa_fact", &MFA_FACT),
     ("expect", &EXPECT),
 ];
+
+/// Those that stand in files of environments only.
+static OF_ENVIRONMENTS: [(&str, &Record); 2] =
+    [("environment_resource", &OVERLAY_RESOURCE), ("environment_role", &OVERLAY_ROLE)];
 
 fn record(record: &Record) -> Value {
     let mut properties = Map::new();
@@ -213,7 +230,7 @@ fn compound_value(form: Compound) -> Value {
 
 /// A record by its name in `$defs`, or written out if it has none.
 fn reference(inner: &'static Record) -> Value {
-    match RECORDS.iter().find(|(_, r)| std::ptr::eq(*r, inner)) {
+    match RECORDS.iter().chain(&OF_ENVIRONMENTS).find(|(_, r)| std::ptr::eq(*r, inner)) {
         Some((name, _)) => json!({"$ref": format!("#/$defs/{name}")}),
         None => record(inner),
     }
@@ -223,7 +240,7 @@ fn reference(inner: &'static Record) -> Value {
 mod tests {
     use super::*;
     use crate::check::{Purpose, check};
-    use crate::language::{OVERLAY_DOCUMENT, OVERLAY_RESOURCE, OVERLAY_ROLE, TEST_DOCUMENT};
+    use crate::language::TEST_DOCUMENT;
     use crate::problem::Problems;
     use crate::shape::{self, Site};
     use crate::source::SourceFile;
@@ -251,6 +268,21 @@ mod tests {
                 assert!(found.is_empty(), "{}: {text}{found:#?}", record.what);
             }
             assert!(!key.example.is_empty(), "{}: `{}` has no example", record.what, key.name);
+        }
+    }
+
+    /// Also that each mapping it refers to is there.
+    #[test]
+    fn an_environment_repeats_only_what_it_changes() {
+        let schema = environment_schema();
+        let role = &schema["$defs"]["environment_role"];
+        assert_eq!(role["required"], json!(["name"]), "{role}");
+        assert_eq!(schema["$defs"]["environment_resource"]["required"], json!(["name"]));
+        let keys: Vec<&String> = schema["properties"].as_object().expect("properties").keys().collect();
+        assert_eq!(keys, ["resources", "roles"]);
+        let text = schema.to_string();
+        for reference in text.split("\"#/$defs/").skip(1).filter_map(|rest| rest.split('"').next()) {
+            assert!(!schema["$defs"][reference].is_null(), "{reference}");
         }
     }
 

@@ -351,7 +351,7 @@ proptest! {
     }
 
     #[test]
-    fn addresses_are_data_to_cedar(local in "[a-z.!#$%&'*+/=?^_`{|}~-]{1,20}", other in "[a-z!'{}|]{1,20}") {
+    fn addresses_are_data_to_cedar(local in "[a-z.!#$%&'+/=?^_`{|}~-]{1,20}", other in "[a-z!'{}|]{1,20}") {
         prop_assume!(!local.starts_with('.') && !local.ends_with('.') && !local.contains(".."));
         let (listed, asking) = (format!("{local}@example.com"), format!("{other}@example.com"));
         let text = format!(

@@ -16,6 +16,9 @@ pub(crate) struct SchemaArgs {
     /// The reference of the language instead, as Markdown: every key, code and problem
     #[arg(long, conflicts_with = "cedar")]
     reference: bool,
+    /// The JSON Schema of `environments/*.yaml` instead
+    #[arg(long, conflicts_with_all = ["cedar", "reference"])]
+    environment: bool,
 }
 
 pub(crate) fn run(context: &mut Context, args: &SchemaArgs) -> Result<Exit, Failure> {
@@ -28,6 +31,7 @@ pub(crate) fn run(context: &mut Context, args: &SchemaArgs) -> Result<Exit, Fail
         return Ok(Exit::Done);
     }
     match (args.cedar, context.output.voice()) {
+        (false, _) if args.environment => context.output.document(&curfew_policy::environment_schema())?,
         (false, _) => context.output.document(&curfew_policy::schema())?,
         (true, Voice::Json) => context.output.document(&json!({"cedar": curfew_policy::cedar_schema()}))?,
         (true, Voice::Human | Voice::Quiet) => context.output.raw(curfew_policy::cedar_schema().as_bytes())?,
