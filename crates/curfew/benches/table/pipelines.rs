@@ -18,6 +18,8 @@ mod issuer;
 
 /// One run's beginning after the other.
 const EVERY: Duration = Duration::from_millis(60);
+/// How many begin in a minute.
+const EACH_MINUTE: usize = 1_000;
 /// For how long runs begin, unless `CURFEW_BENCH_RUN_SECONDS` says otherwise.
 const SECONDS: u64 = 20;
 /// How long a job has its access.
@@ -49,9 +51,12 @@ pub(crate) fn measure(table: &mut Table) {
         let before = server.resident();
         let begun = Instant::now();
         let all = (1..=runs).map(|number| {
-            let (url, issuer) = (&url, &issuer);
+            let (url, issuer, server) = (&url, &issuer, &server);
             async move {
                 tokio::time::sleep(EVERY * u32::try_from(number).unwrap()).await;
+                if number % EACH_MINUTE == 0 {
+                    eprintln!("{number} runs have begun, {:.0} MB resident", server.resident() / 1e6);
+                }
                 one(url, issuer.token(&claims(issuer, url, number))).await
             }
         });
