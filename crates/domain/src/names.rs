@@ -17,7 +17,7 @@ pub struct NotAName {
 }
 
 const SEGMENT_RULE: &str = "1 to 64 of a-z A-Z 0-9 . _ -";
-const RESOURCE_RULE: &str = "segments of 1 to 64 of a-z A-Z 0-9 . _ - joined by single /, 256 bytes at most";
+const RESOURCE_RULE: &str = "segments of a-z A-Z 0-9 . _ - joined by single /, 256 bytes at most";
 
 fn is_segment(text: &str) -> bool {
     let allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
@@ -29,7 +29,7 @@ fn is_name(text: &str) -> bool {
 }
 
 fn is_resource(text: &str) -> bool {
-    text.len() <= limits::RESOURCE_NAME_BYTES && text.split('/').all(is_name)
+    text.len() <= limits::RESOURCE_NAME_BYTES && text.split('/').all(is_segment)
 }
 
 macro_rules! name {
@@ -124,7 +124,7 @@ mod tests {
         for good in ["db", "services/db", "a.b/c_d/e-f"] {
             assert!(ResourceName::new(good).is_ok(), "{good}");
         }
-        for bad in ["", "/db", "db/", "a//b", "a b", "a/*", "ä", &"x".repeat(65), &["x"; 129].join("/")] {
+        for bad in ["", "/db", "db/", "a//b", "a b", "a/*", "ä", &"x".repeat(257)] {
             assert!(ResourceName::new(bad).is_err(), "{bad}");
         }
     }

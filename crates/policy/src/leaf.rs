@@ -91,9 +91,13 @@ fn check_text(node: &Node, scalar: &Scalar, shape: &Shape, site: Site<'_>, out: 
     match shape {
         Shape::Name(kind) => check_name(node, text, kind, site, out),
         Shape::ResourceName => {
+            let hint = "write segments such as `services/db`";
             if let Err(e) = ResourceName::new(text) {
-                let hint = "write segments such as `services/db`";
                 site.refuse(out, node.at(), "name", format!("`{}` is not a {}: {}", shown(text), e.kind, e.rule), hint);
+            } else if text.split('/').any(|segment| segment.len() > limits::NAME_BYTES) {
+                // A ledger may know longer ones, and has to end what they gave.
+                let message = format!("a segment of `{}` is longer than {} bytes", shown(text), limits::NAME_BYTES);
+                site.refuse(out, node.at(), "name", message, hint);
             }
         }
         Shape::Member => check_principal(node, text, Whom::Member, site, out),

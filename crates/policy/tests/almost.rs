@@ -120,6 +120,13 @@ fn one_account_of_a_host_is_one_resource() {
 }
 
 #[test]
+fn segments_of_a_resource_are_names() {
+    let named = |name: &str| codes(&check_text(&SET.replace("services/db", name)).problems);
+    assert_eq!(named(&format!("{}/db", "x".repeat(64))), []);
+    assert!(named(&format!("{}/db", "x".repeat(65))).contains(&(Severity::Error, "name")));
+}
+
+#[test]
 fn persons_have_no_wildcards() {
     for list in ["deny: [\"*@contractors.example.com\"]", "deny: [\"group:con*\"]"] {
         let problems = check_text(&format!("{SET}    {list}\n")).problems;
