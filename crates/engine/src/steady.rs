@@ -58,10 +58,14 @@ impl SteadyClock {
 
     /// Never say a time earlier than this: the latest that the ledger knows.
     pub fn not_before(&self, floor: Timestamp) {
+        let monotonic = self.clock.monotonic();
         let mut state = self.lock();
         if floor > state.last {
             state.last = floor;
-            state.wall = state.wall.max(floor);
+        }
+        if floor > state.steady(monotonic) {
+            // It is that time now, not when this clock was made: else each start would run ahead by its own length.
+            (state.wall, state.monotonic) = (floor, monotonic);
         }
     }
 
