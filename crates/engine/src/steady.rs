@@ -58,13 +58,15 @@ impl SteadyClock {
 
     /// Never say a time earlier than this: the latest that the ledger knows.
     pub fn not_before(&self, floor: Timestamp) {
-        let monotonic = self.clock.monotonic();
+        self.go_on(floor, self.clock.monotonic());
+    }
+
+    /// It was at least that time when the monotonic clock said this, and not when this clock was made: else each start would
+    /// run ahead by its own length, and the next one goes on from there.
+    fn go_on(&self, floor: Timestamp, monotonic: Duration) {
         let mut state = self.lock();
-        if floor > state.last {
-            state.last = floor;
-        }
+        state.last = state.last.max(floor);
         if floor > state.steady(monotonic) {
-            // It is that time now, not when this clock was made: else each start would run ahead by its own length.
             (state.wall, state.monotonic) = (floor, monotonic);
         }
     }
@@ -89,8 +91,11 @@ impl SteadyClock {
     /// The time, with what it takes to go on counting from it after this process has died.
     pub fn anchor(&self) -> Option<Anchor> {
         let boot = self.clock.boot()?;
-        let monotonic = self.clock.monotonic();
-        Some(Anchor { boot, monotonic_millis: u64::try_from(monotonic.as_millis()).ok()?, at: self.now() })
+        self.now();
+        let monotonic_millis = u64::try_from(self.clock.monotonic().as_millis()).ok()?;
+        // Of one moment: a start adds to it what has passed since then, and the one after adds to that.
+        let at = self.lock().steady(Duration::from_millis(monotonic_millis));
+        Some(Anchor { boot, monotonic_millis, at })
     }
 
     /// Goes on from an anchor of an earlier process, if the machine was not started again since: no time that passed
@@ -100,9 +105,9 @@ impl SteadyClock {
             return;
         }
         let then = Duration::from_millis(anchor.monotonic_millis);
-        let passed = self.clock.monotonic().saturating_sub(then).as_millis();
-        let passed = i64::try_from(passed).unwrap_or(i64::MAX);
-        self.not_before(Timestamp::from_millis(anchor.at.as_millis().saturating_add(passed)));
+        let monotonic = self.clock.monotonic();
+        let passed = i64::try_from(monotonic.saturating_sub(then).as_millis()).unwrap_or(i64::MAX);
+        self.go_on(Timestamp::from_millis(anchor.at.as_millis().saturating_add(passed)), monotonic);
     }
 
     /// The wall clock as it is. For comparison with a target's; nothing is decided by it alone.
@@ -203,6 +208,24 @@ mod tests {
         let elsewhere = SteadyClock::new(hands);
         elsewhere.go_on_from(&anchor);
         assert_eq!(elsewhere.now().as_millis(), 3_600_000);
+    }
+
+    /// Whoever can make a server start again and again must not bring it to refuse, or to end access early.
+    #[test]
+    fn many_starts_do_not_run_ahead() {
+        let hands = Arc::new(Hands::default());
+        hands.turn(1_000_000, 0);
+        let mut anchor = SteadyClock::new(hands.clone()).anchor().expect("the start of the machine is known");
+        for _ in 0..1_000 {
+            let clock = SteadyClock::new(hands.clone());
+            // Policy and ledger are read before the ledger's time is known.
+            hands.turn(100, 100);
+            clock.go_on_from(&anchor);
+            hands.turn(50, 50);
+            clock.not_before(hands.wall());
+            assert_eq!((clock.now(), clock.doubt()), (hands.wall(), None));
+            anchor = clock.anchor().expect("the start of the machine is known");
+        }
     }
 
     #[test]

@@ -16,8 +16,6 @@ const AT_ONCE: usize = 16;
 const A_START: Duration = Duration::from_secs(60);
 /// There are more boundaries than this in the life of one grant; fewer means that nobody counts.
 const FEWEST_BOUNDARIES: u64 = 20;
-/// How often the clock of the machine that tests may be set while they run.
-const CLOCK_IS_SET: u32 = 3;
 /// A first start makes an installation, keys and an epoch: more boundaries than this.
 const FEWEST_AT_A_START: u64 = 5;
 /// The name of what a grant of these tests gives.
@@ -136,19 +134,10 @@ fn killed_once_at_every_boundary_of_a_grant() {
     let runtime = runtime();
     let verifier = verifier("a-password-that-only-tests-use");
     let mut world = World::start();
-    let (mut boundary, mut set) = (1, 0);
-    loop {
+    for boundary in 1.. {
         world.start_server_unready(&[("CURFEW_CRASH_AT", boundary.to_string())]);
         let url = world.url();
         let lived = runtime.block_on(live_a_life(&mut world, &url, &verifier));
-        if was_refused_for_the_clock(&lived) && world.server().is_running() {
-            // This machine's clock was set meanwhile, and the server is right to say no: once more.
-            set += 1;
-            assert!(set <= CLOCK_IS_SET, "this machine's clock does not keep still: {lived:?}");
-            world.start_server(&[]);
-            runtime.block_on(end_all(&world));
-            continue;
-        }
         if lived.is_ok() && world.server().is_running() {
             eprintln!("{} boundaries", boundary - 1);
             assert!(boundary > FEWEST_BOUNDARIES, "only {} boundaries were found", boundary - 1);
@@ -160,12 +149,7 @@ fn killed_once_at_every_boundary_of_a_grant() {
         world.start_server(&[]);
         runtime.block_on(all_is_right(&world));
         runtime.block_on(end_all(&world));
-        boundary += 1;
     }
-}
-
-fn was_refused_for_the_clock(lived: &Result<(), ClientError>) -> bool {
-    matches!(lived, Err(ClientError::Api { code, .. }) if code == "clock_in_doubt")
 }
 
 /// Everything that can happen to a grant: given back, and expired.
