@@ -229,7 +229,8 @@ impl Engine {
                     Ok(Some(recorded)) => lease = recorded,
                     Ok(None) | Err(_) => return,
                 },
-                Err(CommitError::Unavailable(_)) => return,
+                // The order may stand or not, and access ends meanwhile: what was carried out is recorded when it can be.
+                Err(CommitError::Unavailable(_)) => return self.take([ending]),
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use crate::chance::Chance;
 use crate::edge::Edge;
-use curfew_domain::GrantState;
+use curfew_domain::{GrantState, LeaseState};
 use curfew_engine::seams::Change;
 use curfew_store::memory::{CommitPoint, Fault, Faults};
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 pub(crate) struct CommitTrouble {
     once_in: AtomicUsize,
     began_calm: Calm,
-    /// So many orders to end a grant fail before one is taken.
+    /// So many orders to end a grant or a lease fail before one is taken.
     pub(crate) ends_that_fail: AtomicUsize,
 }
 
@@ -53,7 +53,7 @@ impl CommitTrouble {
             if edge.dies(&chance) {
                 return Fault::CrashAfter;
             }
-            if ends_a_grant(point.changes) && trouble.fails_an_end() {
+            if orders_an_end(point.changes) && trouble.fails_an_end() {
                 return Fault::FailBefore;
             }
             match trouble.once_in.load(Ordering::SeqCst) {
@@ -70,11 +70,11 @@ impl CommitTrouble {
     }
 }
 
-fn ends_a_grant(changes: &[Change]) -> bool {
+fn orders_an_end(changes: &[Change]) -> bool {
     changes.iter().any(|change| match change {
         Change::Grant(step) => matches!(step.next.state, GrantState::Ending { .. }),
+        Change::Lease(step) => matches!(step.next.state, LeaseState::Revoking { .. }),
         Change::Request(_)
-        | Change::Lease(_)
         | Change::Run(_)
         | Change::Beat(_)
         | Change::BeatHeard { .. }

@@ -128,6 +128,23 @@ fn whom_a_policy_denies_is_ended_when_the_first_order_was_lost() {
 }
 
 #[test]
+fn what_a_look_finds_wrong_ends_though_the_order_was_lost() {
+    let mut world = calm_world();
+    let missed = active(&mut world, "dev", "glance");
+    let mq: ResourceName = "services/mq".parse().expect("a name");
+    let name = world.targets.look(&mq).remove(0).name;
+    world.targets.remove(&mq, &name);
+    world.commits.ends_that_fail.store(1, std::sync::atomic::Ordering::SeqCst);
+    let engine = world.engine.clone();
+    done(&mut world, async move { engine.reconcile().await }).expect("looked");
+    assert_eq!(world.commits.ends_that_fail.load(std::sync::atomic::Ordering::SeqCst), 0, "it was lost");
+    // And not at the next look, which is a minute later.
+    world.pass(Duration::from_secs(5));
+    assert_eq!(cause(&world, missed), Some(EndCause::Revoked));
+    check_all(&mut world).and_then(|()| check_quiet(&world)).expect("every invariant");
+}
+
+#[test]
 fn ones_own_requests_are_found_beneath_5001_newer_ones_of_others() {
     let mut world = calm_world();
     let own = ask(&mut world, "dev", "debug");
