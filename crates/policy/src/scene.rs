@@ -10,6 +10,7 @@ use cedar_policy::{
     Authorizer, Context, Decision, Entities, Entity, PolicySet, Request, Response, RestrictedExpression,
 };
 use curfew_domain::{ActionName, InputValue, ResourceName, Scope, Seconds, SubjectKind};
+use std::cell::OnceCell;
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 /// What an expression says.
@@ -25,14 +26,20 @@ pub(crate) enum Said {
 
 /// A request as Cedar sees it.
 pub(crate) struct Scene<'a> {
+    ask: &'a Ask,
+    role: &'a Role,
+    duration: Seconds,
+    directory: &'a Directory,
+    places: Vec<Where<'a>>,
+    known: OnceCell<Known>,
+}
+
+/// What is the same of every resource; made when an expression first wants it, since most roles have none.
+struct Known {
     principal: Entity,
-    kind: SubjectKind,
-    has_email: bool,
-    /// What is the same of every resource.
     context: Vec<(String, RestrictedExpression)>,
     inputs: BTreeSet<String>,
     claims: BTreeSet<String>,
-    places: Vec<Where<'a>>,
 }
 
 /// One resource of a request.
@@ -44,29 +51,29 @@ pub(crate) struct Where<'a> {
 
 impl<'a> Scene<'a> {
     pub(crate) fn new(
-        ask: &Ask,
-        role: &Role,
+        ask: &'a Ask,
+        role: &'a Role,
         scope: &Scope,
         duration: Seconds,
-        directory: &Directory,
+        directory: &'a Directory,
         resource: impl Fn(&ResourceName) -> Option<&'a Resource>,
     ) -> Self {
         let places = scope.by_resource().into_iter();
         let places = places.map(|(name, actions)| Where { resource: resource(&name), name, actions }).collect();
-        let (inputs, claims) = (inputs(ask, role), claims(ask));
-        let names = |pairs: &[(String, RestrictedExpression)]| pairs.iter().map(|(name, _)| name.clone()).collect();
-        let mut scene = Self {
-            principal: principal(ask, directory),
-            kind: ask.who.subject.kind,
-            has_email: ask.who.subject.email.is_some(),
-            inputs: names(&inputs),
-            claims: names(&claims),
-            context: facts(ask, role, duration),
-            places,
-        };
-        scene.context.push(("inputs".to_owned(), record(inputs)));
-        scene.context.push(("claims".to_owned(), record(claims)));
-        scene
+        Self { ask, role, duration, directory, places, known: OnceCell::new() }
+    }
+
+    fn known(&self) -> &Known {
+        self.known.get_or_init(|| {
+            let (inputs, claims) = (inputs(self.ask, self.role), claims(self.ask));
+            let names = |pairs: &[(String, RestrictedExpression)]| pairs.iter().map(|(name, _)| name.clone()).collect();
+            let (input_names, claim_names) = (names(&inputs), names(&claims));
+            let mut context = facts(self.ask, self.role, self.duration);
+            context.push(("inputs".to_owned(), record(inputs)));
+            context.push(("claims".to_owned(), record(claims)));
+            let principal = principal(self.ask, self.directory);
+            Known { principal, context, inputs: input_names, claims: claim_names }
+        })
     }
 
     /// What an expression says of all of the request.
@@ -97,15 +104,17 @@ impl<'a> Scene<'a> {
 
     /// The first fact that is needed and not known.
     pub(crate) fn unknown(&self, needs: &Needs, place: &Where<'_>) -> Option<String> {
+        let given = self.known();
         let known = |name: &String| {
-            let whole = self.context.iter().any(|(known, _)| known == name);
+            let whole = given.context.iter().any(|(known, _)| known == name);
             whole || name == "actions" || (name == "effects" && place.resource.is_some())
         };
-        let person_without_email = self.kind == SubjectKind::Person && !self.has_email;
+        let subject = &self.ask.who.subject;
+        let person_without_email = subject.kind == SubjectKind::Person && subject.email.is_none();
         let label = |key: &String| place.resource.is_some_and(|r| r.labels.contains_key(key));
         let context = needs.context.iter().find(|n| !known(n)).map(|n| format!("`context.{n}`"));
-        let inputs = needs.inputs.iter().find(|n| !self.inputs.contains(*n)).map(|n| format!("`context.inputs.{n}`"));
-        let claims = needs.claims.iter().find(|n| !self.claims.contains(*n)).map(|n| format!("`context.claims.{n}`"));
+        let inputs = needs.inputs.iter().find(|n| !given.inputs.contains(*n)).map(|n| format!("`context.inputs.{n}`"));
+        let claims = needs.claims.iter().find(|n| !given.claims.contains(*n)).map(|n| format!("`context.claims.{n}`"));
         let labels = needs.labels.iter().find(|n| !label(n)).map(|n| format!("the label `{n}` of `{}`", place.name));
         let connector = needs.resource.contains("connector") && place.resource.is_none();
         let connector = connector.then(|| format!("the connector of `{}`", place.name));
@@ -120,16 +129,17 @@ impl<'a> Scene<'a> {
         let texts = |words: Vec<&str>| {
             RestrictedExpression::new_set(words.into_iter().map(|w| RestrictedExpression::new_string(w.to_owned())))
         };
-        let mut pairs = self.context.clone();
+        let given = self.known();
+        let mut pairs = given.context.clone();
         pairs.push(("actions".to_owned(), texts(place.actions.iter().map(ActionName::as_str).collect())));
         if let Some(resource) = place.resource {
             let effects: BTreeSet<&str> = place.actions.iter().flat_map(|a| resource.effects(a.as_str())).collect();
             pairs.push(("effects".to_owned(), texts(effects.into_iter().collect())));
         }
         let context = Context::from_pairs(pairs).map_err(|e| e.to_string())?;
-        let entities = Entities::from_entities([self.principal.clone(), resource], None).map_err(|e| e.to_string())?;
+        let entities = Entities::from_entities([given.principal.clone(), resource], None).map_err(|e| e.to_string())?;
         let action = entity_uid("Action", "request");
-        let request = Request::new(self.principal.uid(), action, about, context, None).map_err(|e| e.to_string())?;
+        let request = Request::new(given.principal.uid(), action, about, context, None).map_err(|e| e.to_string())?;
         Ok(Authorizer::new().is_authorized(&request, policies, &entities))
     }
 }

@@ -348,12 +348,7 @@ impl PolicySet {
 
     /// The person of an account in a code host.
     pub fn person_of(&self, provider: Provider, account: &str) -> Option<&Email> {
-        let number = |person: &Account| match provider {
-            Provider::Github => person.github.as_deref() == Some(account),
-            Provider::Gitlab => person.gitlab.as_deref() == Some(account),
-            Provider::Kubernetes | Provider::Buildkite | Provider::Circleci | Provider::Oidc => false,
-        };
-        self.rest.people.iter().find(|person| number(person)).map(|person| &person.email)
+        self.rest.people.iter().find(|person| person.number(provider) == Some(account)).map(|person| &person.email)
     }
 
     /// Roles that can be asked for together.

@@ -162,7 +162,7 @@ fn without_a_second_factor_where_none_is_required() {
 fn tags_of_gitlab_end_in_a_star_where_they_are_said_to_be_tags() {
     let of = |claims: &str| {
         let set = SET.replace("[dev@example.com]", &format!("[{{gitlab: {{project_id: \"1\", {claims}}}}}]"));
-        codes(&check_text(&set).problems)
+        codes(&check_text(&format!("people: [{{email: dev@example.com, gitlab: \"7\"}}]\n{set}")).problems)
     };
     assert_eq!(of("ref: \"v*\", ref_type: tag"), []);
     assert_eq!(of("ref: v1, ref_type: tag"), []);

@@ -13,7 +13,7 @@ pub(super) static KINDS: &[ProblemKind] = &[
     warning(
         "unaskable",
         Role,
-        "Nobody can ask: no requester is left after the deny list and empty groups.",
+        "Nobody can ask, or break the glass: nobody is left after the deny list and empty groups.",
         ("deny: [group:sre]", "deny: [group:contractors]"),
     ),
     warning(
@@ -47,6 +47,24 @@ pub(super) static KINDS: &[ProblemKind] = &[
         (
             "approval: {stages: [{any_of: [group:dba], timeout: 2d}], lapses_after: 1d}",
             "approval: {stages: [{any_of: [group:dba], timeout: 2d}], lapses_after: 3d}",
+        ),
+    ),
+    warning(
+        "unknown-starter",
+        Lacking("approvers"),
+        "A run that people decide about, or that gives to who started it, where nobody can tell who that is.",
+        (
+            "{requesters: [{buildkite: {organization_slug: acme, pipeline_slug: shop}}], approvers: [group:dba]}",
+            "{requesters: [{buildkite: {organization_slug: acme, pipeline_slug: shop}}], approval: automatic}",
+        ),
+    ),
+    warning(
+        "unsignable",
+        File,
+        "More persons have to sign a change of policy files than are named.",
+        (
+            "policy_approvers: [{paths: [\"prod/**\"], any_of: [ann@example.com], require: 2}]",
+            "policy_approvers: [{paths: [\"prod/**\"], any_of: [ann@example.com, bob@example.com], require: 2}]",
         ),
     ),
     warning("empty-group", File, "Nobody is in a group.", ("groups: {dba: []}", "groups: {dba: [ann@example.com]}")),

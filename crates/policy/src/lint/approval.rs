@@ -1,6 +1,6 @@
 //! Stages that nobody can decide, or that nothing comes to.
 
-use super::warn;
+use super::{count, warn};
 use crate::allowance::Allowance;
 use crate::directory::Directory;
 use crate::model::{Approval, Chain, Listed, Principal, Requesters, Role, StageRule};
@@ -56,7 +56,7 @@ fn unstaffed(role: &Role, chain: &Chain, (directory, allowance): Looked<'_>, out
                 "nobody can approve `{}`: stage `{}` takes {}, and fewer are left",
                 role.name,
                 stage.name,
-                if stage.require == 1 { "1 person".to_owned() } else { format!("{} persons", stage.require) }
+                count(stage.require)
             );
             warn(
                 out,

@@ -4,12 +4,13 @@ mod alike;
 mod approval;
 mod loosened;
 mod resource;
+mod starter;
 
 use crate::allowance::Allowance;
 use crate::directory::Directory;
 use crate::draft::Draft;
 use crate::inventory::Inventory;
-use crate::model::{Approval, Pattern, Requesters, Resource, Risk, Role};
+use crate::model::{Approval, Pattern, PolicyApprovers, Requesters, Resource, Risk, Role};
 use crate::problem::Problems;
 use crate::source::Place;
 use crate::stages::leaves;
@@ -43,11 +44,32 @@ pub(crate) fn lint(
     for role in &draft.roles {
         persons(role, directory, allowance, out);
         unattended(role, inventory, out);
+        starter::lint(role, &draft.people, out);
         if let Some(defaults) = &draft.defaults {
             loosened::lint(role, defaults, out);
         }
     }
+    for rule in &draft.policy_approvers {
+        unsignable(rule, directory, allowance, out);
+    }
     alike::lint(&draft.roles, out);
+}
+
+/// Files that nobody can ever change again, since fewer persons are named than have to sign.
+fn unsignable(rule: &PolicyApprovers, directory: &Directory, allowance: &Allowance, out: &mut Problems) {
+    let least = usize::try_from(rule.require).unwrap_or(usize::MAX);
+    if rule.any_of.is_empty() || allowance.is_spent() || leaves(directory, &rule.any_of, &[], (least, allowance)) {
+        return;
+    }
+    if allowance.is_spent() {
+        return;
+    }
+    let message = format!(
+        "nobody can ever change {}: {} must have signed, and fewer are named",
+        rule.paths.iter().map(|path| format!("`{path}`")).collect::<Vec<_>>().join(", "),
+        count(rule.require)
+    );
+    warn(out, &rule.place, "unsignable", message, "name more persons in `any_of`, or lower `require`");
 }
 
 /// What depends on who is in which group. When that is too much to work out, it is said once, and nothing of what was
@@ -65,6 +87,10 @@ fn persons(role: &Role, directory: &Directory, allowance: &Allowance, out: &mut 
         return warn(out, &role.place, "too-much", message.to_owned(), "divide the set, or its largest groups");
     }
     found.sorted().into_iter().for_each(|problem| out.push(problem));
+}
+
+fn count(persons: u32) -> String {
+    if persons == 1 { "1 person".to_owned() } else { format!("{persons} persons") }
 }
 
 fn warn(out: &mut Problems, place: &Place, code: &'static str, message: String, hint: &str) {
@@ -90,6 +116,16 @@ fn lint_role(role: &Role, (directory, allowance): (&Directory, &Allowance), out:
             }
         }
         Requesters::TriggersOnly => {}
+    }
+    if let Some(emergency) = &role.break_glass
+        && !emergency.who.is_empty()
+        && !leaves(directory, &emergency.who, &role.deny, (1, allowance))
+    {
+        let message = format!(
+            "nobody can break the glass for `{name}`: nobody of `who` is left after the deny list and empty groups"
+        );
+        let place = emergency.who.first().map_or(&emergency.place, |listed| &listed.place);
+        warn(out, place, "unaskable", message, "name somebody who is not denied, or remove `break_glass`");
     }
     let emergency = role.break_glass.as_ref().map(|b| (b.duration, &b.place));
     let extended = role.extension.as_ref().map(|e| (e.max_total, &e.place));

@@ -3,6 +3,7 @@
 use super::Listed;
 use crate::glob::PathGlob;
 use crate::source::Place;
+use crate::workload::Provider;
 use curfew_domain::{Email, RoleName};
 
 /// Who must have signed a change of some files.
@@ -29,6 +30,17 @@ pub struct Account {
     pub gitlab: Option<String>,
     /// Where it is said.
     pub place: Place,
+}
+
+impl Account {
+    /// The number of their account there; none where a provider's runs are not started by accounts.
+    pub fn number(&self, provider: Provider) -> Option<&str> {
+        match provider {
+            Provider::Github => self.github.as_deref(),
+            Provider::Gitlab => self.gitlab.as_deref(),
+            Provider::Kubernetes | Provider::Buildkite | Provider::Circleci | Provider::Oidc => None,
+        }
+    }
 }
 
 /// Several roles under one ask.

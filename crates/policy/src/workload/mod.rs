@@ -53,7 +53,7 @@ impl Provider {
     }
 
     /// Who starts its runs, as its tokens tell it.
-    fn starter(self) -> Starter {
+    pub(crate) fn starter(self) -> Starter {
         match self {
             Provider::Github => Starter::Claim("actor_id"),
             Provider::Gitlab => Starter::Claim("user_id"),
@@ -95,7 +95,7 @@ impl Provider {
 
 /// Who starts the runs of a provider.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Starter {
+pub(crate) enum Starter {
     /// The account whose number this claim holds.
     Claim(&'static str),
     /// Somebody, of whom a token says nothing that `people` could name.
