@@ -1,35 +1,16 @@
 //! What is said when a policy cannot be used says what to type instead: at the start, in the log, and to whoever applies.
 
-use crate::harness::{Person, Policies, Server, Way, folder, free_port, run, soon};
+use crate::harness::{FOLLOWED, NOWHERE, Person, Policies, Server, Way, folder, free_port, run, soon};
 use serde_json::Value;
-use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-const POLICY: &str = "administrators: [root@example.com]
-resources: [{name: services/db, connector: postgres, risk: low, settings: {schemas: [public]}}]
-roles:
-  - name: debug
-    requesters: [dev@example.com]
-    duration: 1h
-    conditions: [{resource: services/db, actions: [read]}]
-    approvers: [lead@example.com]
-";
-const NOWHERE: &str = "postgres://nobody@127.0.0.1:9/nothing";
 const SOON: Duration = Duration::from_secs(30);
-
-fn repository(folder: &Path) -> Policies {
-    let policies = Policies::new(folder);
-    policies.write("policies/p.yaml", POLICY);
-    policies.signed("ann@example.com");
-    policies.push();
-    policies
-}
 
 #[test]
 fn a_server_that_cannot_follow_says_which_key_to_mend() {
     let folder = folder();
-    let policies = repository(folder.path());
+    let policies = Policies::begun(folder.path(), &[("p.yaml", FOLLOWED)]);
     let bare = policies.bare().display().to_string();
     let nowhere = folder.path().join("nowhere.git").display().to_string();
     let signers = policies.signers(&["bob@example.com"]).display().to_string();
@@ -71,7 +52,7 @@ fn a_server_that_cannot_follow_says_which_key_to_mend() {
 fn an_environment_that_is_not_there_and_an_address_in_use_are_answered_with_what_to_write() {
     let folder = folder();
     std::fs::create_dir(folder.path().join("policies")).unwrap();
-    std::fs::write(folder.path().join("policies/p.yaml"), POLICY).unwrap();
+    std::fs::write(folder.path().join("policies/p.yaml"), FOLLOWED).unwrap();
     let variables = [("CURFEW_ENVIRONMENT", "prod".to_owned())];
     let mut server = Server::start_unready(folder.path(), &Way::Serve { services_db: NOWHERE, variables: &variables });
     soon("it gives up", SOON, || !server.is_running());
@@ -98,7 +79,7 @@ fn an_environment_that_is_not_there_and_an_address_in_use_are_answered_with_what
 #[test]
 fn who_applies_is_told_what_to_type() {
     let folder = folder();
-    let policies = repository(folder.path());
+    let policies = Policies::begun(folder.path(), &[("p.yaml", FOLLOWED)]);
     let variables = [
         ("CURFEW_POLICY_GIT", policies.bare().display().to_string()),
         ("CURFEW_POLICY_PATH", "policies".to_owned()),
@@ -112,7 +93,7 @@ fn who_applies_is_told_what_to_type() {
         let part = |key: &str| answer["error"][key].as_str().unwrap_or_default().to_owned();
         (part("message"), part("hint"))
     };
-    policies.write("policies/p.yaml", &POLICY.replace("1h", "2h"));
+    policies.write("policies/p.yaml", &FOLLOWED.replace("1h", "2h"));
     policies.commit();
     policies.push();
     let (message, hint) = refused(&[], 1);
@@ -126,7 +107,7 @@ fn who_applies_is_told_what_to_type() {
     let (_, hint) = refused(&[&first[..12]], 1);
     assert!(hint.contains(&format!("curfew policy apply {} --rollback", &first[..12])), "{hint}");
     policies.git(&["reset", "--quiet", "--hard", &first]);
-    policies.write("policies/p.yaml", &POLICY.replace("1h", "3h"));
+    policies.write("policies/p.yaml", &FOLLOWED.replace("1h", "3h"));
     let other = policies.signed("ann@example.com");
     policies.push();
     let (message, hint) = refused(&[], 1);
@@ -156,18 +137,18 @@ fn who_tries_things_out_reads_what_is_wrong_and_that_it_is_no_more() {
     let policies = folder.path().join("policies");
     std::fs::create_dir(&policies).unwrap();
     let write = |text: &str| std::fs::write(policies.join("p.yaml"), text).unwrap();
-    write(POLICY);
+    write(FOLLOWED);
     let server = Server::start(folder.path(), &Way::Dev);
     let says = |part: &str| soon(part, SOON, || server.log().contains(part));
-    write(&POLICY.replace("duration", "duratoin"));
-    says("the policy in force stays: p.yaml:6:5: a role has no key `duratoin`: did you mean `duration`?");
-    write(POLICY);
+    write(&FOLLOWED.replace("duration", "duratoin"));
+    says("the policy in force stays: p.yaml:8:5: a role has no key `duratoin`: did you mean `duration`?");
+    write(FOLLOWED);
     says("nothing is wrong with the policy any more; it is the one in force");
     std::fs::rename(&policies, folder.path().join("away")).unwrap();
     says("No such file or directory");
     std::fs::rename(folder.path().join("away"), &policies).unwrap();
     soon("well again", SOON, || server.log().matches("nothing is wrong with the policy any more").count() == 2);
-    write(&POLICY.replace("1h", "2h"));
+    write(&FOLLOWED.replace("1h", "2h"));
     says("a new policy is in force");
 }
 

@@ -2,24 +2,12 @@
 //! signatures do not.
 
 use crate::harness::{
-    Answer, Issuer, Job, Person, Pipelines, Policies, Server, Way, folder, issuer, program, run, text,
+    Answer, FOLLOWED, Issuer, Job, NOWHERE, Person, Pipelines, Policies, Server, Way, folder, issuer, program, run,
+    text,
 };
 use serde_json::Value;
 use std::process::Command;
 use std::time::Duration;
-
-const POLICY: &str = "administrators: [root@example.com, ann@example.com]
-auditors: [root@example.com]
-resources:
-  - {name: services/db, connector: postgres, risk: low, settings: {schemas: [public]}}
-roles:
-  - name: debug
-    requesters: [dev@example.com]
-    duration: 1h
-    conditions: [{resource: services/db, actions: [read]}]
-    approvers: [lead@example.com]
-";
-const NOWHERE: &str = "postgres://nobody@127.0.0.1:9/nothing";
 
 /// A server that follows a repository, and GitHub as its jobs see it.
 struct Deployed {
@@ -33,10 +21,7 @@ struct Deployed {
 impl Deployed {
     fn new() -> Self {
         let (folder, github) = (folder(), Issuer::start());
-        let policies = Policies::new(folder.path());
-        policies.write("policies/p.yaml", POLICY);
-        policies.signed("ann@example.com");
-        policies.push();
+        let policies = Policies::begun(folder.path(), &[("p.yaml", FOLLOWED)]);
         let issuers = format!("[{{name = \"github\", kind = \"github\", url = \"{}\"}}]", github.url());
         let deployers = "[{github = {repository_id = \"777\", ref = \"refs/heads/main\"}}]".to_owned();
         let variables = [
@@ -57,7 +42,7 @@ impl Deployed {
 
     /// A hundred lines of difference are one number here: how long the role is.
     fn merge(&self, hours: u32) -> String {
-        self.policies.write("policies/p.yaml", &POLICY.replace("duration: 1h", &format!("duration: {hours}h")));
+        self.policies.write("policies/p.yaml", &FOLLOWED.replace("duration: 1h", &format!("duration: {hours}h")));
         let commit = self.policies.signed("ann@example.com");
         self.policies.push();
         commit
@@ -114,7 +99,7 @@ fn merged_means_in_force_when_the_job_ends() {
 fn a_job_says_nothing_that_the_signatures_do_not() {
     let world = Deployed::new();
     let first = world.policies.git(&["rev-parse", "HEAD"]);
-    world.policies.write("policies/p.yaml", &POLICY.replace("1h", "12h"));
+    world.policies.write("policies/p.yaml", &FOLLOWED.replace("1h", "12h"));
     let unsigned = world.policies.commit();
     world.policies.push();
     let refused = world.job(&[], &["apply", &unsigned, "--json"]).exits(1).json();
@@ -141,7 +126,7 @@ fn a_job_says_nothing_that_the_signatures_do_not() {
 /// The policy's own repository, checked out, with the ready jobs as a user copies them; the server's folder has got the same
 /// files already.
 fn checked_out(pipelines: &Pipelines, name: &str, hours: u32) -> std::path::PathBuf {
-    let policy = POLICY.replace("duration: 1h", &format!("duration: {hours}h"));
+    let policy = FOLLOWED.replace("duration: 1h", &format!("duration: {hours}h"));
     let test = "tests: [{name: somebody waits, as: {user: dev@example.com}, at: 2026-03-02T10:00:00Z, request: {role: \
                 debug}, expect: needs_approval}]\n";
     let policy = format!("{policy}{test}");
@@ -176,7 +161,7 @@ fn the_ready_jobs_put_what_was_merged_in_force() {
     else {
         return;
     };
-    let pipelines = Pipelines::start(POLICY, Duration::from_secs(60));
+    let pipelines = Pipelines::start(FOLLOWED, Duration::from_secs(60));
     pipelines.github_says(&[("repository_id", "777")]);
     let checkout = checked_out(&pipelines, "by-github", 2);
     came_by(&pipelines, pipelines.act(&act, &checkout), "github run ");

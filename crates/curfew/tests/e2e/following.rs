@@ -1,22 +1,10 @@
 //! A server that follows a repository: what is signed and fits is in force within seconds, and nothing else ever is.
 
-use crate::harness::{GitServer, Person, Policies, Server, Way, World, folder, soon, text};
+use crate::harness::{FOLLOWED, GitServer, NOWHERE, Person, Policies, Server, Way, World, folder, soon, text};
 use serde_json::Value;
 use std::path::Path;
 use std::time::Duration;
 
-const BASE: &str = "administrators: [root@example.com, ann@example.com]
-auditors: [root@example.com]
-resources:
-  - {name: services/db, connector: postgres, risk: low, settings: {schemas: [public]}}
-roles:
-  - name: debug
-    requesters: [dev@example.com]
-    duration: 1h
-    conditions: [{resource: services/db, actions: [read]}]
-    approvers: [lead@example.com]
-";
-const NOWHERE: &str = "postgres://nobody@127.0.0.1:9/nothing";
 const SOON: Duration = Duration::from_secs(30);
 
 /// A server that follows, and where its policies are.
@@ -31,10 +19,7 @@ impl Followed {
     /// A repository with a first commit by ann, and a server of a path or an address.
     fn new(first: &[(&str, &str)], signers: &[&str]) -> Self {
         let folder = folder();
-        let policies = Policies::new(folder.path());
-        first.iter().for_each(|(path, text)| policies.write(&format!("policies/{path}"), text));
-        policies.signed("ann@example.com");
-        policies.push();
+        let policies = Policies::begun(folder.path(), first);
         let mut variables = vec![
             ("CURFEW_POLICY_GIT", policies.bare().display().to_string()),
             ("CURFEW_POLICY_PATH", "policies".to_owned()),
@@ -98,12 +83,12 @@ fn policy_line(root: &Person) -> String {
 }
 
 fn longer(hours: u32) -> String {
-    BASE.replace("duration: 1h", &format!("duration: {hours}h"))
+    FOLLOWED.replace("duration: 1h", &format!("duration: {hours}h"))
 }
 
 #[test]
 fn what_is_signed_is_followed_and_nothing_else_over_http() {
-    let mut world = Followed::new(&[("p.yaml", BASE)], &["ann@example.com", "bob@example.com"]);
+    let mut world = Followed::new(&[("p.yaml", FOLLOWED)], &["ann@example.com", "bob@example.com"]);
     let served = GitServer::start(&world.policies.served(), 0);
     world.variables[0].1 = served.url();
     world.start();
@@ -173,7 +158,7 @@ fn what_is_signed_is_followed_and_nothing_else_over_http() {
 
 #[test]
 fn a_repository_is_no_more_than_its_files() {
-    let mut world = Followed::new(&[("p.yaml", BASE)], &["ann@example.com"]);
+    let mut world = Followed::new(&[("p.yaml", FOLLOWED)], &["ann@example.com"]);
     world.start();
     let root = world.root();
     let policies = &world.policies;
@@ -258,7 +243,7 @@ fn two_of_them_sign_and_two_of_them_go_back() {
 #[test]
 fn an_environment_only_narrows_and_an_unknown_one_does_not_start() {
     let overlay = "roles: [{name: debug, duration: 30m}]\n";
-    let mut world = Followed::new(&[("p.yaml", BASE), ("environments/staging.yaml", overlay)], &[]);
+    let mut world = Followed::new(&[("p.yaml", FOLLOWED), ("environments/staging.yaml", overlay)], &[]);
     world.variables.push(("CURFEW_ENVIRONMENT", "staging".to_owned()));
     world.start();
     let developer = world.person("dev@example.com");
@@ -285,12 +270,12 @@ fn an_environment_only_narrows_and_an_unknown_one_does_not_start() {
 #[test]
 fn a_stale_policy_gives_nothing_new_and_ends_what_is_due() {
     let automatic = "approval: automatic\n    on_policy_change: end";
-    let policy = BASE.replace("approvers: [lead@example.com]", automatic);
+    let policy = FOLLOWED.replace("approvers: [lead@example.com]", automatic);
     let mut git = Followed::new(&[("p.yaml", &policy)], &["ann@example.com"]);
     let served = GitServer::start(&git.policies.served(), 0);
     git.variables[0].1 = served.url();
     git.variables.push(("CURFEW_POLICY_MAX_AGE", "8s".to_owned()));
-    let mut world = World::without_server(BASE);
+    let mut world = World::without_server(FOLLOWED);
     world.start_server(&git.variables);
     let developer = world.person("dev@example.com");
     let id = developer.asks(&["debug", "--reason", "orders are stuck"]);
@@ -336,7 +321,7 @@ fn a_server_that_is_killed_has_a_whole_old_or_a_whole_new_set() {
         (role("a"), role("b"))
     };
     let (a, b) = numbered(0);
-    let mut world = Followed::new(&[("p.yaml", BASE), ("a.yaml", &a), ("b.yaml", &b)], &["ann@example.com"]);
+    let mut world = Followed::new(&[("p.yaml", FOLLOWED), ("a.yaml", &a), ("b.yaml", &b)], &["ann@example.com"]);
     world.start();
     let mut commits = vec![world.policies.git(&["rev-parse", "HEAD"])];
     let mut reached = 0;
@@ -371,7 +356,7 @@ fn a_folder_is_applied_when_an_administrator_says_so() {
     let folder = folder();
     let policies = folder.path().join("policies");
     std::fs::create_dir(&policies).unwrap();
-    std::fs::write(policies.join("p.yaml"), BASE).unwrap();
+    std::fs::write(policies.join("p.yaml"), FOLLOWED).unwrap();
     let server = Server::start(folder.path(), &Way::Serve { services_db: NOWHERE, variables: &[] });
     let person = |email| Person::sign_in(email, &server.url(), folder.path());
     let (root, developer) = (person("root@example.com"), person("dev@example.com"));

@@ -78,23 +78,13 @@ fn policy(sshd: &Sshd) -> String {
     format!(
         "administrators: [root@example.com]
 resources:
-  - name: hosts/web
-    connector: ssh
-    risk: low
-    settings:
-      hosts: [\"127.0.0.1:{}\"]
-      host_keys: [\"{}\"]
-      actions:
-        shell: {{principals: [{}]}}
-roles:
+{}roles:
   - name: web-shell
     requesters: [dev@example.com]
     duration: {{default: 10m, max: 1h}}
     conditions: [{{resource: hosts/web, actions: [shell]}}]
     approval: automatic
 ",
-        sshd.port,
-        sshd.host_key(),
-        sshd.account
+        sshd.resource("hosts/web")
     )
 }

@@ -1,8 +1,8 @@
 //! A proposal to change policies under real runners, with the ready workflow and job as a user copies them: it is checked, tested
 //! and compared, and wider access wants a label.
 
-use crate::harness::{Answer, Pipelines, folder, program, run};
-use std::path::{Path, PathBuf};
+use crate::harness::{Answer, Pipelines, Policies, folder, program, run};
+use std::path::Path;
 use std::process::Command;
 
 const POLICY: &str = "resources:
@@ -20,48 +20,32 @@ const LABEL: &str = "access-widening-approved";
 /// A repository whose branch proposes something.
 struct Proposal {
     folder: tempfile::TempDir,
+    policies: Policies,
     base: String,
 }
 
 impl Proposal {
     fn new() -> Self {
-        let mut proposal = Self { folder: folder(), base: String::new() };
+        let folder = folder();
+        let policies = Policies::new(folder.path());
         let workflow = Pipelines::integration("github/curfew-policy.yml");
         let job = Pipelines::integration("gitlab/curfew-policy.gitlab-ci.yml");
-        proposal.write(".github/workflows/curfew-policy.yml", &workflow);
-        proposal.write(".gitlab-ci.yml", "include: [{local: curfew-policy.gitlab-ci.yml}]\n");
-        proposal.write("curfew-policy.gitlab-ci.yml", &job);
-        proposal.git(&["init", "--quiet", "--initial-branch=main"]);
-        proposal.git(&["remote", "add", "origin", "https://gitlab.com/acme/policies.git"]);
-        proposal.git(&["config", "user.name", "t"]);
-        proposal.git(&["config", "user.email", "t@example.com"]);
+        policies.write(".github/workflows/curfew-policy.yml", &workflow);
+        policies.write(".gitlab-ci.yml", "include: [{local: curfew-policy.gitlab-ci.yml}]\n");
+        policies.write("curfew-policy.gitlab-ci.yml", &job);
+        policies.git(&["remote", "add", "origin", "https://gitlab.com/acme/policies.git"]);
+        policies.git(&["config", "user.name", "t"]);
+        policies.git(&["config", "user.email", "t@example.com"]);
+        let mut proposal = Self { folder, policies, base: String::new() };
         proposal.base = proposal.says(POLICY);
-        proposal.git(&["checkout", "--quiet", "-b", "proposal"]);
+        proposal.policies.git(&["checkout", "--quiet", "-b", "proposal"]);
         proposal
-    }
-
-    fn checkout(&self) -> PathBuf {
-        self.folder.path().join("policies-repository")
-    }
-
-    fn write(&self, path: &str, text: &str) {
-        let path = self.checkout().join(path);
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(path, text).unwrap();
-    }
-
-    fn git(&self, args: &[&str]) -> String {
-        let mut git = Command::new("git");
-        git.current_dir(self.checkout()).env("GIT_CONFIG_GLOBAL", "/dev/null").env("GIT_CONFIG_NOSYSTEM", "1");
-        run(git.args(args)).ok().out.trim().to_owned()
     }
 
     /// Commits this policy.
     fn says(&self, policy: &str) -> String {
-        self.write("policies/policy.yaml", policy);
-        self.git(&["add", "--all"]);
-        self.git(&["commit", "--quiet", "--message", "x"]);
-        self.git(&["rev-parse", "HEAD"])
+        self.policies.write("policies/policy.yaml", policy);
+        self.policies.commit()
     }
 
     fn runner(&self, program: &Path) -> Command {
@@ -69,7 +53,7 @@ impl Proposal {
         let path = std::env::var_os("PATH").unwrap();
         let all = std::iter::once(bin).chain(std::env::split_paths(&path));
         let mut command = Command::new(program);
-        command.current_dir(self.checkout()).env_clear().env("PATH", std::env::join_paths(all).unwrap());
+        command.current_dir(self.policies.work()).env_clear().env("PATH", std::env::join_paths(all).unwrap());
         command.env("HOME", self.folder.path()).env("XDG_CACHE_HOME", self.folder.path().join("cache"));
         command
     }

@@ -26,15 +26,7 @@ fn policy(sshd: &Sshd) -> String {
     format!(
         "administrators: [root@example.com]
 resources:
-  - name: {RESOURCE}
-    connector: ssh
-    risk: low
-    settings:
-      hosts: [\"127.0.0.1:{}\"]
-      host_keys: [\"{}\"]
-      actions:
-        shell: {{principals: [{}]}}
-  - {{name: services/db, connector: postgres, risk: low, settings: {{schemas: [public]}}}}
+{}  - {{name: services/db, connector: postgres, risk: low, settings: {{schemas: [public]}}}}
 roles:
   - name: web-shell
     requesters: [dev@example.com, {{github: {{repository_id: \"123456\", ref: refs/heads/main}}}}]
@@ -47,9 +39,7 @@ roles:
     conditions: [{{resource: services/db, actions: [read]}}]
     approval: automatic
 ",
-        sshd.port,
-        sshd.host_key(),
-        sshd.account
+        sshd.resource(RESOURCE)
     )
 }
 

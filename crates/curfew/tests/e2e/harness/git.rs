@@ -8,6 +8,21 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+/// What a server that follows is first given; nothing is ever made in its target.
+pub(crate) const FOLLOWED: &str = "administrators: [root@example.com, ann@example.com]
+auditors: [root@example.com]
+resources:
+  - {name: services/db, connector: postgres, risk: low, settings: {schemas: [public]}}
+roles:
+  - name: debug
+    requesters: [dev@example.com]
+    duration: 1h
+    conditions: [{resource: services/db, actions: [read]}]
+    approvers: [lead@example.com]
+";
+/// A target that is not there.
+pub(crate) const NOWHERE: &str = "postgres://nobody@127.0.0.1:9/nothing";
+
 /// A checkout and the bare repository that it is pushed to.
 pub(crate) struct Policies {
     folder: PathBuf,
@@ -21,6 +36,15 @@ impl Policies {
         std::fs::create_dir_all(folder.join("keys")).unwrap();
         policies.git(&["init", "--quiet", "--initial-branch=main"]);
         run(Command::new("git").args(["init", "--quiet", "--bare", "--initial-branch=main"]).arg(policies.bare()));
+        policies
+    }
+
+    /// A repository with these files below `policies`, in a first commit that ann signed and pushed.
+    pub(crate) fn begun(folder: &Path, files: &[(&str, &str)]) -> Self {
+        let policies = Self::new(folder);
+        files.iter().for_each(|(path, text)| policies.write(&format!("policies/{path}"), text));
+        policies.signed("ann@example.com");
+        policies.push();
         policies
     }
 
@@ -40,10 +64,7 @@ impl Policies {
     }
 
     pub(crate) fn git(&self, args: &[&str]) -> String {
-        let mut command = Command::new("git");
-        command.current_dir(self.work()).env("GIT_CONFIG_GLOBAL", "/dev/null").env("GIT_CONFIG_NOSYSTEM", "1");
-        command.args(["-c", "user.name=t", "-c", "user.email=t@example.com", "-c", "gpg.format=ssh"]);
-        run(command.args(args))
+        run(git(&self.work()).args(["-c", "gpg.format=ssh"]).args(args))
     }
 
     /// The key of somebody, made when it is first asked for.
@@ -92,6 +113,14 @@ impl Policies {
         let bare = self.bare().display().to_string();
         self.git(&["push", "--quiet", "--force", &bare, "HEAD:refs/heads/main"]);
     }
+}
+
+/// git in a checkout, as somebody, and as no machine has set it up.
+pub(super) fn git(checkout: &Path) -> Command {
+    let mut git = Command::new("git");
+    git.current_dir(checkout).env("GIT_CONFIG_GLOBAL", "/dev/null").env("GIT_CONFIG_NOSYSTEM", "1");
+    git.args(["-c", "user.name=t", "-c", "user.email=t@example.com"]);
+    git
 }
 
 fn run(command: &mut Command) -> String {

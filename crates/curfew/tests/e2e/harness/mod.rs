@@ -14,7 +14,7 @@ mod session;
 mod sshd;
 mod world;
 
-pub(crate) use git::{GitServer, Policies};
+pub(crate) use git::{FOLLOWED, GitServer, NOWHERE, Policies};
 pub(crate) use http::{Http, runtime, token, verifier};
 pub(crate) use issuer::Issuer;
 pub(crate) use person::{Answer, Person, run, text};

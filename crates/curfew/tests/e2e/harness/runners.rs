@@ -1,6 +1,7 @@
 //! Real runners of GitHub's workflows and GitLab's jobs, on a checkout of their own, with tokens that an issuer of ours
 //! signs with exactly their claims.
 
+use super::git::git;
 use super::issuer::{self, Issuer};
 use super::person::run;
 use super::programs::{Child, folder, postgres_programs, text};
@@ -80,11 +81,7 @@ impl Pipelines {
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
             std::fs::write(path, text).unwrap();
         }
-        let git = |args: &[&str]| {
-            let mut git = Command::new("git");
-            git.current_dir(&checkout).env("GIT_CONFIG_GLOBAL", "/dev/null").env("GIT_CONFIG_NOSYSTEM", "1");
-            run(git.args(["-c", "user.name=t", "-c", "user.email=t@example.com"]).args(args)).ok()
-        };
+        let git = |args: &[&str]| run(git(&checkout).args(args)).ok();
         git(&["init", "--quiet", "--initial-branch=main"]);
         git(&["add", "--all"]);
         git(&["commit", "--quiet", "--message", "x"]);

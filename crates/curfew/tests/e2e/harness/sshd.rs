@@ -33,6 +33,14 @@ impl Sshd {
         key.split_whitespace().take(2).collect::<Vec<_>>().join(" ")
     }
 
+    /// The host as policy names it, for a list of resources.
+    pub(crate) fn resource(&self, name: &str) -> String {
+        let (port, key, account) = (self.port, self.host_key(), &self.account);
+        let settings = format!("hosts: [\"127.0.0.1:{port}\"], host_keys: [\"{key}\"]");
+        let actions = format!("actions: {{shell: {{principals: [{account}]}}}}");
+        format!("  - {{name: {name}, connector: ssh, risk: low, settings: {{{settings}, {actions}}}}}\n")
+    }
+
     /// Sets the host up as an administrator would, and starts it.
     pub(crate) fn start(mut self, administrator: &Person, server: &str, resource: &str) -> Self {
         let dir = self.folder.path("curfew.d");

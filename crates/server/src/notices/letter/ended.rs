@@ -6,7 +6,7 @@ use super::{Envelope, Letter, exposure, fact, facts_of_grant, line};
 use crate::words;
 use curfew_domain::lease::{Evidence, Leftover, LeftoverDone};
 use curfew_domain::text::visible;
-use curfew_domain::{Grant, GrantState, Lease, LeaseState};
+use curfew_domain::{Grant, GrantState, Lease};
 
 /// Access has ended.
 pub(super) fn ended(told: &Told, grant: &Grant, envelope: &Envelope<'_>) -> Letter {
@@ -32,7 +32,7 @@ pub(super) fn ended(told: &Told, grant: &Grant, envelope: &Envelope<'_>) -> Lett
             "It has ended.".to_owned()
         }
     };
-    let left: Vec<String> = told.leases.iter().flat_map(leftovers).map(leftover).collect();
+    let left: Vec<String> = told.leases.iter().flat_map(Lease::leftovers).map(leftover).collect();
     if !left.is_empty() {
         facts.push(fact("It left behind", left));
     }
@@ -87,17 +87,6 @@ pub(super) fn alarm(told: &Told, envelope: &Envelope<'_>) -> Letter {
         commands: vec![("See what is wrong with the target", "curfew doctor".to_owned())],
         page: envelope.page("audit"),
         because: "You get this because you are told of alarms.",
-    }
-}
-
-fn leftovers(lease: &Lease) -> &[Leftover] {
-    match &lease.state {
-        LeaseState::Revoked { leftovers, .. } => leftovers,
-        LeaseState::Wanted
-        | LeaseState::Issuing { .. }
-        | LeaseState::Live { .. }
-        | LeaseState::Revoking { .. }
-        | LeaseState::LockedOut { .. } => &[],
     }
 }
 
