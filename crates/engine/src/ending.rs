@@ -199,6 +199,11 @@ impl Engine {
         let Ok(Some(grant)) = self.store.grant(grant).await else { return };
         match grant.state {
             GrantState::Active { .. } => {
+                // What an activation left that came to nothing says nothing of the one that followed.
+                let Ok(leases) = self.store.leases(grant.current_leases()).await else { return };
+                if leases.iter().all(|lease| matches!(lease.state, LeaseState::Live { .. })) {
+                    return;
+                }
                 let order = EndOrder { cause: EndCause::Revoked, actor: &Subject::system(), because };
                 // Whoever ended it at the same moment did it for a better reason.
                 let _ = self.order_end(grant, &order).await;

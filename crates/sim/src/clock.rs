@@ -52,6 +52,11 @@ impl SimClock {
         hands.stepped_at = hands.monotonic;
     }
 
+    /// By how much the wall clock is behind the time that really passed.
+    pub(crate) fn behind_millis(&self) -> i64 {
+        (-self.hands().wall_offset).max(0)
+    }
+
     /// When the wall clock was last stepped, on the monotonic one.
     pub(crate) fn stepped_at(&self) -> Duration {
         self.hands().stepped_at

@@ -36,7 +36,8 @@ pub enum Change {
         /// When it will have been silent for too long.
         until: Timestamp,
     },
-    /// A client is done, or has been silent for too long.
+    /// A client is done, or has been silent for too long. Refused when the run would live on without any: the last client's
+    /// commit says that the run is over, too.
     BeatOver {
         /// Of which run.
         run: Id<Run>,

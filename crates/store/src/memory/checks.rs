@@ -117,16 +117,33 @@ impl<'a> Checks<'a> {
             }
         }
         if let RunState::Over { why: RunEnd::Finished | RunEnd::Silent, .. } = next.state {
-            let left = self.ledger.beats(next.id).into_iter().map(|beat| beat.beat);
-            let here = self.beats.iter().filter(|((run, _), held)| *run == next.id.as_u128() && held.is_some());
-            let mut all = left.filter(|beat| !self.beats.contains_key(&(next.id.as_u128(), beat)));
-            if all.next().is_some() || here.count() > 0 {
+            if self.is_beaten(next.id) {
                 return Err(CommitError::Conflict(key.to_string()));
             }
         }
         self.runs.insert(next.id.as_u128(), presence);
         self.live_keys.insert(key, presence);
         Ok(())
+    }
+
+    /// What a commit must not come to, whatever the order of its changes: a run that lives on when its last client is gone.
+    pub(super) fn finish(&self, changes: &[Change]) -> Result<(), CommitError> {
+        for change in changes {
+            if let Change::BeatOver { run, .. } = change
+                && self.is_live(*run)
+                && !self.is_beaten(*run)
+            {
+                return Err(CommitError::Conflict(run.to_string()));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether any client of a run beats.
+    fn is_beaten(&self, run: Id<Run>) -> bool {
+        let key = run.as_u128();
+        let here = self.beats.iter().any(|((of, _), held)| *of == key && held.is_some());
+        here || self.ledger.beats(run).iter().any(|held| !self.beats.contains_key(&(key, &held.beat)))
     }
 
     fn is_live(&self, run: Id<Run>) -> bool {

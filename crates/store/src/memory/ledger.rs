@@ -40,6 +40,7 @@ impl Ledger {
     pub(super) fn commit(&mut self, changes: Vec<Change>) -> Result<Committed, CommitError> {
         let mut checks = Checks::of(self);
         changes.iter().try_for_each(|change| checks.check(change))?;
+        checks.finish(&changes)?;
         let events = changes.into_iter().filter_map(|change| self.apply(change)).collect();
         Ok(Committed { events })
     }

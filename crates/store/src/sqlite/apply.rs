@@ -40,6 +40,11 @@ pub(super) fn apply(conn: &Connection, tree: &mut Frontier, writes: &[Write]) ->
             places.push(append(conn, tree, draft)?);
         }
     }
+    for Write { change, .. } in writes {
+        if let Change::BeatOver { run, .. } = change {
+            runs::left_to_somebody(conn, *run)?;
+        }
+    }
     Ok(places)
 }
 

@@ -71,6 +71,15 @@ pub(super) fn beat_over(conn: &Connection, run: Id<Run>, beat: &BeatId) -> Appli
     execute(conn, sql, params![key_of(run), beat.as_str()]).map(drop)
 }
 
+/// Whether a run that lives on has a client that beats. Two clients that go at the same moment each see the other: the
+/// second commit has to take the run with it.
+pub(super) fn left_to_somebody(conn: &Connection, run: Id<Run>) -> Applied {
+    let sql = "SELECT EXISTS (SELECT 1 FROM runs WHERE id = ?1 AND live = 1)
+               AND NOT EXISTS (SELECT 1 FROM beats WHERE run = ?1)";
+    let left_alone: bool = conn.prepare_cached(sql)?.query_row([key_of(run)], |row| row.get(0))?;
+    written(usize::from(!left_alone), || run.to_string())
+}
+
 pub(super) fn ended_by_provider(conn: &Connection, key: &RunKey, at: Timestamp) -> Applied {
     let sql = "INSERT INTO ended_runs (key, at) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
     execute(conn, sql, params![text_of(key), at.as_millis()]).map(drop)

@@ -94,12 +94,17 @@ pub(crate) fn beats_keep_a_run_alive(store: &dyn Store) {
     assert_eq!(due(100).beats, [second.clone(), held.clone()], "the longest silent first");
     refused(commit(store, vec![over(&run, RunEnd::Silent)]), "two clients of it beat");
     refused(commit(store, vec![gone(&second), over(&run, RunEnd::Finished)]), "one client of it beats");
+    refused(commit(store, vec![gone(&second), gone(&first)]), "nobody would be left to end it");
     assert_eq!(wait(store.beats(run.id)), Ok(vec![held, second.clone()]), "all or nothing");
     commit(store, vec![gone(&second), gone(&first), over(&run, RunEnd::Finished)]).expect("committed");
     refused(commit(store, vec![heard(&first, &first.owner, 110)]), "it is over");
     refused(commit(store, vec![Change::Beat(Box::new(beat(&run, 4, 110)))]), "it is over");
     let run = begin(store, 2, "77");
+    let other = beats(store, beat(&run, 2, 60));
     let last = beats(store, beat(&run, 1, 60));
+    // Two that go at the same moment each saw the other.
+    commit(store, vec![gone(&other)]).expect("one is left");
+    refused(commit(store, vec![gone(&last)]), "the last goes with the run");
     commit(store, vec![over(&run, RunEnd::ProviderEnded)]).expect("whoever beats");
     assert_eq!(wait(store.beats(run.id)), Ok(vec![]));
     assert_eq!(wait(store.beat(run.id, &last.beat)), Ok(None));
