@@ -37,6 +37,11 @@ async fn revoke(engine: &Engine, lane: &Lane, batch: &[Lease], reach: Reach) -> 
         Ok(target) => target,
         Err(error) => return vec![Err(error); batch.len()],
     };
+    // Before this server is in force there, a call of one before it may be under way and make again what is taken now.
+    let in_force = engine.prepare(lane, &target).await;
+    if let Err(error @ (CallError::Unreachable { .. } | CallError::Lost { .. })) = in_force {
+        return vec![Err(error); batch.len()];
+    }
     let now = engine.clock.now();
     let orders: Vec<RevokeOrder> = batch
         .iter()
@@ -58,6 +63,10 @@ async fn revoke(engine: &Engine, lane: &Lane, batch: &[Lease], reach: Reach) -> 
         }
     }
     answers.resize_with(batch.len(), || Err(CallError::Invalid("the connector gave too few answers".to_owned())));
+    if let Err(error) = in_force {
+        // Access has ended for now, and that is no evidence yet.
+        answers.iter_mut().filter(|answer| answer.is_ok()).for_each(|answer| *answer = Err(error.clone()));
+    }
     answers
 }
 
