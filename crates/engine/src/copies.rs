@@ -86,20 +86,24 @@ impl Engine {
         .await;
         let refused = |message: String| CallError::Refused { resource: resource.to_string(), message };
         for grant in self.store.open_grants().await.map_err(|error| refused(error.to_string()))? {
-            if grant.approved_at > self.standing().began || !is_for(&grant, lane) {
-                continue;
-            }
-            let order = EndOrder {
-                cause: EndCause::Revoked,
-                actor: &Subject::system(),
-                because: "the ledger was restored from an older copy, in which it may have ended since",
-            };
+            let Some(because) = self.why_not(&grant).filter(|_| is_for(&grant, lane)) else { continue };
+            let order = EndOrder { cause: EndCause::Revoked, actor: &Subject::system(), because };
             match self.order_end(grant, &order).await {
                 Ok(_) | Err(OrderError::AlreadyEnding(..)) => {}
                 Err(error) => return Err(refused(error.to_string())),
             }
         }
         lane.connector.begin_again(&self.target(lane)?).await
+    }
+
+    /// Why a grant does not outlast that a target begins again: it may have ended since the copy, or what it gave opens
+    /// nothing there any more, as a certificate of the authority before.
+    fn why_not(&self, grant: &Grant) -> Option<&'static str> {
+        if grant.approved_at <= self.standing().began {
+            return Some("the ledger was restored from an older copy, in which it may have ended since");
+        }
+        let given = matches!(grant.state, GrantState::Active { .. });
+        given.then_some("the ledger was restored from an older copy, and its target takes nothing that was made before")
     }
 }
 

@@ -402,3 +402,26 @@ fn a_certificate_that_was_made_and_ended_since_the_copy_opens_nothing() {
     assert_eq!(open(&world), 1, "what is given since works: {later}");
     check_all(&mut world).expect("every invariant");
 }
+
+#[test]
+fn what_was_made_before_a_late_host_is_heard_of_ends_with_the_authority_that_made_it() {
+    let mut world = calm_world();
+    let web: ResourceName = "hosts/web".parse().expect("a name");
+    world.back_up();
+    let lost = active(&mut world, "dev", "tail");
+    world.targets.hosts.take_turn(&web);
+    world.targets.hosts.set_agent(&web, Agent::Late);
+    world.restore();
+    world.pass(Duration::from_secs(5));
+    let since = active(&mut world, "dev", "tail");
+    assert_ne!(lost, since);
+    // Now the host is heard of: what it was told of, this ledger never had.
+    world.targets.hosts.take_turn(&web);
+    world.pass(Duration::from_secs(65));
+    world.targets.hosts.set_agent(&web, Agent::Prompt);
+    world.pass(Duration::from_secs(125));
+    assert_eq!(cause(&world, since), Some(EndCause::Revoked));
+    check_all(&mut world).and_then(|()| check_quiet(&world)).expect("every invariant");
+    let later = active(&mut world, "dev", "tail");
+    assert_eq!(open(&world), 1, "what is given since works: {later}");
+}
