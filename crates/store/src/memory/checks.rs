@@ -116,10 +116,10 @@ impl<'a> Checks<'a> {
                 return Err(CommitError::Conflict(key.to_string()));
             }
         }
-        if let RunState::Over { why: RunEnd::Finished | RunEnd::Silent, .. } = next.state {
-            if self.is_beaten(next.id) {
-                return Err(CommitError::Conflict(key.to_string()));
-            }
+        if let RunState::Over { why: RunEnd::Finished | RunEnd::Silent, .. } = next.state
+            && self.is_beaten(next.id)
+        {
+            return Err(CommitError::Conflict(key.to_string()));
         }
         self.runs.insert(next.id.as_u128(), presence);
         self.live_keys.insert(key, presence);
