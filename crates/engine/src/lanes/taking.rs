@@ -2,7 +2,7 @@
 
 use super::{BATCH, Lane};
 use crate::Engine;
-use crate::seams::connector::{CallError, Reach, Revocation, RevokeOrder};
+use crate::seams::connector::{CallError, Reach, Revocation, RevokeOrder, Target};
 use curfew_domain::{Lease, LeaseState};
 use futures::future::join_all;
 use std::sync::Arc;
@@ -37,8 +37,7 @@ async fn revoke(engine: &Engine, lane: &Lane, batch: &[Lease], reach: Reach) -> 
         Ok(target) => target,
         Err(error) => return vec![Err(error); batch.len()],
     };
-    // Before this server is in force there, a call of one before it may be under way and make again what is taken now.
-    let in_force = engine.prepare(lane, &target).await;
+    let in_force = in_force(engine, lane, &target).await;
     if let Err(error @ (CallError::Unreachable { .. } | CallError::Lost { .. })) = in_force {
         return vec![Err(error); batch.len()];
     }
@@ -68,6 +67,20 @@ async fn revoke(engine: &Engine, lane: &Lane, batch: &[Lease], reach: Reach) -> 
         answers.iter_mut().filter(|answer| answer.is_ok()).for_each(|answer| *answer = Err(error.clone()));
     }
     answers
+}
+
+/// Whether the target has this server's epoch. Before that, a call of a server before it may be under way, and make again what
+/// is taken now.
+async fn in_force(engine: &Engine, lane: &Lane, target: &Target) -> Result<(), CallError> {
+    match engine.prepare(lane, target).await {
+        Ok(_) => Ok(()),
+        Err(error @ (CallError::Unreachable { .. } | CallError::Lost { .. })) => Err(error),
+        // What is kept there may not fit any more: that is in the way of giving, and of no end.
+        Err(error) => match lane.connector.observe(target).await {
+            Ok(seen) if seen.epoch == target.epoch => Ok(()),
+            Ok(_) | Err(_) => Err(error),
+        },
+    }
 }
 
 async fn settle(engine: &Engine, lane: &Lane, lease: Lease, answer: Result<Revocation, CallError>, reach: Reach) {
