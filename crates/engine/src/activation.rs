@@ -167,7 +167,11 @@ impl Engine {
                     break;
                 }
                 Err(CommitError::Conflict(_) | CommitError::KeyUsed(_)) => {}
-                Err(CommitError::Unavailable(_)) => break,
+                // The order may stand or not, and access ends meanwhile.
+                Err(CommitError::Unavailable(_)) => {
+                    self.take(ending);
+                    break;
+                }
             }
         }
         self.waiters.tell(grant_id, &Err(failure));
