@@ -17,7 +17,7 @@ fn a_certificate_opens_its_host_until_it_ends() {
     assert_eq!(said.out.trim(), "I am in", "{}", sshd.log());
 
     let mut open = sshd.hold_open(&developer, &id);
-    soon("the session is open", Duration::from_secs(5), || sshd.sleepers() == 1);
+    soon("the session is open", Duration::from_secs(20), || sshd.sleepers() == 1);
     developer.curfew(&["return", &id]).ok();
     soon("the session is closed", Duration::from_secs(3), || !open.is_running() && sshd.sleepers() == 0);
     let refused = developer.curfew(&["connect", &id, "--", "echo", "still in"]);
